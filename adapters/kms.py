@@ -1,0 +1,113 @@
+"""A key service in a folder: one file per key, outside the database and out of the reach of its server's user."""
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+from adapters.crypto import KEY, Cipher, mint
+from tenants.keys import Destroyed, Missing
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
+_GONE = ".destroyed"
+_OTHERS = 0o077
+
+
+class Exposed(Exception):
+    """Others than the owner may read the key folder."""
+
+
+class FileKMS:
+    """`tenants.keys.KMS` over 0600 files in a 0700 folder.
+
+    A destroyed key leaves an empty file behind, so that a wrong folder, which knows nothing of the key, is never taken
+    for an erasure.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises `Exposed` where the folder stands open to others."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_mode & _OTHERS:
+            raise Exposed(f"Others may look into the key folder {folder}. Close it: chmod 700 {folder}")
+        self._folder = folder
+        self._ciphers: dict[str, Cipher] = {}
+
+    def create(self, name: str) -> None:
+        path = self._path(name)
+        if self._mark(name).exists():
+            raise Destroyed(name)
+        if path.exists():
+            return
+        fresh = self._write(mint())
+        try:
+            # Unlike a rename this never replaces a key that another process made in the meantime.
+            os.link(fresh, path)
+        except FileExistsError:
+            return
+        finally:
+            fresh.unlink()
+        self._sync()
+
+    def wrap(self, name: str, plaintext: bytes, ad: bytes) -> bytes:
+        return self._cipher(name).seal(plaintext, ad)
+
+    def unwrap(self, name: str, wrapped: bytes, ad: bytes) -> bytes:
+        return self._cipher(name).open(wrapped, ad)
+
+    def destroy(self, name: str) -> None:
+        path = self._path(name)
+        self._mark(name).touch(0o600)
+        self._sync()
+        self._ciphers.pop(name, None)
+        if path.exists():
+            # File systems may keep the old blocks; a disk that must forget too is encrypted.
+            with path.open("r+b") as file:
+                file.write(bytes(KEY))
+                os.fsync(file.fileno())
+            path.unlink()
+            self._sync()
+
+    def _cipher(self, name: str) -> Cipher:
+        cipher = self._ciphers.get(name)
+        if cipher is None:
+            cipher = self._ciphers[name] = Cipher(self._read(name))
+        return cipher
+
+    def _read(self, name: str) -> bytes:
+        path = self._path(name)
+        if self._mark(name).exists():
+            raise Destroyed(name)
+        try:
+            key = path.read_bytes()
+        except FileNotFoundError:
+            raise Missing(
+                f"The key folder {self._folder} holds no key {name}. Is it the one that this database was written with?"
+            ) from None
+        if len(key) != KEY:
+            raise Missing(f"The key file {path} is damaged.")
+        return key
+
+    def _write(self, key: bytes) -> Path:
+        path = self._folder / f".{secrets.token_hex(8)}.new"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+        return path
+
+    def _sync(self) -> None:
+        """Make what happened to names in the folder outlive a power cut."""
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name) or name.endswith(_GONE):
+            raise ValueError(f"{name!r} cannot name a key.")
+        return self._folder / name
+
+    def _mark(self, name: str) -> Path:
+        return self._folder / f"{name}{_GONE}"

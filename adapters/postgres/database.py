@@ -1,0 +1,142 @@
+"""Reads and small writes of one tenant: a pool for threads and one for the event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Self
+from uuid import UUID
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from adapters.postgres.ask import ask
+from adapters.postgres.roles import Connection
+
+Row = tuple[Any, ...]
+AsyncConnection = psycopg.AsyncConnection[Any]
+
+SETTINGS = {
+    # Whatever the server's defaults are: names resolve in our schema, times are UTC, nobody waits for ever.
+    "options": "-c search_path=everlog -c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+    "application_name": "everlog",
+    "autocommit": True,
+}
+_ENTER = "select set_config('app.tenant', %s, true)"
+
+
+class Database:
+    """One role's way to the database. Nothing is read or written without a tenant.
+
+    `open` and `close` are for threads, `start` and `stop` for the event loop; a process may use both, each pool holds
+    at most `size` connections, and `timeout` is the seconds to wait for a free one (then `psycopg_pool.PoolTimeout`).
+    """
+
+    def __init__(self, url: str, size: int = 8, timeout: float = 10.0) -> None:
+        self.url = url
+        self._size = size
+        self._timeout = timeout
+        self._threads: ConnectionPool[Connection] | None = None
+        self._loop: AsyncConnectionPool[AsyncConnection] | None = None
+
+    def open(self) -> None:
+        if self._threads is None:
+            self._threads = ConnectionPool(
+                self.url, kwargs=SETTINGS, min_size=1, max_size=self._size, timeout=self._timeout, open=True
+            )
+
+    def close(self) -> None:
+        if self._threads is not None:
+            self._threads.close()
+            self._threads = None
+
+    async def start(self) -> None:
+        if self._loop is None:
+            self._loop = AsyncConnectionPool(
+                self.url, kwargs=SETTINGS, min_size=1, max_size=self._size, timeout=self._timeout, open=False
+            )
+            await self._loop.open()
+
+    async def stop(self) -> None:
+        if self._loop is not None:
+            await self._loop.close()
+            self._loop = None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self, tenant: UUID) -> Iterator[Connection]:
+        """One transaction that sees and writes this tenant's rows and no others."""
+        with self._pool().connection() as connection, connection.transaction():
+            connection.execute(_ENTER, [str(tenant)])
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self, tenant: UUID) -> AsyncIterator[AsyncConnection]:
+        """The same, for the event loop."""
+        async with self._async_pool().connection() as connection, connection.transaction():
+            await connection.execute(_ENTER, [str(tenant)])
+            yield connection
+
+    def query(self, tenant: UUID, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+        """The rows of one statement, in a transaction of its own; parameters as `%s` or `%(name)s`."""
+        with self._pool().connection() as connection:
+            return connection.wait(ask(connection, tenant, sql, params))
+
+    async def fetch(self, tenant: UUID, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
+        """The same, for the event loop."""
+        async with self._async_pool().connection() as connection:
+            return await connection.wait(ask(connection, tenant, sql, params))
+
+    def call(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """The rows of one function that sets the tenant itself: one message, twice the rate of `query`."""
+        with self._pool().connection() as connection:
+            return connection.cursor(binary=True).execute(sql.encode(), params).fetchall()
+
+    async def acall(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        """The same, for the event loop."""
+        async with self._async_pool().connection() as connection:
+            cursor = await connection.cursor(binary=True).execute(sql.encode(), params)
+            return await cursor.fetchall()
+
+    def use(self) -> dict[str, int]:
+        """Connections, by pool: open ones, idle ones, and callers that wait for one."""
+        pools = {"threads": self._threads, "loop": self._loop}
+        names = {"pool_size": "open", "pool_available": "idle", "requests_waiting": "waiting"}
+        return {
+            f"{kind}_{name}": stats.get(key, 0)
+            for kind, pool in pools.items()
+            if pool is not None
+            for stats in [pool.get_stats()]
+            for key, name in names.items()
+        }
+
+    def heads(self) -> list[tuple[UUID, int, int]]:
+        """Every tenant with the generation and last position of its log; only the worker's role sees any."""
+        return self.call("select tenant_id, generation, position from everlog.heads order by tenant_id")
+
+    def _pool(self) -> ConnectionPool[Connection]:
+        if self._threads is None:
+            raise RuntimeError("The database is not open for threads: call open() first.")
+        return self._threads
+
+    def _async_pool(self) -> AsyncConnectionPool[AsyncConnection]:
+        if self._loop is None:
+            raise RuntimeError("The database is not open for the event loop: await start() first.")
+        return self._loop
+
+
+def found(database: Database, tenant: UUID) -> None:
+    """Give a tenant its head, from which on it can be appended to. Doing it again changes nothing."""
+    database.query(tenant, "insert into everlog.heads (tenant_id) values (%s) on conflict do nothing", [tenant])
+
+
+async def afound(database: Database, tenant: UUID) -> None:
+    """The same, for the event loop."""
+    await asyncio.shield(
+        database.fetch(tenant, "insert into everlog.heads (tenant_id) values (%s) on conflict do nothing", [tenant])
+    )

@@ -1,0 +1,212 @@
+"""The read models of one tenant as their runner sees them: rows and checkpoints that move together."""
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from msgspec import Struct
+
+from adapters.postgres import statements
+from adapters.postgres.arrays import arrays
+from adapters.postgres.columns import Column
+from adapters.postgres.database import Database
+from adapters.postgres.given import Given
+from adapters.postgres.roles import Connection
+from adapters.postgres.tables import Stored, reader, sums, table
+from projections.builds import Build, Change, Changes, Checkpoint, Parked, Slot, Stale, Unstorable, Wanted
+from projections.kernel import Aggregate, Lag
+from tenants.keys import Misplaced, Tokens
+
+_REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
+"""What the database says of values that it cannot hold, whoever asks however often."""
+_MISFITS = (struct.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, Misplaced)
+"""What packing says of a value that is not of its column's type, or was moved from elsewhere under its seal."""
+_CHUNK = 2000
+
+
+class Held(Struct, frozen=True):
+    """A parked event, and the build that could not take it."""
+
+    view: str
+    version: int
+    slot: Slot
+    since: datetime
+    event: Parked
+
+
+class Views:
+    """A tenant's store, for `projections.runner.Runner`. The database's role is the worker's."""
+
+    def __init__(self, tenant: UUID, database: Database, tokens: Tokens) -> None:
+        self.tenant = tenant
+        self._database = database
+        self._tokens = tokens
+
+    def checkpoints(self) -> list[Checkpoint]:
+        return [Checkpoint(*row) for row in self._database.query(self.tenant, statements.CHECKPOINTS, [self.tenant])]
+
+    def live(self) -> dict[tuple[str, int], Slot]:
+        rows = self._database.query(self.tenant, statements.POINTERS, [self.tenant])
+        return {(view, version): slot for view, version, slot in rows}
+
+    def begin(self, checkpoints: Sequence[Checkpoint]) -> None:
+        with self._database.transaction(self.tenant) as connection:
+            connection.cursor().executemany(
+                f"{statements.BEGIN} on conflict do nothing".encode(),
+                [(self.tenant, *msgspec.structs.astuple(each)) for each in checkpoints],
+            )
+
+    def parked(self, limit: int = 100) -> list[Held]:
+        """The parked events, by view and in the order of the log."""
+        rows = self._database.query(self.tenant, statements.ALL_PARKED, [self.tenant, limit])
+        return [Held(view, version, slot, since, _parked(event)) for view, version, slot, since, *event in rows]
+
+    def lag(self) -> list[Lag]:
+        return [Lag(*row) for row in self._database.query(self.tenant, statements.LAG, [self.tenant])]
+
+    @contextmanager
+    def work(self) -> Iterator["Transaction"]:
+        with self._database.transaction(self.tenant) as connection:
+            yield Transaction(self.tenant, connection, self._tokens)
+
+
+class Transaction:
+    """One transaction: `projections.builds.Work`."""
+
+    def __init__(self, tenant: UUID, connection: Connection, tokens: Tokens) -> None:
+        self._tenant = tenant
+        self._connection = connection
+        self._tokens = tokens
+
+    def lock(self, checkpoints: Sequence[Checkpoint]) -> None:
+        rows = self._connection.cursor(binary=True).execute(statements.LOCK.encode(), [self._tenant])
+        standing = {Checkpoint(*row) for row in rows}
+        if not standing.issuperset(checkpoints):
+            raise Stale
+
+    def begin(self, checkpoint: Checkpoint) -> None:
+        try:
+            with self._connection.transaction():
+                self._connection.execute(
+                    statements.BEGIN.encode(), (self._tenant, *msgspec.structs.astuple(checkpoint))
+                )
+        except psycopg.errors.UniqueViolation as error:
+            raise Stale from error
+
+    def load(self, wanted: Sequence[Wanted]) -> list[list[Any]]:
+        cursors: list[tuple[Stored, psycopg.Cursor[Any]]] = []
+        with self._connection.pipeline():
+            for build, name, values in wanted:
+                stored = table(build.view, build.slot)
+                kind = _indexed(stored, name).kind
+                cursor = self._connection.cursor(binary=True)
+                cursor.execute(statements.of(stored).load(name), [self._tenant, kind.array(values)])
+                cursors.append((stored, cursor))
+        return [list(map(reader(stored.view.row, stored.columns), cursor)) for stored, cursor in cursors]
+
+    def write(self, build: Build, changes: Changes) -> None:
+        try:
+            with self._connection.pipeline():
+                self._write_rows(table(build.view, build.slot), changes)
+                for each in build.aggregates:
+                    self._add(each, build.slot, changes.sums.get(each.name, []))
+                self._park(build, changes.parked)
+        except _REFUSALS as error:
+            raise Unstorable(build, f"{type(error).__name__} {error.diag.constraint_name or error.sqlstate}") from error
+        except _MISFITS as error:
+            raise Unstorable(build, type(error).__name__) from error
+
+    def advance(self, checkpoints: Sequence[Checkpoint]) -> None:
+        with self._connection.pipeline():
+            for each in checkpoints:
+                place = (self._tenant, each.view, each.version, each.slot)
+                self._connection.execute(statements.ADVANCE.encode(), (*msgspec.structs.astuple(each)[3:], *place))
+                self._connection.execute(statements.GENERATION.encode(), (each.generation, *place, each.generation))
+
+    def parked(self, build: Build) -> list[Parked]:
+        rows = self._connection.execute(statements.PARKED.encode(), self._place(build)).fetchall()
+        return [_parked(row, table(build.view)) for row in rows]
+
+    def unpark(self, build: Build, positions: Sequence[int]) -> None:
+        self._connection.execute(statements.UNPARK, (*self._place(build), list(positions)))
+
+    def clear(self, build: Build) -> None:
+        stored = table(build.view, build.slot)
+        self._connection.execute(statements.of(stored).clear, [self._tenant])
+        for each in build.aggregates:
+            self._connection.execute(statements.of_sums(each, sums(each, build.slot)).clear, [self._tenant])
+        self._connection.execute(statements.CLEAR_PARKED, self._place(build))
+
+    def scan(self, build: Build) -> Iterator[Any]:
+        stored = table(build.view, build.slot)
+        cursor = psycopg.ServerCursor(self._connection, f"scan_{build.slot}")
+        cursor.itersize = _CHUNK
+        cursor.format = psycopg.pq.Format.BINARY
+        with cursor:
+            cursor.execute(statements.of(stored).scan, [self._tenant], binary=True)
+            yield from map(reader(stored.view.row, stored.columns), cursor)
+
+    def point(self, checkpoint: Checkpoint) -> None:
+        each = checkpoint
+        self._connection.execute(statements.POINT, [self._tenant, each.view, each.version, each.slot, each.generation])
+
+    def forget(self, checkpoint: Checkpoint) -> None:
+        each = checkpoint
+        self._connection.execute(statements.FORGET, [self._tenant, each.view, each.version, each.slot])
+
+    def _place(self, build: Build) -> tuple[UUID, str, int, Slot]:
+        return self._tenant, build.view.name, build.view.version, build.slot
+
+    def _write_rows(self, stored: Stored, changes: Changes) -> None:
+        made, given = statements.of(stored), Given(stored, self._tokens)
+        execute = self._connection.execute
+        if changes.gone:
+            execute(made.delete, [self._tenant, stored.columns[0].kind.array(changes.gone)])
+        if changes.new:
+            _, arrays = given.arrays(changes.new)
+            execute(made.insert, [self._tenant, *arrays])
+        if changes.changed:
+            names, arrays = given.arrays(changes.changed, changes.columns | {stored.view.key})
+            execute(statements.update(stored, names), [*arrays, self._tenant])
+
+    def _add(self, aggregate: Aggregate[Any], slot: Slot, changed: Sequence[Change]) -> None:
+        if changed:
+            made = statements.of_sums(aggregate, sums(aggregate, slot))
+            flat = [(each.day, *each.group, each.by) for each in changed]
+            self._connection.execute(made.add, [self._tenant, *arrays(made.kinds, zip(*flat, strict=True))])
+
+    def _park(self, build: Build, parked: Sequence[Parked]) -> None:
+        if parked:
+            rows = [
+                (
+                    *self._place(build),
+                    each.position,
+                    each.stream,
+                    each.type,
+                    each.why,
+                    each.column,
+                    msgspec.json.encode(each.value),
+                    each.behind,
+                )
+                for each in parked
+            ]
+            self._connection.cursor().executemany(statements.PARK.encode(), rows)
+
+
+def _indexed(stored: Stored, name: str) -> Column:
+    """A column that rows are looked for by. Raises `LookupError` where no index begins with it."""
+    if name != stored.view.key and all(each[0] != name for each in stored.view.indexes):
+        raise LookupError(f"{stored.view.name} selects by {name}, which no index of it begins with")
+    return stored.column(name)
+
+
+def _parked(row: Sequence[Any], stored: Stored | None = None) -> Parked:
+    """With the value as the view selects by it; as text where the view is not known."""
+    position, stream, type, why, column, value, behind = row
+    hint = stored.column(column).hint if stored and column else Any
+    return Parked(position, stream, type, why, column, msgspec.json.decode(value, type=hint), behind)

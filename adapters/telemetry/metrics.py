@@ -1,0 +1,197 @@
+"""Metrics for Prometheus. No label names a tenant: what differs between tenants is told as the worst and the sum."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from errno import EADDRINUSE
+from threading import Lock
+from typing import Any, Protocol
+from uuid import UUID
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+QUICK = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5, 10)
+MANY = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+
+
+class Drained(Protocol):
+    """What the committer tells of one transaction."""
+
+    @property
+    def atoms(self) -> int: ...
+    @property
+    def entries(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def waits(self) -> Sequence[float]: ...
+
+
+class Lag(Protocol):
+    """How far a view of a tenant is behind."""
+
+    @property
+    def view(self) -> str: ...
+    @property
+    def positions(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def parked(self) -> int: ...
+
+
+class Metrics:
+    """One for a process. Its methods are what the parts of the program are given to call."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.registry = registry
+
+        def counter(name: str, words: str, *labels: str) -> Counter:
+            return Counter(name, words, labels, registry=registry)
+
+        def histogram(name: str, words: str, *labels: str, buckets: Sequence[float] = QUICK) -> Histogram:
+            return Histogram(name, words, labels, buckets=buckets, registry=registry)
+
+        self._append = histogram("everlog_append_seconds", "From handing an append over to its answer.")
+        self._commit = histogram("everlog_commit_seconds", "One transaction of the committer.")
+        self._grouped = histogram("everlog_commit_appends", "Appends that shared a transaction.", buckets=MANY)
+        self._events = counter("everlog_events", "Events recorded by this process.")
+        self._applied = counter("everlog_view_events", "Events that a view has seen.", "view")
+        self._put_aside = counter("everlog_view_put_aside", "Events that a view could not apply.", "view")
+        self._relayed = counter("everlog_relay_events", "Events published to JetStream.")
+        self._relay = histogram("everlog_relay_batch_seconds", "One batch of events into JetStream.")
+        self._predicted = histogram(
+            "everlog_prediction_seconds", "A score, from the question to the answer.", "outcome"
+        )
+        self._requests = counter("everlog_http_requests", "Requests answered.", "method", "route", "status")
+        self._http = histogram("everlog_http_seconds", "From a request to its answer's first byte.", "method", "route")
+        self._open = Gauge("everlog_http_open", "Requests being answered, live streams among them.", registry=registry)
+        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        """The series of each kind of answer; to look them up anew costs as much as to count."""
+        self._lags = Lags(registry)
+        self._registered = Later(registry)
+
+    def drained(self, drain: Drained) -> None:
+        """Given to the committer as `on_drain`."""
+        self._commit.observe(drain.seconds)
+        self._grouped.observe(drain.atoms)
+        self._events.inc(drain.entries)
+        for seconds in drain.waits:
+            self._append.observe(seconds)
+
+    def applied(self, view: str, events: int) -> None:
+        """Together with `parked`, the runner's meter."""
+        self._applied.labels(view).inc(events)
+
+    def parked(self, view: str, events: int) -> None:
+        if events > 0:
+            self._put_aside.labels(view).inc(events)
+
+    def lag(self, tenant: UUID, lags: Iterable[Lag]) -> None:
+        """Given to the worker as `measure`."""
+        self._lags.note(tenant, lags)
+
+    def relayed(self, _: UUID, events: Sequence[Any], seconds: float) -> None:
+        self._relayed.inc(len(events))
+        self._relay.observe(seconds)
+
+    def predicted(self, outcome: str, seconds: float) -> None:
+        self._predicted.labels(outcome).observe(seconds)
+
+    def began(self) -> None:
+        self._open.inc()
+
+    def ended(self) -> None:
+        self._open.dec()
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        known = self._answers.get((method, route, status))
+        if known is None:
+            known = self._requests.labels(method, route, status), self._http.labels(method, route)
+            self._answers[method, route, status] = known
+        count, times = known
+        count.inc()
+        times.observe(seconds)
+
+    def watch(self, name: str, words: str, look: Callable[[], float | Mapping[str, float]], label: str = "") -> None:
+        """A gauge that is looked up when Prometheus asks; with a label, one for each key of what is found."""
+        self._registered.add(name, words, look, label)
+
+    def pools(self, look: Callable[[], Mapping[str, float]]) -> None:
+        """Connections to the database, as `Database.use` counts them."""
+        self.watch("everlog_pool", "Connections of the pool, and who waits for one.", look, "state")
+
+    def relay(self, behind: Callable[[], Mapping[UUID, int]], forked: Callable[[], Mapping[UUID, str]]) -> None:
+        """How far the relay is behind, all tenants together and at worst, and what it cannot go on with."""
+        self.watch("everlog_relay_lag_events", "Events not published yet.", lambda: sum(behind().values()))
+        worst = "Events of one tenant not published yet, at worst."
+        self.watch("everlog_relay_lag_worst_events", worst, lambda: max(behind().values(), default=0))
+        self.watch("everlog_relay_forked_tenants", "Tenants whose stream is not their log.", lambda: len(forked()))
+
+    def serve(self, port: int, host: str = "127.0.0.1", more: int = 9) -> int:
+        """Answer Prometheus from a process that has no HTTP API of its own, on this port or one of the next; which."""
+        for each in range(port, port + more):
+            try:
+                start_http_server(each, host, self.registry)
+                return each
+            except OSError as problem:
+                if problem.errno != EADDRINUSE:
+                    raise
+        start_http_server(port + more, host, self.registry)
+        return port + more
+
+
+class Lags(Collector):
+    """How far views are behind, as last told; a tenant that caught up weighs nothing."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._known: dict[str, dict[UUID, Lag]] = {}
+        self._lock = Lock()
+        registry.register(self)
+
+    def note(self, tenant: UUID, lags: Iterable[Lag]) -> None:
+        with self._lock:
+            for lag in lags:
+                of = self._known.setdefault(lag.view, {})
+                if lag.positions or lag.parked:
+                    of[tenant] = lag
+                else:
+                    of.pop(tenant, None)
+
+    def collect(self) -> Iterator[Metric]:
+        with self._lock:
+            known = {view: list(lags.values()) for view, lags in self._known.items()}
+        families: tuple[tuple[str, str, Callable[[list[Lag]], float]], ...] = (
+            ("lag_events", "Events a view has not seen, at worst.", lambda lags: max(_of(lags, "positions"))),
+            ("lag_seconds", "Age of the oldest event not seen.", lambda lags: max(_of(lags, "seconds"))),
+            ("behind_tenants", "Tenants whose view is behind.", lambda lags: sum(map(bool, _of(lags, "positions")))),
+            ("parked_events", "Events put aside and waiting.", lambda lags: sum(_of(lags, "parked"))),
+        )
+        for name, words, found in families:
+            family = GaugeMetricFamily(f"everlog_view_{name}", words, labels=["view"])
+            for view, lags in known.items():
+                family.add_metric([view], found(lags))
+            yield family
+
+
+def _of(lags: list[Lag], part: str) -> list[float]:
+    return [0.0, *(getattr(lag, part) for lag in lags)]
+
+
+class Later(Collector):
+    """Gauges that are asked for when they are wanted."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._looks: dict[str, tuple[str, Callable[[], float | Mapping[str, float]], str]] = {}
+        registry.register(self)
+
+    def add(self, name: str, words: str, look: Callable[[], float | Mapping[str, float]], label: str) -> None:
+        self._looks[name] = words, look, label
+
+    def collect(self) -> Iterator[Metric]:
+        for name, (words, look, label) in self._looks.items():
+            family = GaugeMetricFamily(name, words, labels=[label] if label else [])
+            found = look()
+            for key, number in found.items() if isinstance(found, Mapping) else [("", found)]:
+                family.add_metric([key] if label else [], number)
+            yield family

@@ -1,0 +1,103 @@
+"""The trail over HTTP: who did or was refused what, and what it changed."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from api import shapes
+from api.call import Call, Reply
+from api.edge import Edge, reply
+from api.personal import Presenter, plain
+from api.problems import Problem
+from api.queries import WAITS, Listing, listed, one
+from api.route import Route
+from domain.kernel import Erased, Recorded, Sealed
+from projections.audit import Change, Entry, Event, Trail, changes
+
+AuditEntry = shapes.answer(Entry, "AuditEntry")
+_presenter = Presenter(Entry, "audit.read-circumstances")
+PERSONAL = "prospects.read-personal"
+
+
+class FieldChange(Struct, frozen=True, kw_only=True):
+    field: str
+    before: Any
+    after: Any
+    withheld: bool
+    """It is about a person, and the caller may not see it."""
+
+
+class AuditEvent(Struct, frozen=True, kw_only=True):
+    entry: AuditEntry  # type: ignore[valid-type]  # a type made at run time
+    fact: dict[str, Any]
+    """What was recorded; what is about a person is null where the caller may not see it, or where it is erased."""
+    changes: list[FieldChange]
+    """How the stream's state changed; empty where the fact changes nothing but the count of facts."""
+
+
+async def get(edge: Edge, call: Call) -> Reply:
+    position = int(call.path["position"])
+    if position > shapes.LARGEST:
+        raise Problem("audit.unknown")
+    entry = await one(edge, call, Event(position=position), _presenter, "audit.unknown")
+    fact, changed = await _what_changed(edge, call, position)
+    return reply({"entry": entry, "fact": fact, "changes": changed})
+
+
+async def _what_changed(edge: Edge, call: Call, position: int) -> tuple[dict[str, Any], list[FieldChange]]:
+    """The fact, and what differs between its stream's states before and after it."""
+    log = edge.logs.of(call.caller.tenant)
+    [recorded] = await log.tail(position - 1, 1)
+    may = await edge.eyes.may(call.caller, PERSONAL)
+    fact = await log.opened(recorded.fact) if may else recorded.fact
+    found = changes(*await _states(edge, call, recorded))
+    if may:
+        opened = await log.opened(tuple((each.before, each.after) for each in found))
+        found = [Change(each.field, *values) for each, values in zip(found, opened, strict=True)]
+    return plain(fact, may=may), [_shown(each, may=may) for each in found]
+
+
+async def _states(edge: Edge, call: Call, recorded: Recorded) -> tuple[Any, Any]:
+    if (decider := edge.deciders.get(recorded.capability)) is None:
+        return None, None
+    history = await edge.logs.of(call.caller.tenant).history(recorded.stream, recorded.version)
+    before = decider.fold(each.fact for each in history[:-1])
+    return before, decider.evolve(before, history[-1].fact)
+
+
+def _shown(change: Change, *, may: bool) -> FieldChange:
+    sealed = any(isinstance(each, Sealed) for each in (change.before, change.after))
+    return FieldChange(
+        field=change.field,
+        before=plain(change.before, may=may),
+        after=plain(change.after, may=may),
+        withheld=sealed or (not may and any(isinstance(each, Erased) for each in (change.before, change.after))),
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    *listed(
+        Listing(
+            query=Trail,
+            presenter=_presenter,
+            row=AuditEntry,
+            path="/v1/audit",
+            tag="audit",
+            operation="AuditEntries",
+            summary="Search the trail, newest first",
+            personal=("ip", "session"),
+        )
+    ),
+    Route(
+        method="GET",
+        path="/v1/audit/{position}",
+        operation="getAuditEvent",
+        tag="audit",
+        summary="Get an event with what it changed",
+        permission=Event.permission,
+        answer=AuditEvent,
+        problems=("audit.unknown",),
+        headers=WAITS,
+        serve=get,
+    ),
+)

@@ -1,0 +1,72 @@
+"""A request in our own words, and what is answered."""
+
+import re
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from litestar import Request
+
+from api.problems import Problem
+from application.kernel import Caller, Once
+
+Headers = list[tuple[str, str]]
+
+_ETAG = re.compile(r'"(\d{1,9}):(\d{1,18})(?:-p)?"', re.ASCII)
+_POSITION = re.compile(r"(?:(\d{1,9}):)?(\d{1,18})", re.ASCII)
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+class Reply(NamedTuple):
+    body: bytes
+    status: int = 200
+    headers: Headers = []  # noqa: RUF012 - a tuple's default, and nobody appends to it
+    media: str = "application/json"
+
+
+class Call:
+    """One authenticated request. Headers and path are read when asked for; what is wrong raises `Problem`."""
+
+    def __init__(self, request: Request[Any, Any, Any], id: UUID, caller: Caller, body: bytes = b"") -> None:
+        self.request = id
+        """Names this request in problems and, as the correlation, in the log."""
+        self.caller = caller
+        self.body = body
+        self.path: dict[str, Any] = request.path_params
+        self.query = bytes(request.scope["query_string"])
+        self._headers = request.headers
+
+    @property
+    def id(self) -> UUID:
+        id: UUID = self.path["id"]
+        return id
+
+    def header(self, name: str) -> str | None:
+        return self._headers.get(name)
+
+    @property
+    def expected(self) -> tuple[int, int] | None:
+        """Generation and version of `If-Match`; None where there is none, or `*`."""
+        if (given := self.header("If-Match")) in (None, "*"):
+            return None
+        if not (found := _ETAG.fullmatch(given or "")):
+            raise Problem("request.header", 'If-Match takes one ETag as it was answered, like "1:7".')
+        return int(found[1]), int(found[2])
+
+    @property
+    def at_least(self) -> tuple[int | None, int] | None:
+        """Generation, if one is named, and position of `Everlog-Min-Position`."""
+        if (given := self.header("Everlog-Min-Position")) is None:
+            return None
+        if not (found := _POSITION.fullmatch(given)):
+            raise Problem("request.header", "Everlog-Min-Position takes an Everlog-Position as it was answered.")
+        return int(found[1]) if found[1] else None, int(found[2])
+
+    @property
+    def key(self) -> str | None:
+        """The `Idempotency-Key`."""
+        if (given := self.header("Idempotency-Key")) is not None and not _KEY.fullmatch(given):
+            raise Problem("request.header", "Idempotency-Key takes 1 to 200 visible ASCII characters.")
+        return given
+
+    def once(self, key: str | None, request: bytes) -> Once | None:
+        return Once(self.caller.actor.id, key, request) if key else None

@@ -1,0 +1,198 @@
+"""What happens to every request: counted, authenticated, answered; and whatever goes wrong told as a problem."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from math import ceil
+from time import monotonic
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from litestar import Request
+from litestar.exceptions import ClientException
+from litestar.response.base import ASGIResponse
+from msgspec import Struct
+
+from api import problems
+from api.call import Call, Headers, Reply
+from api.personal import Eyes
+from api.problems import Problem
+from api.route import Route
+from application.api_keys import Unauthenticated
+from application.entry import Entry
+from application.fresh import Fresh
+from application.kernel import Caller
+from application.pipeline import Pipeline, Rejected
+from application.ports import Logs, Scorer, Unanswered
+from domain.kernel import Circumstances, Decider, Refused
+from tenants.quotas import Quota, Verdict
+
+HEADERS = 100
+"""Headers that a request may have."""
+ATTEMPTS = 60
+"""Wrong keys a minute that an address may present."""
+BUSY = 128
+"""Requests of one tenant that a process works on at once."""
+
+UNAUTHORIZED, TOO_LARGE = 401, 413
+REASON = re.compile(r"[ -~]{0,500}")
+
+_log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+
+
+class Edge:
+    """What handlers reach: the pipeline, the logs and the models; and `answer`, which every endpoint goes through."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        entry: Entry,
+        logs: Logs,
+        scorer: Scorer,
+        deciders: Mapping[str, Decider[Any]],
+        quota: Quota,
+        *,
+        trace: Callable[[], str] = str,
+        unavailable: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self.pipeline = pipeline
+        self.logs = logs
+        self.scorer = scorer
+        self.deciders = deciders
+        self.eyes = Eyes(pipeline, logs)
+        self._generations: Fresh[UUID, int] = Fresh(self._look)
+        self._entry = entry
+        self._quota = quota
+        self._attempts = Quota(ATTEMPTS)
+        self._busy: dict[UUID, int] = {}
+        self._trace = trace
+        self._unavailable = unavailable
+
+    async def generation(self, tenant: UUID) -> int:
+        """Of the tenant's log, as of a moment ago."""
+        return await self._generations.get(tenant)
+
+    async def _look(self, tenant: UUID) -> int:
+        return (await asyncio.to_thread(self.logs.of(tenant).head))[0]
+
+    async def answer(self, route: Route, request: Request[Any, Any, Any]) -> ASGIResponse:
+        id = uuid4()
+        headers: Headers = []
+        try:
+            reply = await self._serve(route, request, id, headers)
+        except Exception as problem:  # noqa: BLE001 - every failure is told as a problem
+            reply = self.told(problem, id)
+        return ASGIResponse(
+            body=reply.body, status_code=reply.status, headers=[*headers, *reply.headers], media_type=reply.media
+        )
+
+    def told(self, problem: Exception, id: UUID) -> Reply:
+        """The answer to whatever went wrong."""
+        known = self._known(problem)
+        if known.code == "internal":
+            _log.error("Request %s failed.", id, exc_info=problem)
+        headers: Headers = []
+        if known.retry is not None:
+            headers.append(("Retry-After", str(max(1, ceil(known.retry)))))
+        if known.position is not None:
+            headers.append(("Everlog-Position", f"{known.generation}:{known.position}"))
+        if known.status == UNAUTHORIZED:
+            headers.append(("WWW-Authenticate", 'Bearer realm="everlog"'))
+        return Reply(problems.encode(known.told(id)), known.status, headers, problems.MEDIA)
+
+    async def admit(self, request: Request[Any, Any, Any], id: UUID, headers: Headers) -> Caller:
+        """Who asks: counted before anything is looked up. Raises `Problem` and `Unauthenticated`."""
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not text:
+            raise Problem("auth.missing")
+        now = monotonic()
+        # By the whole text, so that who knows a key's name cannot use up its rate.
+        verdict = self._quota.take(blake2b(text.encode(), digest_size=16).digest(), now)
+        headers += _rate(verdict, self._quota)
+        if not verdict.allowed:
+            raise Problem("quota.exceeded", retry=verdict.retry)
+        address = request.client.host if request.client else ""
+        attempts = self._attempts.take(address, now, 0)
+        if not attempts.remaining:
+            raise Problem("auth.attempts", retry=attempts.retry)
+        try:
+            caller = await self._entry.admit(text, _circumstances(request, address))
+        except Unauthenticated:
+            self._attempts.take(address, now)
+            raise
+        return msgspec.structs.replace(caller, correlation=id, trace=self._trace())
+
+    async def _serve(self, route: Route, request: Request[Any, Any, Any], id: UUID, headers: Headers) -> Reply:
+        if len(request.scope["headers"]) > HEADERS:  # type: ignore[arg-type]  # every server gives a list
+            raise Problem("request.headers")
+        if route.permission is None:
+            return await route.serve(self, Call(request, id, NOBODY))
+        caller = await self.admit(request, id, headers)
+        busy = self._busy.get(caller.tenant, 0)
+        if busy >= BUSY:
+            raise Problem("tenants.busy", retry=1)
+        self._busy[caller.tenant] = busy + 1
+        try:
+            body = await _body(route, request)
+            return await route.serve(self, Call(request, id, caller, body))
+        finally:
+            self._release(caller.tenant)
+
+    def _release(self, tenant: UUID) -> None:
+        if self._busy[tenant] > 1:
+            self._busy[tenant] -= 1
+        else:
+            del self._busy[tenant]
+
+    def _known(self, problem: Exception) -> Problem:
+        match problem:
+            case Problem():
+                known = problem
+            case Rejected():
+                known = Problem.of(problem)
+            case Refused():
+                known = Problem(problem.code, details=problem.details)
+            case Unauthenticated():
+                known = Problem(problem.code)
+            case Unanswered():
+                known = Problem("service.unavailable", retry=problem.seconds)
+            case ClientException():
+                known = Problem("request.too-large" if problem.status_code == TOO_LARGE else "request.malformed")
+            case _:
+                known = Problem("service.unavailable" if isinstance(problem, self._unavailable) else "internal")
+        return known
+
+
+NOBODY = Caller(tenant=UUID(int=0), actor=None)  # type: ignore[arg-type]  # public endpoints ask for no caller
+
+
+def reply(content: Struct | dict[str, Any], status: int = 200, headers: Headers | None = None) -> Reply:
+    return Reply(_encode(content), status, headers or [])
+
+
+async def _body(route: Route, request: Request[Any, Any, Any]) -> bytes:
+    if route.body is None:
+        return b""
+    media = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise Problem("request.media-type")
+    return await request.body()
+
+
+def _rate(verdict: Verdict, quota: Quota) -> Headers:
+    return [
+        ("RateLimit-Policy", f'"key";q={quota.limit};w={quota.window:.0f}'),
+        ("RateLimit", f'"key";r={verdict.remaining};t={verdict.reset:.0f}'),
+    ]
+
+
+def _circumstances(request: Request[Any, Any, Any], address: str) -> Circumstances:
+    headers = request.headers
+    reason = headers.get("Everlog-Reason", "")
+    if not REASON.fullmatch(reason):
+        raise Problem("request.header", "Everlog-Reason takes up to 500 printable ASCII characters.")
+    return Circumstances(ip=address, agent=headers.get("User-Agent", "")[:300], reason=reason)

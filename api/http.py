@@ -1,0 +1,67 @@
+"""`everlog api`: the HTTP application under granian, in one process and one event loop."""
+
+import asyncio
+import signal
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from litestar import Litestar
+
+from api import bootstrap
+from api.app import create_app
+from api.bootstrap import DECIDERS, UNAVAILABLE, Product
+from api.edge import Edge
+from api.settings import Settings
+from api.stream import PATHS, Streams, Tails, handlers
+from tenants.context import SYSTEM
+from tenants.quotas import Quota
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    import uvloop
+
+    with bootstrap.product(settings, "api") as product:
+        uvloop.run(_serve(product))
+
+
+async def _serve(product: Product) -> None:
+    settings = product.settings
+    await product.database.start()
+    try:
+        product.link.start()
+        # Granian's embedded server works in this very loop.
+        server = Server(
+            product.telemetry.http(application(product)),
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            log_enabled=False,
+            backlog=1024,
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+        await server.serve()
+    finally:
+        await product.database.stop()
+
+
+def application(product: Product) -> Litestar:
+    """The application over a product whose database was started."""
+    edge = Edge(
+        product.pipeline,
+        product.entry,
+        product.logs,
+        bootstrap.scorer(product),
+        DECIDERS,
+        Quota(product.settings.rate),
+        trace=product.telemetry.traces.current,
+        unavailable=UNAVAILABLE,
+    )
+    streams = Streams(edge, product.access, product.keyring, Tails(product.logs, product.wakes))
+
+    async def database() -> str:
+        await product.database.fetch(SYSTEM, "select 1")
+        return ""
+
+    return create_app(edge, checks={"database": database}, streams=handlers(streams), paths=PATHS)

@@ -1,0 +1,161 @@
+"""The learning half of a worker: each tenant's model kept up with its log, and asked for scores."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from uuid import UUID
+
+import msgspec
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from application.ports import Appended, Conflict, Log, SubjectErased, Unanswered
+from application.predictions import Emission, Learner, Reaction, emit
+from domain.kernel import Recorded
+from domain.predictions import Made
+from domain.prospects import Captured, SignalObserved
+
+_log = structlog.get_logger(__name__)
+BATCH = 500
+WAIT = 30.0
+"""Seconds that a prediction may take to be recorded before it is tried again."""
+
+
+class Asked(Struct, frozen=True, forbid_unknown_fields=True):
+    """A request for a score, made now and recorded."""
+
+    prospect: UUID
+
+
+class Model:
+    """One tenant's learner, fed from the log, and what it comes to put back into the log.
+
+    `advance` is for one thread, `score` for others.
+    """
+
+    def __init__(self, log: Log, learner: Learner) -> None:
+        self._log = log
+        self._reaction = Reaction(learner)
+        self._replayed = log.head()[1]
+        """Up to here the log may hold already what the learner comes to."""
+        self._underway: dict[UUID, tuple[Emission, Future[Appended]]] = {}
+        self.position = 0
+
+    @property
+    def caught_up(self) -> bool:
+        return self.position >= self._replayed
+
+    def advance(self) -> int:
+        """Fold what the log has got since, record what came of it, and answer how many facts were folded."""
+        batch = self._log.read(self.position, BATCH)
+        for recorded in _opened(self._log, batch):
+            self._reaction.step(recorded)
+        if batch:
+            self.position = batch[-1].position
+        if self.caught_up:
+            self._record()
+        return len(batch)
+
+    def score(self, prospect: UUID) -> Made:
+        """Predict now, and record it. Raises `Refused`; `Unanswered` while the log is still being replayed."""
+        if not self.caught_up:
+            raise Unanswered(5)
+        made = self._reaction.learner.score(prospect)
+        try:
+            self._submit(emit(made)).result(WAIT)
+        except Conflict:
+            # The same was asked from the same state of the log before: the answer is on record.
+            return made
+        return made
+
+    def _record(self) -> None:
+        due = {emission.meta.event: emission for emission in self._reaction.due()}
+        for event, emission in due.items():
+            if event not in self._underway:
+                self._underway[event] = (emission, self._submit(emission))
+        for event, (emission, future) in list(self._underway.items()):
+            if event not in due or (future.done() and not self._settled(emission, future)):
+                del self._underway[event]
+
+    def _settled(self, emission: Emission, future: Future[Appended]) -> bool:
+        """Whether it needs no second try: it is on record and will be met in the log, or never can be."""
+        problem = future.exception()
+        if problem is None or isinstance(problem, SubjectErased):
+            return True
+        if isinstance(problem, Conflict):
+            return problem.actual > emission.expected
+        _log.warning("prediction.not-recorded", tenant=str(self._log.tenant), problem=type(problem).__name__)
+        return False
+
+    def _submit(self, emission: Emission) -> Future[Appended]:
+        return self._log.submit(emission.stream, emission.expected, [emission.fact], emission.meta)
+
+
+class Models:
+    """The models of the tenants this process holds the lease of."""
+
+    def __init__(self, open_model: Callable[[UUID], Model]) -> None:
+        self._open = open_model
+        self._models: dict[UUID, Model] = {}
+        self._lock = threading.Lock()
+
+    def run(
+        self,
+        renew: Callable[[], set[UUID]],
+        lease: float,
+        wait: Callable[[float], object],
+        stop: threading.Event,
+        poll: float,
+    ) -> None:
+        """Keep the models of the tenants that `renew` answers with; `lease` is how many seconds that holds."""
+        held: set[UUID] = set()
+        until = 0.0
+        while not stop.is_set():
+            try:
+                if time.monotonic() >= until:
+                    held, until = renew(), time.monotonic() + lease / 3
+                    self._keep(held)
+                # All of them, so that none waits for another's whole log.
+                if not sum([self.advance(tenant) for tenant in sorted(held)]):
+                    wait(poll)
+            except Exception as problem:  # noqa: BLE001 - the database may be away: go on when it is back
+                _log.warning("learning.failed", problem=type(problem).__name__)
+                stop.wait(1)
+
+    def advance(self, tenant: UUID) -> int:
+        """Fold one batch of a tenant's log; how many facts that was."""
+        if (model := self._models.get(tenant)) is None:
+            model = self._open(tenant)
+            with self._lock:
+                self._models[tenant] = model
+        return model.advance()
+
+    def score(self, tenant: UUID, payload: bytes) -> Made:
+        """Answer a request for a score. Raises `Unanswered` where another process has the model."""
+        model = self._models.get(tenant)
+        if model is None:
+            raise Unanswered(2)
+        return model.score(msgspec.json.decode(payload, type=Asked).prospect)
+
+    def _keep(self, held: set[UUID]) -> None:
+        """Forget the models of tenants that another process has now."""
+        with self._lock:
+            self._models = {tenant: model for tenant, model in self._models.items() if tenant in held}
+
+
+def opened(log: Log, upto: int) -> Iterator[Recorded]:
+    """A log as a learner folds it, from its beginning to a position."""
+    position = 0
+    while batch := log.read(position, BATCH, upto):
+        yield from _opened(log, batch)
+        position = batch[-1].position
+
+
+def _opened(log: Log, batch: list[Recorded]) -> list[Recorded]:
+    """The facts that are learned from, opened together; the others stay as they are."""
+    facts = iter(log.open([each.fact for each in batch if isinstance(each.fact, Captured | SignalObserved)]))
+    return [
+        replace(each, fact=next(facts)) if isinstance(each.fact, Captured | SignalObserved) else each for each in batch
+    ]

@@ -1,0 +1,131 @@
+"""`everlog`, the command line. Everything heavy is imported by the command that needs it."""
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from api import settings as configuration
+
+app = App(
+    name="everlog",
+    version=lambda: version("everlog"),
+    help="""Everlog: every change an event in its organisation's own log, everything else folded from it.
+
+    Start with `everlog serve`; then, in another terminal, `everlog tenants create "Acme"`, which prints an API key.
+    """,
+    help_format="plaintext",
+)
+
+GROUPS = {
+    "tenants": "Create organisations. Each has a log, keys and walls of its own.",
+    "api-keys": "Issue and revoke API keys. A key names its organisation; its text is shown once.",
+    "predictions": "Compute past predictions again from the log.",
+    "audit": "Ask an organisation's audit trail.",
+    "views": "See how far an organisation's read models are behind its log.",
+}
+for group, words in GROUPS.items():
+    app.command(f"api.shell:{group.replace('-', '_')}", name=group, help=words)
+
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+
+
+@app.command
+def serve(*, port: int | None = None) -> None:
+    """Run everything in one: embedded servers, the API, the workers and the relay, until interrupted.
+
+    Args:
+        port: Where the API listens; 0 takes any free port. EVERLOG_PORT, or 8000, where it is not given.
+    """
+    from api import serve as server
+
+    server.serve(server.on_port(configuration.read(), port))
+
+
+@app.command
+def api() -> None:
+    """Run the HTTP API alone, against the servers that the environment names."""
+    from api import http, serve
+
+    serve.follow()
+    http.run(configuration.of_running(configuration.read()))
+
+
+@app.command
+def worker(*parts: str) -> None:
+    """Keep views, publish to NATS and learn, against the servers that the environment names.
+
+    Args:
+        parts: Any of views, relay, learning; all of them where none is named.
+    """
+    from api import serve
+    from api import worker as work
+
+    serve.follow()
+    work.run(configuration.of_running(configuration.read()), parts or work.PARTS)
+
+
+@app.command
+def migrate(*, json: Json = False) -> None:
+    """Make or update the roles, tables, policies and streams, as the owner role of EVERLOG_OWNER_URL.
+
+    Args:
+        json: Answer with one JSON object.
+    """
+    from api import bootstrap, shell
+
+    settings = configuration.of_running(configuration.read())
+    bootstrap.migrate(settings)
+    shell.say({"migrated": True}, "Roles, tables, policies and streams are up to date.", json=json)
+
+
+@app.command
+def check_walls(*, json: Json = False) -> None:
+    """Look for a hole between tenants: roles, grants, policies, keys and server settings. Exit code 1 if there is one.
+
+    Args:
+        json: Answer with one JSON object.
+    """
+    from api import shell
+
+    shell.check_walls(json=json)
+
+
+@app.command
+def demo(*, once: bool = False, fresh: bool = False, port: int | None = None, json: Json = False) -> None:
+    """Stream real grant applications of two organisations through the HTTP API and show what came of it.
+
+    Keeps what earlier runs left and adds two new organisations. Afterwards the server goes on until interrupted.
+
+    Args:
+        once: Exit after the summary.
+        fresh: Wipe the data folder first.
+        port: Where the API listens; 0 takes any free port, and so does leaving it out where 8000 is taken.
+        json: Print the summary as one JSON object about the first organisation.
+    """
+    from api import demo as show
+
+    show.run(configuration.read(), once=once, fresh=fresh, port=port, json=json)
+
+
+def main() -> None:
+    """Run a command; exit with 0 when it did what it says, 1 when it could not and says why, 2 on wrong usage."""
+    run(app)
+
+
+def run(command: Callable[[], Any]) -> None:
+    try:
+        command()
+    except Exception as problem:
+        # Everything heavy is loaded by now, or the problem is not one that bootstrap knows.
+        from api.failures import plain
+
+        if (words := plain(problem)) is None:
+            raise
+        sys.exit(f"everlog: {words}")
+
+
+if __name__ == "__main__":
+    main()

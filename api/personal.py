@@ -1,0 +1,127 @@
+"""Rows as they are answered: what is about a person is shown to who may see it, and marked where it is not."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import fields
+
+from api.shapes import holds_structs, is_pairs, is_personal
+from application.kernel import Caller
+from application.pipeline import Pipeline
+from application.ports import Logs
+from domain.kernel import Erased, Sealed
+
+_PLANS = 500
+"""Row types come and go with the fields that callers ask for."""
+
+
+class Eyes:
+    """Opens personal values for those who hold a permission."""
+
+    def __init__(self, pipeline: Pipeline, logs: Logs) -> None:
+        self._pipeline = pipeline
+        self._logs = logs
+
+    async def may(self, caller: Caller, permission: str) -> bool:
+        return await self._pipeline.may(caller, permission)
+
+    async def look(self, caller: Caller, value: Any, permission: str) -> Any:
+        """The value opened, or as it is where the caller may not see it."""
+        if not await self._pipeline.may(caller, permission):
+            return value
+        return await self._logs.of(caller.tenant).opened(value)
+
+
+class Presenter:
+    """Turns rows of a type, or of some of its fields, into what JSON holds."""
+
+    def __init__(self, row: type[Struct], permission: str = "prospects.read-personal") -> None:
+        self.permission = permission
+        self._personal = frozenset(each.name for each in fields(row) if is_personal(each.type))
+        self._structs = frozenset(each.name for each in fields(row) if holds_structs(each.type))
+        self._pairs = _pairs(row)
+        self._plans: dict[type[Struct], Plan] = {}
+
+    async def rows(self, eyes: Eyes, caller: Caller, rows: Sequence[Struct]) -> list[dict[str, Any]]:
+        may = await eyes.may(caller, self.permission)
+        opened = await eyes.look(caller, tuple(rows), self.permission) if may and self._personal else rows
+        return [self.show(row, may=may) for row in opened]
+
+    def show(self, row: Struct, *, may: bool) -> dict[str, Any]:
+        plan = self._plans.get(type(row)) or self._planned(type(row))
+        shown = dict(zip(plan.names, plan.values(row), strict=True))
+        withheld: list[str] = []
+        erased: list[str] = []
+        for name in plan.personal:
+            value = shown[name]
+            if isinstance(value, Erased):
+                erased.append(name)
+                shown[name] = None
+            elif value is not None and (not may or isinstance(value, Sealed)):
+                withheld.append(name)
+                shown[name] = None
+        for name in plan.pairs:
+            if shown[name] is not None:
+                shown[name] = dict(shown[name])
+        for name in plan.structs:
+            shown[name] = _object(shown[name])
+        shown["withheld"] = withheld
+        shown["erased"] = erased
+        return shown
+
+    def _planned(self, kind: type[Struct]) -> "Plan":
+        """What to do with rows of these fields: worked out once, since lists are long."""
+        names = kind.__struct_fields__
+        values = attrgetter(*names) if len(names) > 1 else _only(names[0])
+        personal, pairs, structs = (
+            tuple(sorted(each.intersection(names))) for each in (self._personal, self._pairs, self._structs)
+        )
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        plan = self._plans[kind] = Plan(names, values, personal, pairs, structs)
+        return plan
+
+
+class Plan(NamedTuple):
+    names: tuple[str, ...]
+    values: Callable[[Struct], Iterable[Any]]
+    personal: tuple[str, ...]
+    pairs: tuple[str, ...]
+    structs: tuple[str, ...]
+
+
+def _only(name: str) -> Callable[[Struct], Iterable[Any]]:
+    return lambda row: (getattr(row, name),)
+
+
+@cache
+def _pairs(kind: type[Struct]) -> frozenset[str]:
+    return frozenset(each.name for each in fields(kind) if is_pairs(each.type))
+
+
+def _object(value: Any) -> Any:
+    """What `shapes.shown` says of structs: plain objects, without tags."""
+    if isinstance(value, Struct):
+        pairs = _pairs(type(value))
+        each = {name: getattr(value, name) for name in value.__struct_fields__}
+        return {name: dict(inner) if name in pairs else _object(inner) for name, inner in each.items()}
+    return [_object(each) for each in value] if isinstance(value, tuple) else value
+
+
+def plain(value: Any, *, may: bool) -> Any:
+    """Any value as JSON holds it; what is sealed or erased is null, and so is what is personal in a struct."""
+    if isinstance(value, Sealed | Erased):
+        return None
+    if isinstance(value, Struct):
+        personal = {each.name for each in fields(value) if is_personal(each.type)} if not may else set()
+        return {
+            name: None if name in personal else plain(getattr(value, name), may=may) for name in value.__struct_fields__
+        }
+    if isinstance(value, tuple | list):
+        return [plain(each, may=may) for each in value]
+    if isinstance(value, dict):
+        return {str(name): plain(each, may=may) for name, each in value.items()}
+    return value

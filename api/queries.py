@@ -1,0 +1,123 @@
+"""Queries over HTTP, written once: lists with filters, cursors and fields, and single things with their ETag."""
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, defstruct
+
+from api import shapes
+from api.call import Call, Reply
+from api.edge import Edge, reply
+from api.personal import Presenter
+from api.problems import Problem
+from api.route import Route
+
+WAITS = ("Everlog-Min-Position",)
+LIMIT = Annotated[int, Meta(ge=1, le=200, description="How many at most.")]
+CURSOR = Annotated[
+    str,
+    Meta(
+        max_length=2000, pattern=r"^[!-~]*$", description="Goes on from where another answer to the same query ended."
+    ),
+]
+_QUERY = (
+    "query.unknown-field",
+    "query.personal-field",
+    "query.not-filterable",
+    "query.not-sortable",
+    "query.wrong-type",
+)
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """A list and what it is made of."""
+
+    query: Any
+    presenter: Presenter
+    row: type[Struct]
+    """As answered."""
+    path: str
+    tag: str
+    operation: str
+    summary: str
+    personal: tuple[str, ...] = ()
+    """Filters by what is about a person: they are asked for in a body, never in a URL, under the rows' permission."""
+    types: dict[str, Any] = {}
+
+
+def listed(listing: Listing) -> list[Route]:
+    """`GET path`, and `POST path/find` with the personal filters where there are any."""
+    types = {"limit": LIMIT, "cursor": CURSOR, **listing.types}
+    plain = shapes.parameters(listing.query, f"{listing.row.__name__}Query", listing.personal, **types)
+    page = defstruct(
+        f"{listing.row.__name__}Page",
+        [
+            ("items", list[listing.row]),  # type: ignore[name-defined]  # a type made at run time
+            ("cursor", Annotated[str | None, Meta(description="For the next page; null on the last one.")]),
+        ],
+        module=__name__,
+    )
+
+    async def get(edge: Edge, call: Call) -> Reply:
+        return await _page(listing, edge, call, shapes.from_url(call.query, plain))
+
+    shared = {
+        "tag": listing.tag,
+        "permission": listing.query.permission,
+        "answer": page,
+        "problems": (*_QUERY, "query.limit", "query.cursor"),
+        "headers": WAITS,
+    }
+    routes = [
+        Route(
+            method="GET",
+            path=listing.path,
+            operation=f"list{listing.operation}",
+            summary=listing.summary,
+            parameters=plain,
+            serve=get,
+            **shared,
+        )
+    ]
+    if listing.personal:
+        routes.append(_find(listing, types, shared))
+    return routes
+
+
+def _find(listing: Listing, types: dict[str, Any], shared: dict[str, Any]) -> Route:
+    whole = shapes.parameters(listing.query, f"{listing.row.__name__}Search", **types)
+    read = shapes.decoder(whole)
+
+    async def find(edge: Edge, call: Call) -> Reply:
+        asked = read(call.body)
+        if any(getattr(asked, name) is not UNSET for name in listing.personal):
+            await edge.pipeline.authorise(call.caller, listing.query, permission=listing.presenter.permission)
+        return await _page(listing, edge, call, asked)
+
+    return Route(
+        method="POST",
+        path=f"{listing.path}/find",
+        operation=f"find{listing.operation}",
+        summary=f"{listing.summary}, also by what is about a person",
+        description=(
+            f"Filters by {', '.join(f'`{name}`' for name in listing.personal)} too, by exact values alone. "
+            f"They are sent in the body, since a URL ends up in logs, and need `{listing.presenter.permission}`."
+        ),
+        body=whole,
+        serve=find,
+        **shared,
+    )
+
+
+async def _page(listing: Listing, edge: Edge, call: Call, asked: Struct) -> Reply:
+    page = await edge.pipeline.ask(call.caller, listing.query(**shapes.given(asked)), call.at_least)
+    items = await listing.presenter.rows(edge.eyes, call.caller, page.rows)
+    return reply({"items": items, "cursor": page.cursor or None})
+
+
+async def one(edge: Edge, call: Call, query: Any, presenter: Presenter, unknown: str) -> dict[str, Any]:
+    """A single row as it is answered. Raises `Problem` with the code `unknown`."""
+    row = await edge.pipeline.ask(call.caller, query, call.at_least)
+    if row is None:
+        raise Problem(unknown)
+    [item] = await presenter.rows(edge.eyes, call.caller, [row])
+    return item

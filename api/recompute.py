@@ -1,0 +1,22 @@
+"""`everlog predictions recompute`: a past prediction made again from the log alone."""
+
+from uuid import UUID
+
+from api import bootstrap
+from api.learning import opened
+from api.settings import Settings, Unset
+from application.predictions import Recomputed, recompute
+from domain.predictions import Made, predictions
+
+
+def recomputed(settings: Settings, id: UUID, tenant: UUID | None = None) -> Recomputed:
+    """Raises `Unset` where there is no such prediction."""
+    with bootstrap.product(settings, worker=True) as product:
+        wanted = [tenant] if tenant else [known for known, *_ in product.database.heads()]
+        for whose in wanted:
+            log = product.logs.of(whose)
+            for recorded in log.stream(f"{predictions.name}/{id}"):
+                made = log.open(recorded.fact)
+                if isinstance(made, Made):
+                    return recompute(made, opened(log, made.position), bootstrap.learner())
+    raise Unset(f"There is no prediction {id} here. Ids are listed by GET /v1/predictions.")

@@ -1,0 +1,115 @@
+"""Where things are and how they run: the environment, and what a running `everlog serve` has left word of."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+
+class Unset(Exception):
+    """A setting that the command needs is missing; the message says which and how to give it."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What each means stands in the reference as it stands here."""
+
+    home: Path
+    """The data folder of the embedded servers; `.everlog` in the current folder if left out."""
+    database: str = ""
+    """The database under the app's role, which owns nothing. With `EVERLOG_NATS_URL`, no embedded server is started."""
+    owner: str = ""
+    """The same database under the role that owns it. For `everlog migrate` alone; do not give it to others."""
+    worker: str = ""
+    """The same under the worker's role, which may also list tenants. Left out: the app's role with `_worker` behind
+    its name, and its password."""
+    nats: str = ""
+    """The NATS server, with JetStream."""
+    keys: Path
+    """The folder of key files that personal data are encrypted under; `keys` in the data folder if left out."""
+    host: str = "127.0.0.1"
+    """The address that the API listens on; it speaks plain HTTP, so put TLS before it."""
+    port: int = 8000
+    """The port that the API listens on."""
+    poll: float = 0.5
+    """Seconds between looks at the log where no wake-up comes; 0 switches polling off."""
+    rate: int = 6000
+    """Requests a minute that one API key may make of one API process."""
+
+    @property
+    def embedded(self) -> bool:
+        return not (self.database and self.nats)
+
+
+NAMES = {
+    "database": "EVERLOG_DATABASE_URL",
+    "owner": "EVERLOG_OWNER_URL",
+    "worker": "EVERLOG_WORKER_URL",
+    "nats": "EVERLOG_NATS_URL",
+    "home": "EVERLOG_HOME",
+    "keys": "EVERLOG_KEYS",
+    "host": "EVERLOG_HOST",
+    "port": "EVERLOG_PORT",
+    "poll": "EVERLOG_POLL_SECONDS",
+    "rate": "EVERLOG_REQUESTS_PER_MINUTE",
+}
+
+
+def read(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings that the environment names, with their defaults.
+
+    Raises:
+        Unset: a number is not one.
+    """
+    given = {name: environment[variable] for name, variable in NAMES.items() if environment.get(variable)}
+    home = Path(given.get("home", ".everlog")).absolute()
+    given |= {"home": str(home), "keys": given.get("keys", str(home / "keys"))}
+    try:
+        return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+    except msgspec.ValidationError as problem:
+        raise Unset(f"A setting is wrong: {problem}. See `everlog serve --help`.") from problem
+
+
+def of_running(settings: Settings) -> Settings:
+    """The settings with the addresses that a running `everlog serve` in this data folder has left word of.
+
+    Raises:
+        Unset: there are neither addresses in the environment nor a running server.
+    """
+    if not settings.embedded:
+        return settings
+    try:
+        word = msgspec.json.decode(_word(settings.home).read_bytes(), type=dict[str, str])
+        os.kill(int(word["pid"]), 0)
+    except (FileNotFoundError, ProcessLookupError, msgspec.DecodeError) as problem:
+        raise Unset(
+            f"No server runs in {settings.home}. Start one with `everlog serve`, name its folder in EVERLOG_HOME, "
+            "or set EVERLOG_DATABASE_URL and EVERLOG_NATS_URL."
+        ) from problem
+    known = {name: word[name] for name in ("database", "owner", "worker", "nats")}
+    return msgspec.structs.replace(settings, port=int(word["port"]), **known)
+
+
+def leave_word(settings: Settings) -> None:
+    """Tell other commands of this user where the servers answer."""
+    word = {name: getattr(settings, name) for name in ("database", "owner", "worker", "nats")}
+    word |= {"pid": str(os.getpid()), "port": str(settings.port)}
+    # On existing servers nothing else has made the folder.
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = _word(settings.home).with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(word))
+    fresh.replace(_word(settings.home))
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What a child process needs in its environment to run with the same settings, the owner's password left out."""
+    named = {variable: str(getattr(settings, name)) for name, variable in NAMES.items() if name != "owner"}
+    return {**os.environ, **{variable: value for variable, value in named.items() if value}}
+
+
+def _word(home: Path) -> Path:
+    return home / "serving.json"

@@ -1,0 +1,226 @@
+"""What operators do from the command line: tenants, keys, predictions, the trail, the views."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Any, TypeVar
+from uuid import UUID, uuid4
+
+import msgspec
+from cyclopts import App, Parameter
+
+from api import bootstrap
+from api import settings as configuration
+from api.bootstrap import Product
+from api.settings import Unset
+from application.api_keys import Revoke, mint
+from application.kernel import Caller
+from application.pipeline import Asked
+from application.tenancy import provision
+from domain.access import Role
+from domain.kernel import Actor
+from domain.tenancy import Created
+from projections.audit import Trail
+from tenants.context import SYSTEM
+
+T = TypeVar("T")
+OPERATOR = Actor("operator", SYSTEM)
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+
+tenants = App("tenants")
+api_keys = App("api-keys")
+predictions = App("predictions")
+audit = App("audit")
+views = App("views")
+
+
+def say(answer: Any, words: str, *, json: bool) -> None:
+    """Words for a person, or one JSON object for a machine."""
+    sys.stdout.write((msgspec.json.encode(answer).decode() if json else words) + "\n")
+
+
+def ask(work: Callable[[Product], Awaitable[T]], tenant: UUID | None = None) -> T:
+    """Work with the product as this installation's operator, for a tenant that has to be there. Raises `Unset`."""
+
+    async def run() -> T:
+        with bootstrap.product(configuration.of_running(configuration.read())) as product:
+            if tenant and product.logs.of(tenant).head() == (0, 0):
+                raise Unset(f"There is no organisation {tenant} here. `everlog tenants list` names those that are.")
+            await product.database.start()
+            product.link.start()
+            try:
+                return await work(product)
+            finally:
+                await product.database.stop()
+
+    return asyncio.run(run())
+
+
+@tenants.command(name="create")
+def create_tenant(name: str, *, json: Json = False) -> None:
+    """Create an organisation and a first API key with the role Admin.
+
+    Args:
+        name: What the organisation is called.
+        json: Answer with one JSON object.
+    """
+    made = found(name)
+    say(made, f"Organisation {made['tenant']}\nAPI key (Admin), shown only now:\n{made['key']}", json=json)
+
+
+def found(name: str) -> dict[str, str]:
+    """A new organisation and its first key: `tenant`, `name`, and the key's `id`, `role` and text as `key`."""
+
+    async def work(product: Product) -> dict[str, str]:
+        tenant = uuid4()
+        await provision(product.pipeline, product.logs, OPERATOR, tenant, name, OPERATOR.id)
+        return {"tenant": str(tenant), "name": name, **await _issue(product, tenant, "first key", "Admin", None)}
+
+    return ask(work)
+
+
+@tenants.command(name="list")
+def list_tenants(*, json: Json = False) -> None:
+    """The organisations of this installation, in the order in which they were created.
+
+    Args:
+        json: Answer with one JSON object.
+    """
+
+    async def work(product: Product) -> list[dict[str, str]]:
+        log, known, position = product.logs.of(SYSTEM), [], 0
+        while batch := await log.tail(position):
+            known += [
+                {"tenant": str(each.id), "name": each.fact.name, "created_at": f"{each.at:%Y-%m-%dT%H:%M:%SZ}"}
+                for each in batch
+                if isinstance(each.fact, Created)
+            ]
+            position = batch[-1].position
+        return known
+
+    known = ask(work)
+    lines = [f"{each['tenant']}  {each['created_at']}  {each['name']}" for each in known]
+    say({"tenants": known}, "\n".join(lines) or "None yet.", json=json)
+
+
+@api_keys.command(name="create")
+def create_key(
+    tenant: UUID, *, role: Role = "Member", name: str = "key", days: int | None = None, json: Json = False
+) -> None:
+    """Issue an API key. Its text is shown now and never again.
+
+    Args:
+        tenant: The organisation.
+        role: What the key may do: Admin, Manager, Member, Viewer or Auditor.
+        name: What the key is for.
+        days: After how many days it expires; never, if left out.
+        json: Answer with one JSON object.
+    """
+    made = ask(lambda product: _issue(product, tenant, name, role, days), tenant)
+    say(made, f"API key ({role}), shown only now:\n{made['key']}", json=json)
+
+
+@api_keys.command(name="revoke")
+def revoke_key(tenant: UUID, id: UUID, *, json: Json = False) -> None:
+    """Revoke an API key. It stops working within a second.
+
+    Args:
+        tenant: The organisation.
+        id: The key's id, as `api-keys create` answered it.
+        json: Answer with one JSON object.
+    """
+    ask(lambda product: product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), Asked(Revoke(), id)), tenant)
+    say({"revoked": str(id)}, f"Key {id} is revoked.", json=json)
+
+
+@predictions.command
+def recompute(id: UUID, *, tenant: UUID | None = None, json: Json = False) -> None:
+    """Make a past prediction again from the log and compare: equal (bit for bit), superseded by erasure, or differs.
+
+    Exit code 1 where it differs.
+
+    Args:
+        id: The prediction.
+        tenant: Whose it is; found among all organisations if left out.
+        json: Answer with one JSON object.
+    """
+    from api.recompute import recomputed
+
+    found = recomputed(configuration.of_running(configuration.read()), id, tenant)
+    words = f"{found.verdict}: probability {found.made.probability!r}, made at position {found.made.position}"
+    if found.superseded_at:
+        words += f", superseded by an erasure at position {found.superseded_at}"
+    if found.differing:
+        words += f"; differing: {', '.join(found.differing)}"
+    answer = {
+        "id": str(id),
+        "verdict": found.verdict,
+        "position": found.made.position,
+        "probability": found.made.probability,
+        "again": found.again.probability if found.again else None,
+        "differing": found.differing,
+    }
+    say(answer, words, json=json)
+    sys.exit(1 if found.verdict == "differs" else 0)
+
+
+@audit.default
+def ask_trail(
+    tenant: UUID,
+    *,
+    actor: UUID | None = None,
+    type: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 20,
+    json: Json = False,
+) -> None:
+    """The latest events of an organisation's trail.
+
+    Args:
+        tenant: The organisation.
+        actor: Only what this user, key or model did.
+        type: Only this kind of event, such as prospects.won.
+        since: Only from this time on (ISO 8601; without a zone, this machine's).
+        until: Only before this time.
+        limit: At most so many.
+        json: Answer with one JSON object.
+    """
+    asked = Trail(actor=actor, type=type, since=_zoned(since), before=_zoned(until), limit=limit)
+    page = ask(lambda product: product.pipeline.ask(Caller(tenant=tenant, actor=OPERATOR), asked), tenant)
+    form = "{0.position:>8}  {0.at:%Y-%m-%d %H:%M:%S}  {0.actor_kind}:{0.actor}  {0.type}"
+    lines = [form.format(row) for row in page.rows]
+    say(msgspec.to_builtins(page.rows), "\n".join(lines) or "Nothing.", json=json)
+
+
+@views.default
+def lag(tenant: UUID, *, json: Json = False) -> None:
+    """How far each read model of an organisation is behind its log.
+
+    Args:
+        tenant: The organisation.
+        json: Answer with one JSON object.
+    """
+    found = ask(lambda product: product.reads.of(tenant).lag(), tenant)
+    lines = [f"{each.view:<16} {each.positions:>8} behind  {each.parked} parked" for each in found]
+    say(msgspec.to_builtins(found), "\n".join(lines) or "Nothing yet.", json=json)
+
+
+def check_walls(*, json: bool) -> None:
+    """Say what is wrong with the walls, and exit with 1 if anything is."""
+    findings = bootstrap.holes(configuration.of_running(configuration.read()))
+    say({"findings": [str(each) for each in findings]}, "\n".join(map(str, findings)) or "No hole found.", json=json)
+    sys.exit(1 if findings else 0)
+
+
+def _zoned(at: datetime | None) -> datetime | None:
+    """A time without a zone is meant as this machine's clock shows it."""
+    return at.astimezone() if at else None
+
+
+async def _issue(product: Product, tenant: UUID, name: str, role: Role, days: int | None) -> dict[str, str]:
+    expires = datetime.now().astimezone() + timedelta(days=days) if days else None
+    minted = mint(tenant, name, role, None, expires)
+    await product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), Asked(minted.issue, minted.id))
+    return {"id": str(minted.id), "role": role, "key": minted.text}

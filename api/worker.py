@@ -1,0 +1,30 @@
+"""`everlog worker`: keeps views, publishes to NATS, learns; each part in threads of its own."""
+
+import signal
+import threading
+from collections.abc import Sequence
+
+from api import bootstrap
+from api.settings import Settings, Unset
+
+PARTS = ("views", "relay", "learning")
+
+
+def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
+    """Work until SIGINT or SIGTERM. Raises `Unset` for a part that does not exist."""
+    if unknown := set(parts) - set(PARTS):
+        raise Unset(f"A worker has the parts {', '.join(PARTS)}, and no {', '.join(sorted(unknown))}.")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with bootstrap.product(settings, "worker", worker=True) as product:
+        if "relay" in parts:
+            bootstrap.relay(product)
+        makers = {"views": bootstrap.views, "learning": bootstrap.learning}
+        threads = [makers[part](product, stop) for part in parts if part in makers]
+        product.link.start()
+        for thread in threads:
+            thread.start()
+        stop.wait()
+        for thread in threads:
+            thread.join(20)

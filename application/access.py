@@ -1,0 +1,12 @@
+"""The names under which requests are known: what is granted, refused and audited."""
+
+import re
+from typing import Any
+
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def name(asked: Any) -> str:
+    """`prospects.capture` for `application.prospects.Capture`: of a command or a query, or of its class."""
+    kind = asked if isinstance(asked, type) else type(asked)
+    return f"{kind.__module__.split('.')[1]}.{_HUMP.sub('-', kind.__name__).lower()}"

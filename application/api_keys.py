@@ -1,0 +1,139 @@
+"""API keys: issuing and revoking them, and telling who a request comes from."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import blake2b, sha256
+from hmac import compare_digest
+from secrets import token_bytes
+from typing import Annotated, ClassVar, NamedTuple
+from uuid import UUID, uuid4
+
+from msgspec import Meta
+
+from application.fresh import Fresh
+from application.kernel import Caller, Command
+from application.ports import Logs
+from domain import api_keys as domain
+from domain.access import PERMISSIONS, Role
+from domain.api_keys import ApiKey, Issued, api_keys
+from domain.kernel import Actor, Fact, Refused
+
+_REMEMBERED = 10_000
+"""Texts of keys that need not be taken apart again."""
+
+
+class Issue(Command, frozen=True, kw_only=True):
+    permission: ClassVar = "api_keys.issue"
+    stream: ClassVar = api_keys
+    opens: ClassVar = True
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    prefix: str
+    hash: bytes
+    role: Role
+    scopes: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+
+    def decide(self, key: ApiKey) -> list[Fact]:
+        if unknown := set(self.scopes or ()) - set(PERMISSIONS):
+            raise Refused("api_keys.scope-unknown", scopes=sorted(unknown))
+        return domain.issue(key, Issued(self.name, self.prefix, self.hash, self.role, self.scopes, self.expires_at))
+
+
+class Revoke(Command, frozen=True, kw_only=True):
+    permission: ClassVar = "api_keys.revoke"
+    stream: ClassVar = api_keys
+
+    def decide(self, key: ApiKey) -> list[Fact]:
+        return domain.revoke(key)
+
+
+class Minted(NamedTuple):
+    """A new key: its text is shown once and kept nowhere."""
+
+    id: UUID
+    text: str
+    issue: Issue
+
+
+def mint(
+    tenant: UUID, name: str, role: Role, scopes: tuple[str, ...] | None = None, expires_at: datetime | None = None
+) -> Minted:
+    id, secret = uuid4(), token_bytes(32)
+    issue = Issue(
+        name=name,
+        prefix=domain.prefix(tenant, id),
+        hash=sha256(secret).digest(),
+        role=role,
+        scopes=scopes,
+        expires_at=expires_at,
+    )
+    return Minted(id, domain.write(tenant, id, secret), issue)
+
+
+class Unauthenticated(Exception):
+    """Nobody we know. `tenant` is the one that the key names, whether or not there is such a tenant."""
+
+    def __init__(self, code: str, tenant: UUID | None = None, key: UUID | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.tenant = tenant
+        self.key = key
+
+
+class Claimed(NamedTuple):
+    """What a key's text says of itself, with the hash in place of the secret."""
+
+    tenant: UUID
+    id: UUID
+    hash: bytes
+
+
+class Keyring:
+    """Tells whose key a text is. What it knows of a key is at most a second old."""
+
+    def __init__(self, logs: Logs, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._logs = logs
+        self._clock = clock
+        self._salt = token_bytes(32)
+        self._claimed: dict[bytes, Claimed] = {}
+        self._keys: Fresh[tuple[UUID, UUID], ApiKey] = Fresh(self._look)
+
+    async def caller(self, text: str) -> Caller:
+        """Who presents this key.
+
+        Raises:
+            Unauthenticated: with `auth.invalid` for whatever is no key of ours; that a key has expired or is revoked is
+                told to nobody but who holds its secret.
+        """
+        presented = self._read(text)
+        key = await self.key(presented.tenant, presented.id)
+        # The comparison is made for unknown keys too, so that its time tells nothing.
+        known = key.issued.hash if key.issued else bytes(32)
+        if not compare_digest(presented.hash, known) or key.issued is None:
+            raise Unauthenticated("auth.invalid", presented.tenant, presented.id)
+        if key.revoked:
+            raise Unauthenticated("auth.revoked", presented.tenant, presented.id)
+        if key.issued.expires_at is not None and key.issued.expires_at <= self._clock():
+            raise Unauthenticated("auth.expired", presented.tenant, presented.id)
+        scopes = None if key.issued.scopes is None else frozenset(key.issued.scopes)
+        return Caller(tenant=presented.tenant, actor=Actor("key", presented.id), scopes=scopes)
+
+    def _read(self, text: str) -> "Claimed":
+        """What the text claims. Remembered under a digest, so that no secret stays in memory."""
+        digest = blake2b(text.encode(), key=self._salt).digest()
+        if claimed := self._claimed.get(digest):
+            return claimed
+        if (presented := domain.read(text)) is None:
+            raise Unauthenticated("auth.invalid")
+        claimed = Claimed(presented.tenant, presented.id, sha256(presented.secret).digest())
+        if len(self._claimed) >= _REMEMBERED:
+            self._claimed.clear()
+        self._claimed[digest] = claimed
+        return claimed
+
+    async def key(self, tenant: UUID, id: UUID) -> ApiKey:
+        return await self._keys.get((tenant, id))
+
+    async def _look(self, whose: tuple[UUID, UUID]) -> ApiKey:
+        tenant, id = whose
+        return (await self._logs.of(tenant).load(f"{api_keys.name}/{id}", api_keys)).state

@@ -1,0 +1,42 @@
+"""Commands: what is asked, of which stream, under which permission, and by whom."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.kernel import Actor, Circumstances, Decider, Fact
+
+
+class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request to one stream. `decide` turns the stream's state into facts, or refuses."""
+
+    permission: ClassVar[str]
+    stream: ClassVar[Decider[Any]]
+    opens: ClassVar[bool] = False
+    """It usually is its stream's first command: decided on an empty stream at once, and anew if there was one."""
+
+    def decide(self, state: Any) -> list[Fact]:
+        raise NotImplementedError
+
+
+class Caller(Struct, frozen=True, kw_only=True):
+    """Who asks, for which tenant, and from where: what the edge knows of a request once it is authenticated."""
+
+    tenant: UUID
+    actor: Actor
+    scopes: frozenset[str] | None = None
+    """The permissions a credential is cut down to; None cuts nothing."""
+    on_behalf_of: Actor | None = None
+    circumstances: Circumstances = Circumstances()
+    correlation: UUID | None = None
+    trace: str = ""
+
+
+class Once(Struct, frozen=True):
+    """An `Idempotency-Key`: the same request under the same key of the same credential happens once."""
+
+    credential: UUID
+    key: str
+    request: bytes
+    """The canonical bytes of the whole request; the log keeps an HMAC of them."""

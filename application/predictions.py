@@ -1,0 +1,113 @@
+"""What a learner came to is recorded, each once; and any prediction can be made again from the log."""
+
+from collections.abc import Iterable
+from typing import Literal, Protocol
+from uuid import UUID, uuid5
+
+from msgspec import Struct, msgpack
+from msgspec.structs import fields, replace
+
+from domain.kernel import Actor, Erased, Meta, Recorded
+from domain.predictions import MODELS, Facts, Made, Promoted, Refitted, stream
+
+PERMISSION = "predictions.record"
+
+
+class Learner(Protocol):
+    """One model of one tenant, folded from its log; opened facts go in."""
+
+    position: int
+    erased_at: int | None
+
+    def step(self, recorded: Recorded) -> list[Facts]: ...
+
+    def score(self, prospect: UUID) -> Made: ...
+
+
+class Emission(Struct, frozen=True):
+    """To be appended to a stream that stands at version `expected`; at any other it was recorded before."""
+
+    stream: str
+    expected: int
+    fact: Facts
+    meta: Meta
+
+
+class Reaction:
+    """Folds a log and keeps what the learner came to and the log does not hold yet.
+
+    After a restart the log is folded anew and tells by itself what is missing: a fact is taken off when it is met, and
+    always comes later than what it was made from. So nothing is recorded twice, however often the log is folded.
+    """
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self._due: dict[tuple[str, int], Emission] = {}
+
+    def step(self, recorded: Recorded) -> None:
+        if isinstance(recorded.fact, Made | Refitted | Promoted):
+            self._due.pop((recorded.stream, recorded.version), None)
+        for fact in self.learner.step(recorded):
+            emission = emit(fact, recorded)
+            self._due[emission.stream, emission.expected + 1] = emission
+
+    def due(self) -> list[Emission]:
+        """What is to be recorded, in the order in which it came about. It stays due until the log holds it."""
+        return list(self._due.values())
+
+
+def emit(fact: Facts, cause: Recorded | None = None) -> Emission:
+    """A prediction or milestone as the model's own act, caused by a recorded fact; its ids follow from what it says."""
+    where, expected = stream(fact), 0 if isinstance(fact, Made) else fact.number - 1
+    meta = Meta(
+        event=uuid5(MODELS, f"{where}@{expected + 1}"),
+        actor=Actor("model", uuid5(MODELS, fact.model)),
+        permission=PERMISSION,
+        causation=cause.meta.event if cause else None,
+        correlation=cause.meta.correlation if cause else None,
+        trace=cause.meta.trace if cause else "",
+    )
+    return Emission(where, expected, fact, meta)
+
+
+class Recomputed(Struct, frozen=True, omit_defaults=True):
+    verdict: Literal["equal", "superseded", "differs"]
+    """Only `differs` is alarming: `superseded` means that somebody the model had learned from was erased since."""
+    made: Made
+    again: Made | None
+    superseded_at: int | None = None
+    """The first position whose content is gone."""
+    differing: tuple[str, ...] = ()
+    """The fields that did not come out bit for bit."""
+
+
+def recompute(made: Made, log: Iterable[Recorded], learner: Learner) -> Recomputed:
+    """Make a prediction again from the log (opened facts, from position 1) with a learner that has folded nothing."""
+    again = None
+    for recorded in log:
+        if recorded.position > made.position:
+            break
+        for fact in learner.step(recorded):
+            if isinstance(fact, Made) and fact.position == made.position and fact.prospect == made.prospect:
+                again = fact
+    gone = learner.erased_at
+    if again is None and learner.position == made.position and gone is None:
+        again = learner.score(made.prospect)
+    if again is not None:
+        again = replace(again, number=made.number)
+    differing = _differing(made, again)
+    if not differing:
+        return Recomputed("equal", made, again)
+    return Recomputed("superseded" if gone else "differs", made, again, gone, differing)
+
+
+def _differing(made: Made, again: Made | None) -> tuple[str, ...]:
+    """Compared as bytes, so that 0.1 + 0.2 is not 0.3; what is erased by now cannot be compared."""
+    if again is None:
+        return ("prospect",)
+    pairs = ((field.name, getattr(made, field.name), getattr(again, field.name)) for field in fields(Made))
+    return tuple(
+        name
+        for name, then, now in pairs
+        if not isinstance(then, Erased) and msgpack.encode(then) != msgpack.encode(now)
+    )

@@ -1,0 +1,32 @@
+"""Creating a tenant: the installation notes it, it gets its ground, and its organisation is founded."""
+
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from msgspec import Meta
+
+from application.kernel import Caller, Command
+from application.orgs import Found
+from application.pipeline import Asked, Pipeline
+from application.ports import Ground
+from domain.kernel import Actor, Fact
+from domain.tenancy import Tenant, create, tenancy
+from tenants.context import SYSTEM
+
+
+class Create(Command, frozen=True, kw_only=True):
+    permission: ClassVar = "tenancy.create"
+    stream: ClassVar = tenancy
+    opens: ClassVar = True
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+
+    def decide(self, tenant: Tenant) -> list[Fact]:
+        return create(tenant, self.name)
+
+
+async def provision(pipeline: Pipeline, ground: Ground, operator: Actor, tenant: UUID, name: str, admin: UUID) -> None:
+    """Create a tenant and found its organisation with a first Admin. What was half done before is finished."""
+    await ground.prepare(SYSTEM)
+    await pipeline.run(Caller(tenant=SYSTEM, actor=operator), Asked(Create(name=name), tenant))
+    await ground.prepare(tenant)
+    await pipeline.run(Caller(tenant=tenant, actor=operator), Asked(Found(name=name, admin=admin), tenant))

@@ -1,0 +1,54 @@
+"""What a prediction costs beside River alone, on the demo's own applications."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec.structs import replace
+
+from adapters.learning import Libraries
+from benchmarks import grants
+from benchmarks.ground import Ground
+from benchmarks.kernel import OURS, Figures, Line, Session, Versus
+from benchmarks.peers import alone
+from domain.kernel import Recorded
+from domain.predictions import Made
+from projections.predictions.definition import Definition, conversion
+from projections.predictions.learner import Learner
+
+RIVER = ("online", "plain")
+ONLINE = replace(conversion, candidates=tuple(each for each in conversion.candidates if each.name in RIVER), refits=())
+"""The product's model without its challengers: what River does in it, and everything around that."""
+
+
+def run(ground: Ground, session: Session) -> Iterator[Line]:  # noqa: ARG001 - this job needs no server.
+    applications = grants.applications()[: session.scale.predict]
+    facts = grants.recorded(len(applications))
+
+    def ours() -> Figures:
+        return {"whole": fold(conversion, facts), "online": fold(ONLINE, facts)}
+
+    def theirs() -> Figures:
+        return {"whole": alone.plain(applications) * each, "online": alone.same(applications) * each}
+
+    each = 1e6 / len(facts)
+    rounds = session.play({OURS: ours, "river": theirs})
+    size = f"{len(applications):,} applications, {len(facts):,} events; ours also calibrates, explains and digests"
+    for measure, case in (
+        ("online", "its two River models, against the same two in River alone"),
+        ("whole", "challengers and their refits too, against one plain River pipeline"),
+    ):
+        versus = Versus(against="river", kind="limit", case=case, measure=measure, unit="µs", aim=0.667, note=size)
+        yield versus.line("predict", rounds)
+
+
+def fold(definition: Definition, facts: Sequence[Recorded]) -> float:
+    """Microseconds per event from the first to the last, refits waited for where the model needs them."""
+    with ThreadPoolExecutor(1) as executor:
+        learner = Learner(definition, Libraries(), executor)
+        began = time.perf_counter()
+        made = learner.fold(facts)
+        spent = time.perf_counter() - began
+    assert len(made) >= len(facts) // 3
+    assert max(each.learned for each in made if isinstance(each, Made)) > 0
+    return spent / len(facts) * 1e6

@@ -1,0 +1,78 @@
+"""Who may do what: every permission there is, and the roles that hold them."""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+Role = Literal["Admin", "Manager", "Member", "Viewer", "Auditor"]
+
+PERMISSIONS: Final[Mapping[str, str]] = {
+    "prospects.read": "See prospects: list them, get one, without what identifies a person.",
+    "prospects.read-personal": "See what identifies a person, wherever it stands.",
+    "prospects.capture": "Capture a prospect.",
+    "prospects.observe": "Record a signal about a prospect.",
+    "prospects.move": "Move a prospect to another stage.",
+    "prospects.win": "Close a prospect as won.",
+    "prospects.lose": "Close a prospect as lost.",
+    "prospects.note": "Write a note about a prospect.",
+    "funnel.read": "See how many prospects stand in each stage, over time.",
+    "predictions.read": "See predictions, what became of them, and the models' cards and scores.",
+    "predictions.score": "Ask a model for a prediction now.",
+    "predictions.record": "Record predictions and the life of models: for models alone.",
+    "events.read": "Follow the live stream of facts, each fact as far as its own capability may be read.",
+    "audit.read": "Search the trail.",
+    "audit.read-circumstances": "See from where and for which reason something was done.",
+    "orgs.read": "See the organisation and its members.",
+    "orgs.found": "Found an organisation.",
+    "orgs.manage": "Add and remove members and change their roles.",
+    "api_keys.read": "See which API keys there are.",
+    "api_keys.issue": "Issue an API key.",
+    "api_keys.revoke": "Revoke an API key.",
+    "tenancy.create": "Create a tenant.",
+    "tenancy.read": "See which tenants there are.",
+}
+
+_VIEWER = frozenset({"prospects.read", "funnel.read", "predictions.read", "events.read"})
+_MEMBER = _VIEWER | {
+    "prospects.read-personal",
+    "prospects.capture",
+    "prospects.observe",
+    "prospects.move",
+    "prospects.win",
+    "prospects.lose",
+    "prospects.note",
+    "predictions.score",
+}
+_MANAGER = _MEMBER | {"orgs.read", "api_keys.read"}
+_ADMIN = _MANAGER | {
+    "orgs.manage",
+    "api_keys.issue",
+    "api_keys.revoke",
+    "audit.read",
+    "audit.read-circumstances",
+}
+
+ROLES: Final[Mapping[str, frozenset[str]]] = {
+    "Admin": _ADMIN,
+    "Manager": _MANAGER,
+    "Member": _MEMBER,
+    "Viewer": _VIEWER,
+    "Auditor": frozenset({"audit.read", "audit.read-circumstances"}),
+}
+"""What members and API keys can be. The Auditor reads the trail and nothing else."""
+
+KINDS: Final[Mapping[str, frozenset[str]]] = {
+    "system": frozenset(PERMISSIONS) - {"predictions.record"},
+    "operator": frozenset(PERMISSIONS) - {"predictions.record"},
+    "model": frozenset({"predictions.record", "predictions.read", "prospects.read", "prospects.read-personal"}),
+}
+"""What actors that no request can claim to be may do: the program itself, who runs it, and its models."""
+
+READS: Final[Mapping[str, str]] = {
+    "prospects": "prospects.read",
+    "predictions": "predictions.read",
+    "orgs": "orgs.read",
+    "api_keys": "api_keys.read",
+    "audit": "audit.read",
+    "tenancy": "tenancy.read",
+}
+"""The permission under which a capability's facts may be followed; one that is missing here is followed by nobody."""

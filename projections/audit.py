@@ -1,0 +1,176 @@
+"""The audit trail: one entry for every event, what was refused among them; and what an event changed."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from domain.audit import Denial
+from domain.kernel import Circumstances, Erased, Personal, Recorded, Sealed
+from projections.kernel import Is, Page, Query, Reads, View, Where, Within
+
+Outcome = Literal["accepted", "refused"]
+
+
+class Entry(Struct, frozen=True):
+    position: int
+    at: datetime
+    actor_kind: str
+    actor: UUID
+    type: str
+    capability: str
+    resource: UUID
+    """With `capability`, the stream: of what was done, or of what somebody was refused to do."""
+    version: int
+    """The stream's after the event; 0 where it was refused."""
+    permission: str
+    rule: str
+    """The rule that granted the permission, or denied it."""
+    outcome: str
+    code: str
+    """Why it was refused; "" where it was not."""
+    command: str
+    """What was refused; "" where it was not."""
+    event: UUID
+    on_behalf_of: str | None = None
+    causation: UUID | None = None
+    correlation: UUID | None = None
+    trace: str = ""
+    occurred_at: datetime | None = None
+    circumstances: Annotated[Personal[Circumstances], Meta(extra={"lookup": ("ip", "session")})] | None = None
+
+
+def select(recorded: Recorded) -> Where | None:
+    return Where("position", recorded.position)
+
+
+def evolve(_: list[Entry], recorded: Recorded) -> list[Entry]:
+    meta, fact = recorded.meta, recorded.fact
+    refused = fact if isinstance(fact, Denial) else None
+    capability, resource = _resource(recorded, refused)
+    return [
+        Entry(
+            position=recorded.position,
+            at=recorded.at,
+            actor_kind=meta.actor.kind,
+            actor=meta.actor.id,
+            type=recorded.type,
+            capability=capability,
+            resource=resource,
+            version=0 if refused else recorded.version,
+            permission=meta.permission,
+            rule=meta.rule,
+            outcome="refused" if refused else "accepted",
+            code=refused.code if refused else "",
+            command=refused.command if refused else "",
+            event=meta.event,
+            on_behalf_of=str(meta.on_behalf_of) if meta.on_behalf_of else None,
+            causation=meta.causation,
+            correlation=meta.correlation,
+            trace=meta.trace,
+            occurred_at=meta.occurred_at,
+            circumstances=meta.circumstances,
+        )
+    ]
+
+
+def _resource(recorded: Recorded, refused: Denial | None) -> tuple[str, UUID]:
+    """What the event is about; a refusal that names nothing is about the capability whose permission was missing."""
+    if refused is None:
+        return recorded.capability, recorded.id
+    try:
+        return refused.resource[:-37], UUID(refused.resource[-36:])
+    except ValueError:
+        return refused.permission.partition(".")[0], recorded.id
+
+
+audit = View(
+    "audit",
+    1,
+    Entry,
+    select,
+    evolve,
+    filters=("actor", "actor_kind", "type", "capability", "resource", "outcome", "at", "permission", "correlation"),
+    sorts=("at",),
+    indexes=(("actor", "at"), ("type", "at"), ("resource", "at")),
+    unreadable=True,
+)
+
+
+class Trail(Query, frozen=True, kw_only=True):
+    """Newest first. `ip` and `session` are looked for as they are, in the clear."""
+
+    permission: ClassVar = "audit.read"
+    actor: UUID | None = None
+    type: str | None = None
+    capability: str | None = None
+    resource: UUID | None = None
+    outcome: Outcome | None = None
+    ip: str | None = None
+    session: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+    limit: int = 50
+    cursor: str = ""
+
+    async def answer(self, reads: Reads) -> Page[Entry]:
+        asked: dict[str, Any] = {
+            "actor": self.actor,
+            "type": self.type,
+            "capability": self.capability,
+            "resource": self.resource,
+            "outcome": self.outcome,
+            "circumstances.ip": self.ip,
+            "circumstances.session": self.session,
+        }
+        where: list[Is | Within] = [Is(column, value) for column, value in asked.items() if value is not None]
+        if self.outcome == "refused" and self.type is None:
+            # The same rows, by way of an index.
+            where.append(Is("type", Denial.__struct_config__.tag))
+        if self.since or self.before:
+            where.append(Within("at", self.since, self.before))
+        return await reads.page(audit, where, sort="-at", limit=self.limit, cursor=self.cursor)
+
+
+class Event(Query, frozen=True, kw_only=True):
+    """One entry. What it changed follows from its stream's states before and after: see `changes`."""
+
+    permission: ClassVar = "audit.read"
+    position: int
+
+    async def answer(self, reads: Reads) -> Entry | None:
+        return await reads.one(audit, self.position)
+
+
+class Change(Struct, frozen=True):
+    field: str
+    """Names joined by dots, as `captured.email`."""
+    before: Any
+    after: Any
+
+
+def changes(before: Any, after: Any) -> list[Change]:
+    """Field by field, what differs between two states; a part that was not there before has None in each field."""
+    return list(_changes("", before, after))
+
+
+def _changes(path: str, before: Any, after: Any) -> Iterator[Change]:
+    if before == after:
+        return
+    names = _fields(before, after)
+    if not names:
+        yield Change(path, before, after)
+    for name in names:
+        inner = f"{path}.{name}" if path else name
+        yield from _changes(inner, getattr(before, name, None), getattr(after, name, None))
+
+
+def _fields(before: Any, after: Any) -> tuple[str, ...]:
+    """The fields to look at one by one: those of a struct that became another of its kind, came or went."""
+    kinds = {type(each) for each in (before, after) if each is not None}
+    if len(kinds) != 1:
+        return ()
+    [kind] = kinds
+    return kind.__struct_fields__ if issubclass(kind, Struct) and not issubclass(kind, Sealed | Erased) else ()

@@ -1,0 +1,155 @@
+"""Copies built beside the live one: begun, compared, swapped in; and parked events tried again."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import Any
+
+from msgspec.structs import replace
+
+from domain.kernel import Recorded
+from projections.builds import Build, Checkpoint, Difference, Parked, Stale, Tail, Unstorable, Work
+from projections.digest import EMPTY, digester, moved
+from projections.passes import Passes, key_of, load
+
+_log = logging.getLogger(__name__)
+
+
+def rebuild(passes: Passes, known: Sequence[Checkpoint], view: str) -> None:
+    """Begin a second copy of a view's live rows, in the other slot. Raises `Stale` where one is under way already."""
+    for each in known:
+        if each.view == view and passes.live().get((each.view, each.version)) == each.slot:
+            fresh = _other(passes, each)
+            with passes.store.work() as work:
+                work.begin(fresh)
+                work.clear(passes.build(fresh))
+
+
+def restart(passes: Passes, group: Sequence[Checkpoint]) -> None:
+    """Build anew what rests on events that the log has no longer; readers keep the old rows until then."""
+    for each in group:
+        live = passes.live().get((each.view, each.version)) == each.slot
+        fresh = _other(passes, each) if live else Checkpoint(each.view, each.version, each.slot)
+        _log.error(
+            "View %s of tenant %s has seen an event %d that its log does not have; it is built anew.",
+            passes.build(each).name,
+            passes.store.tenant,
+            each.position,
+        )
+        with passes.store.work() as work:
+            work.lock([each])
+            work.forget(each)
+            try:
+                work.begin(fresh)
+            except Stale:
+                continue
+            work.clear(passes.build(fresh))
+
+
+def settle(passes: Passes, known: Sequence[Checkpoint], head: int) -> bool:
+    """Let readers read what has caught up, after looking at it once more; whether anything was moved."""
+    some = False
+    for each in known:
+        if passes.live().get((each.view, each.version)) == each.slot or each in passes.wrong:
+            continue
+        rivals = [other for other in known if key_of(other)[:2] == key_of(each)[:2] and other.slot != each.slot]
+        ready = each.place == rivals[0].place if rivals else each.position >= head
+        if ready:
+            some |= _swap(passes, each, *rivals)
+    return some
+
+
+def _swap(passes: Passes, fresh: Checkpoint, *old: Checkpoint) -> bool:
+    build = passes.build(fresh)
+    with passes.store.work() as work:
+        work.lock([fresh, *old])
+        if _digest(work, build) != fresh.digest:
+            passes.wrong.add(fresh)
+            _log.error("The rows of %s, tenant %s, are not what was folded.", build.name, passes.store.tenant)
+            return False
+        for each in old:
+            passes.found[each.view] = differences(work, passes.build(each), build)
+            work.forget(each)
+        work.point(fresh)
+    passes.live(again=True)
+    for each in old:
+        if found := passes.found[each.view]:
+            keys = ", ".join(str(one.key) for one in found[:10])
+            _log.error("%d rows of %s were wrong: %s.", len(found), passes.build(each).name, keys)
+    return True
+
+
+def _digest(work: Work, build: Build) -> bytes:
+    digest = digester(build.view.row)
+    return moved(EMPTY, sum(map(digest, work.scan(build))))
+
+
+def differences(work: Work, one: Build, other: Build) -> list[Difference]:
+    """The rows in which two copies of a view differ."""
+    key = attrgetter(one.view.key)
+    return [
+        Difference(key(left or right), left, right)
+        for left, right in _side_by_side(work.scan(one), work.scan(other), key)
+        if left != right
+    ]
+
+
+def _side_by_side(lefts: Iterator[Any], rights: Iterator[Any], key: Any) -> Iterator[tuple[Any, Any]]:
+    """Rows of two copies paired by key, both in the order of keys; None where one has no such row."""
+    left, right = next(lefts, None), next(rights, None)
+    while left is not None or right is not None:
+        behind = left is None or (right is not None and key(right) < key(left))
+        ahead = right is None or (left is not None and key(left) < key(right))
+        yield (None if behind else left), (None if ahead else right)
+        left = left if behind else next(lefts, None)
+        right = right if ahead else next(rights, None)
+
+
+def retry(passes: Passes, log: Tail, checkpoint: Checkpoint) -> int:
+    """Try a build's parked events again, in the order of the log; how many are left."""
+    with passes.store.work() as work:
+        work.lock([checkpoint])
+        parked = work.parked(passes.build(checkpoint))
+    events = [event for each in parked for event in log.read(each.position - 1, 1)]
+    try:
+        return len(_again(passes, checkpoint, events, [], {})[1])
+    except Unstorable:
+        return len(_one_by_one(passes, checkpoint, events))
+
+
+def _one_by_one(passes: Passes, checkpoint: Checkpoint, events: Sequence[Recorded]) -> list[Parked]:
+    left: list[Parked] = []
+    for event in events:
+        try:
+            checkpoint, still = _again(passes, checkpoint, [event], left, {})
+        except Unstorable as refused:
+            checkpoint, still = _again(passes, checkpoint, [event], left, {event.position: refused.why})
+        left += still
+    return left
+
+
+def _again(
+    passes: Passes, checkpoint: Checkpoint, events: Sequence[Recorded], ahead: Sequence[Parked], failed: dict[int, str]
+) -> tuple[Checkpoint, list[Parked]]:
+    """Apply parked events behind those that are still parked ahead of them."""
+    fold = passes.fold(checkpoint)
+    wanted = fold.prepare(events, failed)
+    with passes.store.work() as work:
+        work.lock([checkpoint])
+        [loaded] = load(work, [wanted])
+        changes = fold.run(loaded, ahead)
+        work.unpark(fold.build, [each.position for each in events])
+        work.write(fold.build, changes)
+        after = replace(
+            checkpoint,
+            digest=moved(checkpoint.digest, changes.digest),
+            rows=checkpoint.rows + changes.rows,
+            parked=checkpoint.parked + len(changes.parked) - len(events),
+        )
+        work.advance([after])
+    passes.meter.parked(checkpoint.view, len(changes.parked) - len(events))
+    return after, changes.parked
+
+
+def _other(passes: Passes, checkpoint: Checkpoint) -> Checkpoint:
+    return Checkpoint(checkpoint.view, checkpoint.version, passes.build(checkpoint).other)

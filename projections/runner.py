@@ -1,0 +1,182 @@
+"""The runner of one tenant's views: reads the log in batches, folds, and writes rows and checkpoints together."""
+
+import gc
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from domain.kernel import Recorded
+from projections import repair
+from projections.builds import Checkpoint, Difference, Stale, Store, Tail, mark
+from projections.kernel import Aggregate, Lag, View
+from projections.passes import Meter, Passes, Silent
+
+_log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Keeps a tenant's views up with its log. For one thread; any number of processes may run one for the same tenant.
+
+    One of them moves the checkpoint, and what the others did is undone. `batch` is the number of events folded at once;
+    `seen` is told tenant, generation and position when all live views have moved on. With `threads`, the next batch is
+    read while one is written.
+    """
+
+    def __init__(
+        self,
+        log: Tail,
+        store: Store,
+        models: Iterable[View[Any] | Aggregate[Any]],
+        batch: int = 1000,
+        meter: Meter | None = None,
+        seen: Callable[[UUID, int, int], object] | None = None,
+        threads: Executor | None = None,
+    ) -> None:
+        self._log = log
+        self._store = store
+        self._batch = batch
+        self._passes = Passes(store, models, meter or Silent())
+        self._seen = seen
+        self._told = (0, 0)
+        self._threads = threads
+        self._ahead: tuple[int, Future[list[Recorded]]] | None = None
+        self._known: list[Checkpoint] | None = None
+
+    def step(self) -> int:
+        """Apply at most one batch to each view; how many events that were, 0 where all are caught up."""
+        with _undisturbed():
+            return self._step()
+
+    def _step(self) -> int:
+        known, self._known = self._known, None
+        generation, head = self._log.head()
+        applied, after = 0, []
+        stale = False
+        for group, upto in _groups(self._begin() if known is None else known):
+            try:
+                events, moved = self._pass(group, upto, generation, head)
+            except Stale:
+                stale = True
+                continue
+            applied += events
+            after += moved
+        if stale:
+            _log.debug("Another hand moved checkpoints of tenant %s.", self._store.tenant)
+            return max(applied, 1)
+        try:
+            settled = repair.settle(self._passes, after, head)
+        except Stale:
+            return max(applied, 1)
+        self._known = None if settled else after
+        self._tell(after)
+        if not applied:
+            self._passes.rest()
+        return applied
+
+    def catch_up(self) -> int:
+        """Step until there is nothing left; how many events were applied."""
+        total = 0
+        while applied := self.step():
+            total += applied
+        return total
+
+    def place(self) -> tuple[int, int]:
+        """Generation and position that all views have reached; (0, 0) where that is not known."""
+        return min(((each.generation, each.position) for each in self._known or ()), default=(0, 0))
+
+    def lag(self) -> list[Lag]:
+        return self._store.lag()
+
+    def retry(self, view: str = "") -> int:
+        """Try parked events again, of one view or of all; how many are left."""
+        left = 0
+        for each in self._begin():
+            if each.parked and view in ("", each.view):
+                left += repair.retry(self._passes, self._log, each)
+        self._known = None
+        return left
+
+    def rebuild(self, view: str) -> None:
+        """Begin to build a view once more beside the live one; steps do it, and swap them when it has caught up."""
+        repair.rebuild(self._passes, self._begin(), view)
+        self._known = None
+
+    def found(self, view: str) -> list[Difference]:
+        """The rows that the last rebuild of a view found wrong in the copy it replaced."""
+        return self._passes.found.get(view, [])
+
+    def _tell(self, known: Sequence[Checkpoint]) -> None:
+        live = self._passes.live()
+        places = [
+            (each.generation, each.position) for each in known if live.get((each.view, each.version)) == each.slot
+        ]
+        if self._seen and places and min(places) > self._told:
+            self._told = min(places)
+            self._seen(self._store.tenant, *self._told)
+
+    def _begin(self) -> list[Checkpoint]:
+        """The checkpoints of the declared views; others belong to another release."""
+        self._passes.live(again=True)
+        declared = self._passes.declared.keys()
+        known = [each for each in self._store.checkpoints() if (each.view, each.version) in declared]
+        if missing := declared - {(each.view, each.version) for each in known}:
+            self._store.begin([Checkpoint(view, version) for view, version in sorted(missing)])
+            return self._begin()
+        return known
+
+    def _pass(
+        self, group: list[Checkpoint], upto: int | None, generation: int, head: int
+    ) -> tuple[int, list[Checkpoint]]:
+        """One batch for builds at the same place, up to where others stand: from there on they go together."""
+        position = group[0].position
+        stale = any(each.generation != generation for each in group)
+        if position == head and not stale:
+            return 0, group
+        events = self._read(max(position - 1, 0), self._batch + bool(position), upto)
+        if position:
+            if not events or mark(events[0]) != group[0].mark:
+                repair.restart(self._passes, group)
+                raise Stale
+            events = events[1:]
+        if not events and not stale:
+            return 0, group
+        return len(events), self._passes.apply(group, events, generation)
+
+    def _read(self, after: int, limit: int, upto: int | None) -> list[Recorded]:
+        """Events, and where there are many more, the next ones meanwhile."""
+        ahead, self._ahead = self._ahead, None
+        if ahead and ahead[0] == after and upto is None:
+            events = ahead[1].result()
+        else:
+            events = self._log.read(after, limit, upto)
+        if self._threads and upto is None and len(events) >= limit:
+            onward = events[-1].position - 1
+            self._ahead = (onward, self._threads.submit(self._log.read, onward, self._batch + 1))
+        return events
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A batch makes many objects and no cycles: looking through them for garbage takes a quarter of the time.
+
+    Where several threads do this, one may switch collection on while another would have it off; that costs time only.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _groups(known: Sequence[Checkpoint]) -> list[tuple[list[Checkpoint], int | None]]:
+    """Checkpoints at the same place, those furthest on first, each with the position at which the next stands."""
+    ordered = sorted(known, key=lambda each: each.place, reverse=True)
+    groups = [list(group) for _, group in groupby(ordered, key=lambda each: each.place)]
+    ahead: list[int | None] = [None, *(group[0].position for group in groups)]
+    return [(group, upto) for group, upto in zip(groups, ahead, strict=False)]

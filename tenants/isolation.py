@@ -1,0 +1,72 @@
+"""The walls as data: what every table that has a tenant must look like, and the exceptions with their reasons."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Literal
+
+from msgspec import Struct
+
+Right = Literal["select", "insert", "update", "delete"]
+
+COLUMN = "tenant_id"
+SETTING = "app.tenant"
+SCHEMA = "everlog"
+POLICY = "tenant"
+"""The name of the one policy that every table with a tenant has."""
+RULE = "(tenant_id = (NULLIF(current_setting('app.tenant'::text, true), ''::text))::uuid)"
+"""Its condition for reading and for writing alike, as PostgreSQL prints it: an unset tenant, or an empty one, sees and
+writes nothing."""
+
+READ: AbstractSet[Right] = frozenset({"select"})
+WRITE: AbstractSet[Right] = frozenset({"select", "insert", "update", "delete"})
+
+
+class Rights(Struct, frozen=True):
+    """What the two login roles of the product may do with a table. Nobody else has any right to it."""
+
+    app: AbstractSet[Right]
+    worker: AbstractSet[Right]
+    columns: tuple[str, ...] = ()
+    """Where an update is allowed, the columns it may touch; none named: all."""
+
+
+VIEW = Rights(READ, WRITE)
+"""Read models and what belongs to the runner: the worker keeps them, the app reads them."""
+
+_APPEND: AbstractSet[Right] = frozenset({"select", "insert"})
+_ALTER: AbstractSet[Right] = frozenset({"select", "insert", "update"})
+
+RIGHTS: Mapping[str, Rights] = {
+    "events": Rights(_APPEND, _APPEND),
+    # The append function runs with its caller's rights, or the policies would not hold in it. A trigger sees to it
+    # that a head only moves on.
+    "heads": Rights(_ALTER, _ALTER, ("position", "recorded_at")),
+    "stamps": Rights(_APPEND, _APPEND),
+    "reservations": Rights(_APPEND, _APPEND),
+    "tenant_keys": Rights(_APPEND, _APPEND),
+    # A trigger sees to it that what is erased stays erased.
+    "subject_keys": Rights(_ALTER, _ALTER, ("epoch", "wrapped", "erased_at")),
+    "snapshots": Rights(WRITE, WRITE),
+    "tracking": Rights(_ALTER, _ALTER, ("notification",)),
+}
+"""Tables of the log. Every other table with a tenant has the rights of a `VIEW`."""
+
+WITHOUT_TENANT: Mapping[str, str] = {
+    "migrations": "alembic's own: which migration the schema stands at",
+}
+"""Tables that need no tenant, and why."""
+
+
+class Finding(Struct, frozen=True, order=True):
+    """A broken rule of the walls."""
+
+    thing: str
+    """The table, view, constraint, function, role or setting."""
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.thing}: {self.what}"
+
+
+def rights(table: str) -> Rights:
+    return RIGHTS.get(table, VIEW)

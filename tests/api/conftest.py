@@ -1,0 +1,48 @@
+"""One API for all tests of the edge, with two tenants."""
+
+import psycopg
+import pytest
+
+from adapters.kms import FileKMS
+from adapters.log import Logs
+from adapters.postgres import walls
+from adapters.postgres.database import Database
+from adapters.postgres.roles import Roles
+from adapters.postgres.tables import create
+from projections.audit import audit
+from projections.funnel import funnel
+from projections.predictions.book import book, scores
+from projections.predictions.milestones import milestones
+from projections.prospects import prospects
+from tenants.context import SYSTEM
+from tests.api.world import DECIDERS, World
+
+MODELS = (prospects, funnel, audit, book, scores, milestones)
+
+
+@pytest.fixture(scope="session")
+def world(migrated, committer, tmp_path_factory):
+    addresses = migrated.addresses
+    with psycopg.connect(addresses.owner) as connection:
+        create(connection, MODELS)
+        walls.enclose(connection, Roles("everlog_app", "everlog_worker"))
+    kms = FileKMS(tmp_path_factory.mktemp("keys"))
+    with (
+        Database(addresses.app) as database,
+        Database(addresses.worker) as keeper,
+        Logs(database, committer, kms, DECIDERS.values()) as logs,
+    ):
+        world = World(logs, database, keeper, MODELS)
+        logs.provision(SYSTEM)
+        with world.running():
+            yield world
+
+
+@pytest.fixture(scope="session")
+def acme(world):
+    return world.tenant()
+
+
+@pytest.fixture(scope="session")
+def other(world):
+    return world.tenant()

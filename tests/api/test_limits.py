@@ -1,0 +1,62 @@
+"""Rates and shares: decided before anything else is touched."""
+
+import pytest
+
+from tenants.quotas import Quota
+
+
+@pytest.fixture
+def ask(world, acme):
+    def ask(role="Admin", **named):
+        return world.ask("GET", "/v1/prospects?limit=1", acme.keys.get(role, role), **named)
+
+    return ask
+
+
+def test_a_key_is_told_what_is_left_and_when_to_come_back(world, ask, monkeypatch):
+    monkeypatch.setattr(world.edge, "_quota", Quota(3, 3600))
+    answers = [ask() for _ in range(4)]
+    assert [each.status_code for each in answers] == [200, 200, 200, 429]
+    assert answers[0].headers["RateLimit-Policy"] == '"key";q=3;w=3600'
+    assert [each.headers["RateLimit"].split(";")[1] for each in answers] == ["r=2", "r=1", "r=0", "r=0"]
+    assert 0 < int(answers[3].headers["Retry-After"]) <= 1200
+    assert ask("Viewer").status_code == 200
+
+
+def test_beyond_the_rate_nothing_is_looked_up(world, ask, monkeypatch):
+    monkeypatch.setattr(world.edge, "_quota", Quota(1, 3600))
+    assert ask().status_code == 200
+
+    async def looked(*_):
+        raise AssertionError("nobody looks")
+
+    monkeypatch.setattr(world.edge._entry, "admit", looked)
+    assert ask().json()["code"] == "quota.exceeded"
+
+
+def test_a_wrong_key_does_not_use_up_another_s_rate(world, ask, acme, monkeypatch):
+    monkeypatch.setattr(world.edge, "_quota", Quota(1, 3600))
+    wrong = acme.keys["Admin"][:-4] + "aaaa"
+    assert [ask(wrong).status_code for _ in range(2)] == [401, 429]
+    assert ask().status_code == 200
+
+
+def test_who_guesses_keys_is_stopped(world, ask, acme, monkeypatch):
+    monkeypatch.setattr(world.edge, "_attempts", Quota(2, 3600))
+    guesses = [ask(acme.keys["Admin"][:-4] + 3 * letter + "a") for letter in "bcdef"]
+    assert [each.status_code for each in guesses] == [401, 401, 429, 429, 429]
+    assert guesses[-1].json()["code"] == "auth.attempts"
+
+
+def test_a_tenant_that_asks_too_much_at_once_waits(world, ask, acme, monkeypatch):
+    monkeypatch.setattr("api.edge.BUSY", 0)
+    answer = ask()
+    assert (answer.status_code, answer.json()["code"]) == (429, "tenants.busy")
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_what_was_taken_is_given_back(world, ask, acme):
+    for _ in range(3):
+        ask()
+    world.ask("POST", "/v1/prospects", acme.keys["Admin"], content=b"{")
+    assert acme.id not in world.edge._busy

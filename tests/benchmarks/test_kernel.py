@@ -1,0 +1,69 @@
+from functools import partial
+
+import pytest
+
+from benchmarks import kernel
+from benchmarks.kernel import OURS, QUICK, Round, Session, Versus, undisturbed
+
+
+def played(ours, theirs, foreign=0.0):
+    return Round({OURS: {"rate": ours}, "copy": {"rate": theirs}}, {OURS: foreign, "copy": 0.0})
+
+
+def versus(unit):
+    return Versus(against="copy", kind="limit", case="", measure="rate", unit=unit)
+
+
+def test_more_is_better_in_rates():
+    line = versus("events/s").line("job", [played(30, 10), played(20, 10), played(10, 10)])
+    assert (line.ratio.min, line.ratio.median, line.ratio.max) == (1, 2, 3)
+    assert (line.ours, line.theirs, line.rounds, line.left_out) == (20, 10, 3, 0)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "µs"])
+def test_more_is_better_in_times(unit):
+    line = versus(unit).line("job", [played(30, 10), played(20, 10), played(10, 10)])
+    assert (line.ratio.min, line.ratio.median, line.ratio.max) == (0.3333, 0.5, 1)
+
+
+def test_the_ratio_is_taken_within_the_round():
+    # The machine slowed down by ten between the rounds; the ratio did not change.
+    line = versus("events/s").line("job", [played(20, 10), played(2, 1), played(2, 1)])
+    assert (line.ratio.min, line.ratio.max) == (2, 2)
+
+
+def test_disturbed_rounds_are_left_out():
+    line = versus("events/s").line("job", [*[played(20, 10)] * 3, played(1, 10, foreign=0.5)])
+    assert (line.ratio.min, line.rounds, line.left_out, line.foreign_cpu) == (2, 3, 1, 0)
+
+
+def test_where_all_are_disturbed_the_least_disturbed_count_and_say_so():
+    rounds = [played(1, 1, foreign) for foreign in (0.9, 0.5, 0.7, 0.6)]
+    assert [one.disturbance("copy") for one in undisturbed(rounds, "copy")] == [0.5, 0.6, 0.7]
+    assert versus("events/s").line("job", rounds).foreign_cpu == 0.6
+
+
+def test_contenders_alternate_and_take_turns_in_going_first():
+    order = []
+
+    def turn(name):
+        order.append(name)
+        return {"rate": 1.0}
+
+    turns = {name: partial(turn, name) for name in (OURS, "copy", "pgbench")}
+    session = Session(QUICK, lambda words: None)
+    session.begin("job")
+    assert len(session.play(turns, rounds=3)) == 3
+    assert order == [OURS, "copy", "pgbench", "copy", "pgbench", OURS, "pgbench", OURS, "copy"]
+
+
+def test_a_job_out_of_time_is_cut_to_fewer_rounds_but_never_to_none(monkeypatch):
+    session = Session(QUICK, lambda words: None)
+    session.begin("job")
+    monkeypatch.setattr(session, "left", lambda: -1.0)
+    assert len(session.play({OURS: lambda: {"rate": 1.0}}, rounds=5)) == 1
+
+
+def test_figures_claim_four_digits():
+    assert kernel.short(12345.678) == 12350
+    assert kernel.short(0.0001234567) == 0.0001235

@@ -1,0 +1,47 @@
+"""One running product for all tests of this folder, and an organisation that has lived in it for a while."""
+
+from uuid import UUID
+
+import pytest
+
+from api.demo import figures
+from api.demo.applications import applications, commands
+from api.demo.client import Client
+from tests.served import answered, everlog, served
+
+APPLICATIONS = 130
+"""Enough for the first outcomes to be learned before the last captures."""
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("house") / "home") as product:
+        yield product
+
+
+@pytest.fixture(scope="session")
+def run(house):
+    """A command of the command line, as its process ended."""
+    return lambda *words, **more: everlog(words, house.environment | more)
+
+
+@pytest.fixture(scope="session")
+def ask(house):
+    """What a command answers with `--json`."""
+    return lambda *words, **more: answered(words, house.environment | more)
+
+
+@pytest.fixture(scope="session")
+def acme(house, ask):
+    """A client with an Admin's key."""
+    made = ask("tenants", "create", "Acme")
+    return Client(house.url, UUID(made["tenant"]), made["key"])
+
+
+@pytest.fixture(scope="session")
+def lived(acme):
+    """The same, after a part of the demo's applications, all of them predicted."""
+    for _ in acme.send(commands(acme.tenant, applications()[:APPLICATIONS])):
+        pass
+    figures.predicted(acme, APPLICATIONS)
+    return acme

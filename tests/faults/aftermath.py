@@ -1,0 +1,156 @@
+"""What stands when everything has been killed: the log, the views beside a rebuild, and JetStream."""
+
+import asyncio
+import time
+from contextlib import ExitStack, suppress
+from typing import Any
+from uuid import UUID
+
+import nats
+import psycopg
+from msgspec import Struct
+
+from adapters.nats import message, subjects
+from adapters.nats.consume import Order
+from adapters.postgres.recorder import Recorder
+from adapters.postgres.tables import tables
+from adapters.postgres.views import Views
+from api import bootstrap
+from api.bootstrap import MODELS, Product
+from api.settings import Settings
+from domain.kernel import Recorded
+from projections.builds import Build, builds
+from projections.runner import Runner
+
+CALM = 120.0
+"""Seconds to wait for views, models and the relay to catch up; how long it took is printed, not judged."""
+
+
+class Carried(Struct):
+    """What JetStream holds of a tenant, in its order."""
+
+    digests: list[tuple[int, str]]
+    """(position, digest) of each event, taken once."""
+    again: int
+    """How many more messages there were of events that were there already."""
+
+
+def settled(settings: Settings, tenant: UUID, captures: int) -> float:
+    """Seconds until everything is predicted, no view is behind and JetStream holds the whole log."""
+    began = time.monotonic()
+    while True:
+        with suppress(psycopg.OperationalError, nats.errors.Error, OSError):
+            behind = _behind(settings, tenant, captures)
+            if not behind:
+                return time.monotonic() - began
+            assert time.monotonic() - began < CALM, behind
+        assert time.monotonic() - began < CALM
+        time.sleep(0.2)
+
+
+def _behind(settings: Settings, tenant: UUID, captures: int) -> str:
+    with psycopg.connect(settings.worker) as connection:
+        connection.execute("select set_config('app.tenant', %s, false)", [str(tenant)])
+        [(head,)] = connection.execute("select position from everlog.heads where tenant_id = %s", [tenant])
+        of_tenant = "from everlog.{} where tenant_id = %s".format
+        made = "select count(*) " + of_tenant("events") + " and type = 'predictions.made'"
+        [(made,)] = connection.execute(made, [tenant])
+        views: dict[str, int] = dict(
+            connection.execute("select view, position " + of_tenant("checkpoints"), [tenant]).fetchall()
+        )
+    carried = asyncio.run(_last(settings.nats, tenant))
+    if made >= captures and set(views.values()) == {head} and carried == head:
+        return ""
+    return f"{made} of {captures} predicted, head {head}, views {views}, carried {carried}"
+
+
+async def _last(url: str, tenant: UUID) -> int:
+    client = await nats.connect(url, allow_reconnect=False)
+    try:
+        found = await client.jetstream().get_last_msg(subjects.STREAM, subjects.events(tenant))
+        return int((found.headers or {})["Everlog-Position"])
+    except nats.js.errors.NotFoundError:
+        return 0
+    finally:
+        await client.close()
+
+
+async def carried(url: str, tenant: UUID) -> Carried:
+    """Raises `adapters.nats.consume.Gap` where an event is missing."""
+    client = await nats.connect(url)
+    order, found, again = Order({}), [], 0
+    try:
+        consumer = await client.jetstream().pull_subscribe(subjects.events(tenant), stream=subjects.STREAM)
+        with suppress(TimeoutError):
+            while True:
+                for each in await consumer.fetch(500, timeout=1):
+                    event = message.read(tenant, each.headers or {}, each.data)
+                    await each.ack()
+                    if order.admit(event):
+                        found.append((event.position, event.digest))
+                    else:
+                        again += 1
+    finally:
+        await client.close()
+    return Carried(found, again)
+
+
+class Aftermath(Struct):
+    log: list[Recorded]
+    digests: list[tuple[int, str]]
+    """(position, digest) of each event of the log, as the relay computes it."""
+    differing: dict[str, list[Any]]
+    """By view: the rows in which the live copy and the rebuilt one differ; `sums` where an aggregate does."""
+    parked: int
+
+
+def aftermath(settings: Settings, tenant: UUID) -> Aftermath:
+    """Read and rebuilt by this process, with nothing of the product running."""
+    with ExitStack() as stack:
+        where, _ = bootstrap.embedded(settings, stack)
+        product = stack.enter_context(bootstrap.product(where, "aftermath", worker=True))
+        log = product.logs.of(tenant)
+        whole = [each for start in range(0, log.head()[1], 1000) for each in log.read(start, 1000)]
+        raws = Recorder(tenant, product.database, product.committer).rows(0, len(whole) + 1)
+        digests = [(raw[0], message.digest(message.Event(*raw))) for raw in raws]
+        return Aftermath(whole, digests, *_rebuilt(product, tenant))
+
+
+def _rebuilt(product: Product, tenant: UUID) -> tuple[dict[str, list[Any]], int]:
+    views = Views(tenant, product.database, product.logs.of(tenant))
+    runner = Runner(product.logs.of(tenant), views, MODELS)
+    runner.catch_up()
+    before = {each.name: (_sums(product, tenant, each), _digest(views, each)) for each in _live(views)}
+    for each in builds(MODELS):
+        runner.rebuild(each.view.name)
+    runner.catch_up()
+    differing: dict[str, list[Any]] = {each.view.name: list(runner.found(each.view.name)) for each in builds(MODELS)}
+    after = {each.name: (_sums(product, tenant, each), _digest(views, each)) for each in _live(views)}
+    for build in builds(MODELS):
+        first, second = (
+            next(state for name, state in states.items() if name[:-1] == build.name[:-1]) for states in (before, after)
+        )
+        if first != second:
+            differing[build.view.name].append("sums or digest")
+    if {name[:-1] for name in before} != {name[:-1] for name in after} or before.keys() & after.keys():
+        differing["pointers"] = ["a rebuilt view was not taken"]
+    return {view: found for view, found in differing.items() if found}, len(views.parked())
+
+
+def _live(views: Views) -> list[Build]:
+    live = views.live()
+    return [Build(each.view, each.aggregates, live[each.view.name, each.view.version]) for each in builds(MODELS)]
+
+
+def _digest(views: Views, build: Build) -> bytes:
+    place = (build.view.name, build.view.version, build.slot)
+    return next(each.digest for each in views.checkpoints() if (each.view, each.version, each.slot) == place)
+
+
+def _sums(product: Product, tenant: UUID, build: Build) -> list[Any]:
+    """The rows of a build's aggregates; those that came to nothing are as if they were not."""
+    found: list[Any] = []
+    for table in tables(build)[1:]:
+        sql = f"select * from everlog.{table.name} where tenant_id = %s and change <> 0"
+        found += sorted(product.database.query(tenant, sql, [tenant]), key=repr)
+    return found

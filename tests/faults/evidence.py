@@ -1,0 +1,84 @@
+"""What was sent, what was acknowledged, and what the log then holds: whether anything was lost or repeated."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from msgspec import Struct, field
+
+from domain.kernel import Recorded
+from domain.predictions import Made
+
+FACTS = {
+    "prospects.capture": "prospects.captured",
+    "prospects.observe": "prospects.signal-observed",
+    "prospects.win": "prospects.won",
+    "prospects.lose": "prospects.lost",
+}
+
+
+class Ledger(Struct):
+    """One client's own account. Each command makes one fact, at most once for a prospect."""
+
+    attempted: list[tuple[str, str]] = field(default_factory=list)
+    """(stream, type) of the fact that each command asks for."""
+    acknowledged: list[tuple[int, str, str]] = field(default_factory=list)
+    """(position, stream, type) as each outcome tells."""
+
+    def attempt(self, command: dict[str, Any]) -> dict[str, Any]:
+        self.attempted.append((f"prospects/{command['id']}", FACTS[command["command"]]))
+        return command
+
+    def acknowledge(self, bulk: Sequence[dict[str, Any]], outcomes: Sequence[dict[str, Any]]) -> None:
+        for command, outcome in zip(bulk, outcomes, strict=True):
+            what = f"prospects/{command['id']}", FACTS[command["command"]]
+            self.acknowledged.append((outcome["position"], *what))
+
+
+def wrong(ledger: Ledger, log: Sequence[Recorded]) -> list[str]:
+    """What is wrong with a tenant's log, given what was asked of it; nothing, where all is well."""
+    return [*_numbered(log), *_kept(ledger, log), *_predicted(log)]
+
+
+def _numbered(log: Sequence[Recorded]) -> Iterator[str]:
+    """Positions from 1 on and each stream's versions from 1 on, without gap or repeat, in the order of time."""
+    positions = [each.position for each in log]
+    if positions != list(range(1, len(log) + 1)):
+        yield f"positions are not 1 to {len(log)}"
+    versions: Counter[str] = Counter()
+    for each in log:
+        versions[each.stream] += 1
+        if each.version != versions[each.stream]:
+            yield f"{each.stream} has version {each.version} where {versions[each.stream]} comes next"
+    if [each.at for each in log] != sorted(each.at for each in log):
+        yield "time goes backwards"
+    if repeated := _twice(each.meta.event for each in log):
+        yield f"event ids stand twice: {repeated}"
+
+
+def _kept(ledger: Ledger, log: Sequence[Recorded]) -> Iterator[str]:
+    """Every acknowledged fact once and where its acknowledgement says, and none that nobody attempted."""
+    facts = [(each.stream, each.type) for each in log if each.capability == "prospects"]
+    if repeated := _twice(facts):
+        yield f"repeated: {repeated}"
+    if strange := set(facts) - set(ledger.attempted):
+        yield f"never attempted: {sorted(strange)[:3]}"
+    stands = {each.position: (each.stream, each.type) for each in log}
+    for position, *what in ledger.acknowledged:
+        if stands.get(position) != tuple(what):
+            yield f"acknowledged at {position} and not there: {what}"
+
+
+def _predicted(log: Sequence[Recorded]) -> Iterator[str]:
+    """One prediction for each capture, numbered without gap in the order of captures."""
+    made = [each.fact for each in log if isinstance(each.fact, Made) and each.fact.number]
+    captured = [each.id for each in log if each.type == "prospects.captured"]
+    if sorted(each.number for each in made) != list(range(1, len(captured) + 1)):
+        yield f"{len(made)} predictions of {len(captured)} captures, or their numbers have gaps"
+    for each in made:
+        if each.number <= len(captured) and each.prospect != captured[each.number - 1]:
+            yield f"prediction {each.number} is of {each.prospect}"
+
+
+def _twice(values: Iterable[Any]) -> list[Any]:
+    return [value for value, times in Counter(values).items() if times > 1][:3]

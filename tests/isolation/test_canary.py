@@ -1,0 +1,187 @@
+"""Words planted in every personal field cannot be found again, in no dump and in no file of either server.
+
+What is not personal is planted too, and is found wherever the other is looked for: that is the control.
+"""
+
+import asyncio
+import struct
+import subprocess
+from base64 import b64encode
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from msgspec import Struct
+from msgspec.structs import replace
+
+from adapters.embedded import binaries
+from adapters.log.states import EVERY
+from adapters.nats.link import Link
+from adapters.nats.relay import Relay
+from adapters.postgres.database import Database
+from adapters.postgres.recorder import Recorder
+from adapters.postgres.views import Views
+from application.kernel import Once
+from domain.kernel import Actor, Circumstances, Meta
+from domain.prospects import Captured, Noted, prospects
+from projections.runner import Runner
+from tests.adapters.codec.facts import CODEC, structs
+from tests.adapters.nats.broker import Free, until
+from tests.conftest import MODELS
+
+MARK = uuid4().hex[:12]
+SECRET, OPEN = f"kanari{MARK}", f"openly{MARK}"
+NUMBER = 918273.0 + int(MARK[:6], 16) / 2**24
+"""As good as a name where it stands for what only one person has."""
+
+
+def variants(word: str) -> dict[str, bytes]:
+    """How a word may look in a file: as it is, wide, in hex (pg_dump's bytea), in base 64 wherever it begins."""
+    plain = word.encode()
+    encoded = {f"base64+{n}": b64encode(b"\0" * n + plain)[2 * n : -4] for n in range(3)}
+    wide = {"utf-16": word.encode("utf-16-le"), "hex": plain.hex().encode(), "HEX": plain.hex().upper().encode()}
+    return {"plain": plain, **wide, **encoded}
+
+
+NEEDLES = {
+    **variants(SECRET),
+    "number": repr(NUMBER).encode(),
+    "number in hex": repr(NUMBER).encode().hex().encode(),
+    "float64": struct.pack("<d", NUMBER),
+    "double": struct.pack(">d", NUMBER),
+}
+
+
+def found(raw: bytes, needles: dict[str, bytes]) -> set[str]:
+    return {name for name, needle in needles.items() if needle in raw}
+
+
+def example(shape):
+    """A fact with something in its collections."""
+    seen: list = []
+
+    @seed(1)
+    @settings(max_examples=50, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(structs(shape.fact))
+    def draw(fact):
+        seen.append(fact)
+
+    draw()
+    return max(seen, key=lambda fact: sum(bool(getattr(fact, name)) for name in shape.names))
+
+
+def planted(value, word):
+    """The same with every text and number in it replaced."""
+    if isinstance(value, str):
+        return f"{word}.{uuid4().hex}"
+    if isinstance(value, float):
+        return NUMBER
+    if isinstance(value, tuple):
+        return tuple(planted(each, word) for each in value)
+    if isinstance(value, Struct):
+        return replace(value, **{name: planted(getattr(value, name), word) for name in value.__struct_fields__})
+    return value
+
+
+def facts():
+    """One of each tag, planted: personal fields with what must not be found, the other texts with what must."""
+    for shape in CODEC.shapes.values():
+        fact = example(shape)
+        personal = {field.name: planted(getattr(fact, field.name), SECRET) for field in shape.personal}
+        rest = {name: getattr(fact, name) for name in shape.names if name not in personal}
+        public = {name: planted(value, OPEN) for name, value in rest.items() if isinstance(value, str)}
+        yield shape.tag, replace(fact, **public, **personal)
+
+
+def meta(**more) -> Meta:
+    told = Circumstances(*(f"{SECRET}.{name}" for name in ("ip", "session", "agent", "reason")))
+    return Meta(uuid4(), Actor("user", uuid4()), f"{OPEN}.permission", circumstances=told, **more)
+
+
+def fill(log, database):
+    id = uuid4()
+    for tag, fact in facts():
+        stream = f"{tag.partition('.')[0]}/{uuid4()}"
+        log.submit(stream, 0, [fact], meta(), Once(uuid4(), SECRET, SECRET.encode())).result(10)
+    captured = Captured(f"{SECRET} name", f"{SECRET}@example.org", f"{OPEN} industry", ((SECRET, NUMBER),))
+    notes = [Noted(f"{SECRET} {n}") for n in range(EVERY)]
+    log.submit(f"prospects/{id}", 0, [captured, *notes], meta()).result(10)
+    asyncio.run(_load(log, database, f"prospects/{id}"))
+
+
+async def _load(log, database, stream):
+    await database.start()
+    try:
+        await log.load(stream, prospects)
+    finally:
+        await database.stop()
+
+
+@pytest.fixture(scope="module")
+def filled(servers, migrated, database, committer, logs) -> UUID:
+    """A tenant whose every fact went through the log, the views and the relay."""
+    tenant = uuid4()
+    logs.provision(tenant)
+    log = logs.of(tenant)
+    fill(log, database)
+    with Database(migrated.addresses.worker) as worker:
+        assert Runner(log, Views(tenant, worker, log), MODELS).catch_up()
+    link = Link(servers.addresses.nats)
+    relay = Relay(link, lambda: [(tenant, *log.head())], lambda _: Recorder(tenant, database, committer), Free())
+    link.start()
+    try:
+        until(lambda: relay._courses and relay.behind() == {tenant: 0})
+    finally:
+        link.stop()
+    count = "select count(*) from everlog.snapshots where tenant_id = %s"
+    assert until(lambda: database.query(tenant, count, [tenant]) == [(1,)])
+    with psycopg.connect(servers.addresses.superuser, autocommit=True) as connection:
+        connection.execute("checkpoint")
+    return tenant
+
+
+def dumped(servers) -> bytes:
+    program = binaries.installed().postgres.with_name("pg_dump")
+    return subprocess.run([program, servers.addresses.superuser], check=True, capture_output=True).stdout
+
+
+def files(servers) -> dict[str, bytes]:
+    """Every file of both servers: tables, indexes, write-ahead log, JetStream's store, their logs."""
+    folders = {servers.folder, servers.home}
+    paths = {path for folder in folders for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
+    return {str(path): path.read_bytes() for path in paths}
+
+
+def test_a_dump_holds_nothing_personal(servers, filled):
+    dump = dumped(servers)
+    assert found(dump, NEEDLES) == set()
+    assert {"plain", "hex"} & found(dump, variants(OPEN))
+
+
+def test_no_file_of_either_server_holds_anything_personal(servers, filled):
+    raw = files(servers)
+    assert {path: said for path, content in raw.items() if (said := found(content, NEEDLES))} == {}
+    told = [path for path, content in raw.items() if found(content, variants(OPEN))]
+    assert any("pg_wal" in path for path in told), "the write-ahead log was looked at"
+    assert any("/base/" in path for path in told), "the tables were looked at"
+    assert any("jetstream" in path for path in told), "JetStream's store was looked at"
+
+
+def test_what_was_planted_is_there_for_who_has_the_keys(logs, filled):
+    log = logs.of(filled)
+    opened = repr(log.open(log.read(0, 10_000)))
+    personal = sum(len(shape.personal) for shape in CODEC.shapes.values())
+    assert opened.count(SECRET) > personal
+    assert repr(NUMBER) in opened
+
+
+def test_a_word_is_found_however_it_is_written():
+    for name, needle in variants("word-that-is-long").items():
+        for offset in range(3):
+            texts = [b"x" * offset + b"word-that-is-long" + b"y" * 5]
+            texts += [b64encode(texts[0]), texts[0].hex().encode(), texts[0].hex().upper().encode()]
+            texts += ["word-that-is-long".encode("utf-16-le")]
+            assert any(needle in text for text in texts) or name.startswith("base64")
+    for offset in range(3):
+        assert found(b64encode(b"x" * offset + b"word-that-is-long, and more"), variants("word-that-is-long"))

@@ -1,0 +1,240 @@
+"""The fold itself, with members that are plain arithmetic."""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from threading import Event
+from uuid import UUID
+
+import pytest
+
+from domain.kernel import Erased, Refused, Sealed
+from domain.predictions import Features, Made, Promoted, Refitted
+from domain.prospects import Captured, SignalObserved
+from projections.predictions.definition import Candidate, Definition, Refit
+from projections.predictions.learner import Learner
+from tests.grants import outcome, recorded
+
+definition = Definition(
+    "test",
+    (Candidate("online", (("count", 1.0),)), Candidate("fitted", (("fitted", 1.0),))),
+    "online",
+    refits=(Refit("fitted", 4, 4, 0.0, adopt=2),),
+    horizon=3,
+    least=4,
+    every=4,
+)
+
+
+class Count:
+    """Says how many more of the labels were won."""
+
+    def __init__(self):
+        self.learned: list[tuple[Features, bool]] = []
+
+    def score(self, features: Features) -> float:
+        return 0.1 * sum(1 if won else -1 for _, won in self.learned)
+
+    def explain(self, features: Features) -> Mapping[str, float]:
+        return dict(features.numbers)
+
+    def digest(self) -> str:
+        return sha256(repr(self.learned).encode()).hexdigest()
+
+    def learn(self, features: Features, won: bool) -> None:
+        self.learned.append((features, won))
+
+
+class Sure:
+    """Knows from the number `x` what will come."""
+
+    def score(self, features: Features) -> float:
+        return 5.0 * dict(features.numbers)["x"]
+
+    def explain(self, features: Features) -> Mapping[str, float]:
+        return {}
+
+    def digest(self) -> str:
+        return "sure"
+
+
+class Fitting:
+    def __init__(self, gate: Event | None = None):
+        self.observed: list[bool] = []
+        self.fits: list[int] = []
+        self.gate = gate
+
+    def observe(self, features: Features, won: bool) -> None:
+        self.observed.append(won)
+
+    def fit(self, labels: int) -> Sure | None:
+        if self.gate:
+            assert self.gate.wait(20)
+        self.fits.append(labels)
+        return Sure()
+
+
+class Arithmetic:
+    def __init__(self, gate: Event | None = None):
+        self.count, self.fitting = Count(), Fitting(gate)
+
+    def online(self) -> Mapping[str, Count]:
+        return {"count": self.count}
+
+    def challengers(self) -> Mapping[str, Fitting]:
+        return {"fitted": self.fitting}
+
+    def build(self) -> str:
+        return "build"
+
+
+class Story:
+    """A log told prospect by prospect."""
+
+    def __init__(self, engine=None, executor=None):
+        self.engine = engine or Arithmetic()
+        self.learner = Learner(definition, self.engine, executor)
+        self.position = 0
+        self.facts = []
+
+    def tell(self, number, fact):
+        self.position += 1
+        answers = self.learner.step(recorded(self.position, number, fact))
+        self.facts += answers
+        return answers
+
+    def capture(self, number, x=1.0):
+        return self.tell(number, Captured("Ada", "a@example.org", "", (("x", x),)))
+
+    def signal(self, number):
+        return self.tell(number, SignalObserved("codes", 1.0, ("a:1",)))
+
+    def meet(self, number, won=None):
+        """Captured, predicted, and if an outcome is given, won or lost."""
+        answers = self.capture(number, 1.0 if won else -1.0) + self.signal(number)
+        if won is not None:
+            self.tell(number, outcome(won))
+        return answers
+
+
+def test_the_first_signal_brings_one_prediction():
+    story = Story()
+    assert story.capture(0) == []
+    (made,) = story.signal(0)
+    assert story.signal(0) == []
+    assert isinstance(made, Made)
+    assert (made.number, made.position, made.prospect, made.probability) == (1, 2, UUID(int=1), 0.5)
+    assert made.features == Features((("signal:codes", 1.0), ("x", 1.0)), ("a:1",))
+
+
+def test_an_outcome_is_learned_at_its_horizon_and_not_before():
+    story = Story()
+    for number in range(3):
+        story.meet(number, won=True)
+    assert story.engine.count.learned == []
+    story.meet(3, won=True)
+    assert [won for _, won in story.engine.count.learned] == [True]
+
+
+def test_an_outcome_that_is_unknown_at_its_horizon_is_never_learned():
+    story = Story()
+    for number in range(4):
+        story.meet(number, won=None if number == 0 else True)
+    story.tell(0, outcome(won=True))
+    for number in range(4, 10):
+        story.meet(number, won=True)
+    assert len(story.engine.count.learned) == 6
+
+
+def test_what_is_learned_is_what_the_prediction_saw():
+    story = Story()
+    (made,) = story.meet(0)
+    story.tell(0, SignalObserved("later", 0.3, ("b:2",)))
+    story.tell(0, outcome(won=True))
+    for number in range(1, 4):
+        story.meet(number)
+    assert story.engine.count.learned == [(made.features, True)]
+
+
+def test_a_fit_is_used_after_so_many_captures_and_takes_over_when_it_proves_better():
+    story = Story()
+    for number in range(30):
+        story.meet(number, won=number % 2 == 0)
+    refits = [fact for fact in story.facts if isinstance(fact, Refitted)]
+    (promoted,) = [fact for fact in story.facts if isinstance(fact, Promoted)]
+    assert [(fact.number, fact.labels) for fact in refits if fact.labels < 12] == [(1, 4), (2, 8)]
+    # Four labels are known at the 7th capture, the fit is used from the 9th on; a capture is three facts here.
+    assert (refits[0].fitted, refits[0].position) == (19, 25)
+    assert (promoted.left, promoted.entered) == ("online", "fitted")
+    before = [fact.champion for fact in story.facts if isinstance(fact, Made) and fact.position < promoted.position]
+    after = [fact.champion for fact in story.facts if isinstance(fact, Made) and fact.position > promoted.position]
+    assert (set(before), set(after)) == ({"online"}, {"fitted"})
+
+
+def test_fits_beside_the_fold_change_nothing():
+    gate = Event()
+    with ThreadPoolExecutor(1) as executor:
+        beside = Story(Arithmetic(gate), executor)
+        for number in range(7):
+            beside.meet(number, won=number % 2 == 0)
+        assert beside.engine.fitting.fits == []
+        gate.set()
+        for number in range(7, 30):
+            beside.meet(number, won=number % 2 == 0)
+    inside = Story()
+    for number in range(30):
+        inside.meet(number, won=number % 2 == 0)
+    assert beside.facts == inside.facts
+
+
+def test_scoring_answers_while_a_late_fit_is_waited_for():
+    gate = Event()
+    with ThreadPoolExecutor(2) as executor:
+        story = Story(Arithmetic(gate), executor)
+        for number in range(8):
+            story.meet(number, won=None if number == 7 else number % 2 == 0)
+        waiting = executor.submit(story.capture, 8)
+        assert story.learner.score(UUID(int=8)).refits == ()
+        assert not waiting.done()
+        gate.set()
+        (refitted,) = waiting.result(20)
+    assert isinstance(refitted, Refitted)
+
+
+def test_an_erased_person_is_not_learned_from_and_shifts_nobody():
+    story, whole = Story(), Story()
+    for number in range(8):
+        whole.meet(number, won=True)
+        if number == 2:
+            story.tell(number, Captured(Erased(), Erased(), "", Erased()))
+            story.signal(number)
+            story.tell(number, outcome(won=True))
+        else:
+            story.meet(number, won=True)
+    assert story.learner.erased_at == 7
+    assert len(story.engine.count.learned) == len(whole.engine.count.learned) - 1
+    numbers = [fact.number for fact in story.facts if isinstance(fact, Made)]
+    assert numbers == [1, 2, 4, 5, 6, 7, 8]
+
+
+def test_only_an_open_prospect_is_scored():
+    story = Story()
+    story.meet(0)
+    assert story.learner.score(UUID(int=1)).number == 0
+    story.tell(0, outcome(won=True))
+    for unknown in (1, 99):
+        with pytest.raises(Refused):
+            story.learner.score(UUID(int=unknown))
+
+
+def test_a_prospect_open_beyond_its_horizon_can_still_be_scored():
+    story = Story()
+    for number in range(9):
+        story.meet(number)
+    assert story.learner.score(UUID(int=1)).number == 0
+
+
+def test_sealed_facts_are_refused():
+    sealed = Sealed(UUID(int=1), "x", b"")
+    with pytest.raises(TypeError, match="opened"):
+        Story().tell(0, Captured(sealed, sealed, "", sealed))
