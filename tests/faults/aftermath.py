@@ -108,7 +108,7 @@ def aftermath(settings: Settings, tenant: UUID) -> Aftermath:
     """Read and rebuilt by this process, with nothing of the product running."""
     with ExitStack() as stack:
         where, _ = bootstrap.embedded(settings, stack)
-        product = stack.enter_context(bootstrap.product(where, "aftermath", worker=True))
+        product = stack.enter_context(bootstrap.product(where, worker=True))
         log = product.logs.of(tenant)
         whole = [each for start in range(0, log.head()[1], 1000) for each in log.read(start, 1000)]
         raws = Recorder(tenant, product.database, product.committer).rows(0, len(whole) + 1)
