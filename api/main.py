@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from api import settings as configuration
 
@@ -30,10 +31,12 @@ for group, words in GROUPS.items():
     app.command(f"api.shell:{group.replace('-', '_')}", name=group, help=words)
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
+Flag = Annotated[bool, Parameter(negative="")]
+Port = Annotated[int | None, Parameter(validator=Number(gte=0, lte=65535))]
 
 
 @app.command
-def serve(*, port: int | None = None) -> None:
+def serve(*, port: Port = None) -> None:
     """Run everything in one: embedded servers, the API, the workers and the relay, until interrupted.
 
     Args:
@@ -50,7 +53,9 @@ def api() -> None:
     from api import http, serve
 
     serve.follow()
-    http.run(configuration.of_running(configuration.read()))
+    settings = configuration.of_running(configuration.read())
+    serve.must_be_free(settings.host, settings.port)
+    http.run(settings)
 
 
 @app.command
@@ -94,7 +99,7 @@ def check_walls(*, json: Json = False) -> None:
 
 
 @app.command
-def demo(*, once: bool = False, fresh: bool = False, port: int | None = None, json: Json = False) -> None:
+def demo(*, once: Flag = False, fresh: Flag = False, port: Port = None, json: Json = False) -> None:
     """Stream real grant applications of two organisations through the HTTP API and show what came of it.
 
     Keeps what earlier runs left and adds two new organisations. Afterwards the server goes on until interrupted.

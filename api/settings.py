@@ -1,18 +1,34 @@
 """Where things are and how they run: the environment, and what a running `everlog serve` has left word of."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 
 class Unset(Exception):
     """A setting that the command needs is missing; the message says which and how to give it."""
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+NAMES = {
+    "database": "EVERLOG_DATABASE_URL",
+    "owner": "EVERLOG_OWNER_URL",
+    "worker": "EVERLOG_WORKER_URL",
+    "nats": "EVERLOG_NATS_URL",
+    "home": "EVERLOG_HOME",
+    "keys": "EVERLOG_KEYS",
+    "host": "EVERLOG_HOST",
+    "port": "EVERLOG_PORT",
+    "poll": "EVERLOG_POLL_SECONDS",
+    "rate": "EVERLOG_REQUESTS_PER_MINUTE",
+}
+
+
+class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     """What each means stands in the reference as it stands here."""
 
     home: Path
@@ -30,11 +46,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     """The folder of key files that personal data are encrypted under; `keys` in the data folder if left out."""
     host: str = "127.0.0.1"
     """The address that the API listens on; it speaks plain HTTP, so put TLS before it."""
-    port: int = 8000
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     """The port that the API listens on."""
-    poll: float = 0.5
+    poll: Annotated[float, Meta(ge=0)] = 0.5
     """Seconds between looks at the log where no wake-up comes; 0 switches polling off."""
-    rate: int = 6000
+    rate: Annotated[int, Meta(ge=1)] = 6000
     """Requests a minute that one API key may make of one API process."""
 
     @property
@@ -42,33 +58,33 @@ class Settings(Struct, frozen=True, kw_only=True):
         return not (self.database and self.nats)
 
 
-NAMES = {
-    "database": "EVERLOG_DATABASE_URL",
-    "owner": "EVERLOG_OWNER_URL",
-    "worker": "EVERLOG_WORKER_URL",
-    "nats": "EVERLOG_NATS_URL",
-    "home": "EVERLOG_HOME",
-    "keys": "EVERLOG_KEYS",
-    "host": "EVERLOG_HOST",
-    "port": "EVERLOG_PORT",
-    "poll": "EVERLOG_POLL_SECONDS",
-    "rate": "EVERLOG_REQUESTS_PER_MINUTE",
-}
-
-
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings that the environment names, with their defaults.
 
     Raises:
-        Unset: a number is not one.
+        Unset: a value is not what it should be.
     """
-    given = {name: environment[variable] for name, variable in NAMES.items() if environment.get(variable)}
-    home = Path(given.get("home", ".everlog")).absolute()
-    given |= {"home": str(home), "keys": given.get("keys", str(home / "keys"))}
+    given = {name: environment[name] for name in NAMES.values() if environment.get(name)}
+    home = Path(given.get(NAMES["home"], ".everlog")).absolute()
+    given |= {NAMES["home"]: str(home), NAMES["keys"]: given.get(NAMES["keys"], str(home / "keys"))}
     try:
-        return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
+        settings = msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as problem:
-        raise Unset(f"A setting is wrong: {problem}. See `everlog serve --help`.") from problem
+        raise Unset(f"A variable of the environment is wrong: {problem}.".replace("$.", "")) from problem
+    _must_name_servers(settings)
+    return settings
+
+
+def _must_name_servers(settings: Settings) -> None:
+    """Said here, since what a library says of a wrong URL may quote the password in it."""
+    for name in ("database", "owner", "worker"):
+        if (url := getattr(settings, name)) and not re.match(r"postgres(ql)?://", url):
+            raise Unset(f"{NAMES[name]} is no URL such as postgresql://ROLE:PASSWORD@HOST:PORT/DATABASE.")
+    if settings.database and not re.search(r"://[^/@:]+(:[^@]*)?@|[?&]user=", settings.database):
+        raise Unset("EVERLOG_DATABASE_URL names no role: postgresql://ROLE:PASSWORD@HOST:PORT/DATABASE.")
+    if bool(settings.database) != bool(settings.nats):
+        # With one of them alone, all would be written to embedded servers that nobody meant.
+        raise Unset("Set both EVERLOG_DATABASE_URL and EVERLOG_NATS_URL, or none of them for embedded servers.")
 
 
 def of_running(settings: Settings) -> Settings:
@@ -82,7 +98,9 @@ def of_running(settings: Settings) -> Settings:
     try:
         word = msgspec.json.decode(_word(settings.home).read_bytes(), type=dict[str, str])
         os.kill(int(word["pid"]), 0)
-    except (FileNotFoundError, ProcessLookupError, msgspec.DecodeError) as problem:
+    except PermissionError as problem:
+        raise Unset(f"The server in {settings.home} is another user's. Ask as that user.") from problem
+    except (FileNotFoundError, NotADirectoryError, ProcessLookupError, msgspec.DecodeError) as problem:
         raise Unset(
             f"No server runs in {settings.home}. Start one with `everlog serve`, name its folder in EVERLOG_HOME, "
             "or set EVERLOG_DATABASE_URL and EVERLOG_NATS_URL."

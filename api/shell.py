@@ -66,7 +66,7 @@ def create_tenant(name: str, *, json: Json = False) -> None:
         json: Answer with one JSON object.
     """
     made = found(name)
-    say(made, f"Organisation {made['tenant']}\nAPI key (Admin), shown only now:\n{made['key']}", json=json)
+    say(made, f"Organisation {made['tenant']}\nAPI key {made['id']} (Admin), shown only now:\n{made['key']}", json=json)
 
 
 def found(name: str) -> dict[str, str]:
@@ -118,7 +118,7 @@ def create_key(
         json: Answer with one JSON object.
     """
     made = ask(lambda product: _issue(product, tenant, name, role, days), tenant)
-    say(made, f"API key ({role}), shown only now:\n{made['key']}", json=json)
+    say(made, f"API key {made['id']} ({role}), shown only now:\n{made['key']}", json=json)
 
 
 @api_keys.command(name="revoke")
