@@ -32,8 +32,10 @@ NAMES = (
     "body",
 )
 """The fields of an entry, in order."""
-_APART = ("event", "actor", "subjects", "permission")
-"""The members of the metadata that are fields of their own; all others together are the field `meta`."""
+_APART = ("actor", "subjects", "permission")
+"""The members of the metadata that are fields of their own; all others together are the field `meta`.
+
+The event's id is in both: as the row holds it, and as the metadata do, which is what readers go by."""
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -83,7 +85,7 @@ def parts(event: Bytes) -> Iterator[tuple[str, bytes]]:
     yield "version", _number(event.version)
     yield "type", event.type.encode()
     yield "event", event.event.bytes
-    for name in ("actor", "subjects", "permission"):
+    for name in _APART:
         yield name, bytes(meta.get(name, Raw(b"")))
     yield "meta", b"{%b}" % rest
     yield "body", event.body

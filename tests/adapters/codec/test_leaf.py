@@ -25,7 +25,7 @@ EVENT = Bytes(
     body=b'{"type":"prospects.noted","*text":"AQID"}',
     salt=bytes(range(16)),
 )
-ENTRY = "7f471153019f7af69945ba05888723ba5cbbd6df20525915c722eb7063836af6"
+ENTRY = "b913b4cb9ee7ea889deec67ee8619c2ca0f037c108809f70465f442004cabe4e"
 
 
 def by_hand() -> bytes:
@@ -47,11 +47,16 @@ def by_hand() -> bytes:
         "actor": b'{"kind":"user","id":"0199f0aa-0000-7000-8000-000000000004"}',
         "subjects": b"",
         "permission": b'"prospects.note"',
-        "meta": b'{"rule":"role:Member","trace":"abc"}',
+        "meta": b'{"event":"0199f0aa-0000-7000-8000-000000000003","rule":"role:Member","trace":"abc"}',
         "body": b'{"type":"prospects.noted","*text":"AQID"}',
     }
     digests = [hashlib.sha256(salted(name) + name.encode() + value).digest() for name, value in raw.items()]
     return b"\x01" + b"".join(digests)
+
+
+def test_the_id_in_the_metadata_cannot_be_changed_alone():
+    other = EVENT.meta.replace(b"000000000003", b"000000000009")
+    assert leaf(msgspec.structs.replace(EVENT, meta=other)) != leaf(EVENT)
 
 
 def test_the_entry_is_what_it_always_was():
