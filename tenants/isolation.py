@@ -51,6 +51,12 @@ RIGHTS: Mapping[str, Rights] = {
 }
 """Tables of the log. Every other table with a tenant has the rights of a `VIEW`."""
 
+GUARDS: Mapping[str, str] = {"heads": "guard_head", "subject_keys": "guard_subject"}
+"""Tables whose updates a trigger looks at, and its function."""
+
+DECISIVE = frozenset({SETTING, "role", "row_security", "session_replication_role"})
+"""Settings that decide what a session sees, or whether triggers wake: each is set by a session itself or not at all."""
+
 WITHOUT_TENANT: Mapping[str, str] = {
     "migrations": "alembic's own: which migration the schema stands at",
 }

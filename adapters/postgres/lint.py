@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from adapters.postgres.roles import Connection, Roles
 from adapters.postgres.walls import LOOKOUT
-from tenants.isolation import COLUMN, POLICY, RULE, WITHOUT_TENANT, Finding, rights
+from tenants.isolation import COLUMN, DECISIVE, GUARDS, POLICY, RULE, WITHOUT_TENANT, Finding, rights
 
 
 class Known(Struct, frozen=True):
@@ -26,7 +26,10 @@ def lint(connection: Connection) -> list[Finding]:
         return [Finding("schema everlog", f"open to {strangers}: one app role and one worker role belong here")]
     known = Known(owner, Roles(apps[0], workers[0]))
     rules: tuple[Callable[[Connection, Known], Iterator[Finding]], ...]
-    rules = (_tables, _policies, _keys, _foreign, _views, _functions, _attributes, _members, _owned, _grants, _doors)
+    rules = (
+        *(_tables, _policies, _keys, _foreign, _views, _guards, _functions, _elsewhere),
+        *(_attributes, _settings, _members, _owned, _grants, _doors),
+    )
     return sorted(finding for rule in rules for finding in rule(connection, known))
 
 
@@ -130,6 +133,17 @@ def _views(connection: Connection, _: Known) -> Iterator[Finding]:
         yield Finding(name, "a view that reads with its owner's rights (security_invoker is off)")
 
 
+def _guards(connection: Connection, _: Known) -> Iterator[Finding]:
+    """Rights to update rest on triggers that see to what is updated, so these must stand and be awake."""
+    query = """
+        select p.proname::text from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+        where t.tgrelid = %s::regclass and t.tgname = 'guard' and t.tgenabled in ('O', 'A')
+            and p.pronamespace = 'everlog'::regnamespace"""
+    for table, guard in GUARDS.items():
+        if connection.execute(query, [f"everlog.{table}"]).fetchall() != [(guard,)]:
+            yield Finding(table, f"the trigger that calls {guard} before an update is missing or switched off")
+
+
 def _functions(connection: Connection, _: Known) -> Iterator[Finding]:
     query = """
         select p.oid::regprocedure::text, p.prosecdef, n.nspname = 'everlog' and exists (
@@ -141,6 +155,31 @@ def _functions(connection: Connection, _: Known) -> Iterator[Finding]:
             yield Finding(name, "runs with its owner's rights (security definer)")
         if everyone:
             yield Finding(name, "may be executed by everyone")
+
+
+def _elsewhere(connection: Connection, known: Known) -> Iterator[Finding]:
+    """Outside its schema nothing rests on the product's tables, and its roles are given nothing."""
+    resting = """
+        select distinct format('%I.%I', n.nspname, c.relname)
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        left join pg_rewrite w on w.ev_class = c.oid
+        join pg_depend d on (d.classid, d.objid) in (('pg_rewrite'::regclass, w.oid), ('pg_class'::regclass, c.oid))
+        join pg_class t on d.refclassid = 'pg_class'::regclass and t.oid = d.refobjid
+        where n.nspname <> 'everlog' and t.relnamespace = 'everlog'::regnamespace
+            and c.relkind in ('r', 'p', 'f', 'v', 'm')"""
+    for (thing,) in connection.execute(resting):
+        yield Finding(thing, "rests on a table of the product from outside its schema")
+    given = """
+        select format('%%I.%%I', n.nspname, c.relname),
+            case g.grantee when 0 then 'everyone' else pg_get_userbyid(g.grantee)::text end, lower(g.privilege_type)
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(c.relacl) g
+        where n.nspname not in ('everlog', 'pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%%'
+            and g.grantee <> c.relowner and c.relkind in ('r', 'p', 'f', 'v', 'm', 'S')
+            and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid
+                and d.deptype = 'e')
+            and (g.grantee = 0 or pg_get_userbyid(g.grantee)::text = any(%s))"""
+    for thing, role, right in connection.execute(given, [[known.roles.app, known.roles.worker]]):
+        yield Finding(thing, f"{role} may {right}, outside the product's schema")
 
 
 def _attributes(connection: Connection, known: Known) -> Iterator[Finding]:
@@ -156,6 +195,17 @@ def _attributes(connection: Connection, known: Known) -> Iterator[Finding]:
     )
     for role, *held in connection.execute(query, [[known.roles.app, known.roles.worker]]):
         yield from (Finding(role, what) for what, has in zip(attributes, held, strict=True) if has)
+
+
+def _settings(connection: Connection, _: Known) -> Iterator[Finding]:
+    """There is no default tenant: no role and no database may bring a setting that the walls go by."""
+    query = """
+        select case s.setrole when 0 then 'every role' else pg_get_userbyid(s.setrole)::text end, split_part(c, '=', 1)
+        from pg_db_role_setting s, unnest(s.setconfig) c
+        where s.setdatabase in (0, (select oid from pg_database where datname = current_database()))"""
+    for role, setting in connection.execute(query):
+        if setting.lower() in DECISIVE:
+            yield Finding(role, f"begins every session with {setting} set")
 
 
 def _members(connection: Connection, known: Known) -> Iterator[Finding]:

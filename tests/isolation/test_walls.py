@@ -1,7 +1,7 @@
 """Every table of the catalogue, every verb, every tenant, as the roles that the product logs in with."""
 
 from contextlib import contextmanager
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -119,6 +119,27 @@ HOLES = {
     "reads everything": ["grant pg_read_all_data to everlog_worker"],
     "creates roles": ["alter role everlog_worker createrole"],
     "app sees all heads": ["create policy lookout2 on everlog.heads for select to everlog_app using (true)"],
+    "view elsewhere": ["create view public.peek as select * from everlog.events"],
+    "materialised view elsewhere": ["create materialized view public.peek as select * from everlog.events"],
+    "partition elsewhere": [
+        "create table public.events_9 (like everlog.events including constraints)",
+        "alter table everlog.events detach partition everlog.events_7",
+        "alter table everlog.events attach partition public.events_9 for values with (modulus 8, remainder 7)",
+    ],
+    "copy elsewhere": [
+        "create table public.copied as select * from everlog.events",
+        "grant select on public.copied to everlog_worker",
+    ],
+    "copy for everyone": ["create table public.copied as select 1", "grant select on public.copied to public"],
+    "default tenant": [f"alter role everlog_app set app.tenant = '{UUID(int=1)}'"],
+    "default tenant of the database": [f"alter database everlog set app.tenant = '{UUID(int=1)}'"],
+    "triggers asleep by default": ["alter role everlog_app set session_replication_role = replica"],
+    "guard asleep": ["alter table everlog.heads disable trigger guard"],
+    "guard gone": ["drop trigger guard on everlog.subject_keys"],
+    "guard of another kind": [
+        "drop trigger guard on everlog.heads",
+        "create trigger guard before update on everlog.heads for each row execute function everlog.guard_subject()",
+    ],
     "worker sees all events": ["create policy lookout on everlog.events for select to everlog_worker using (true)"],
 }
 
