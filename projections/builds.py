@@ -108,9 +108,13 @@ class Changes(Struct):
 
 
 class Difference(NamedTuple):
-    """A row in which the live copy of a view and the one built beside it differ; None where a copy has no such row."""
+    """A row in which the live copy of a view and the one built beside it differ; None where a copy has no such row.
+
+    Of an aggregate: its change on a day, 0 where there is none.
+    """
 
     key: Hashable
+    """Of an aggregate: its name, the day, and the group."""
     live: Any
     rebuilt: Any
 
@@ -180,6 +184,10 @@ class Work(Protocol):
 
     def scan(self, build: Build) -> Iterator[Any]:
         """All rows, in the order of their keys."""
+        ...
+
+    def unequal(self, one: Build, other: Build) -> Iterator[tuple[str, tuple[Any, ...], int, int]]:
+        """Aggregate, day and group, and the two changes, wherever an aggregate differs between two slots of a view."""
         ...
 
     def point(self, checkpoint: Checkpoint) -> None:

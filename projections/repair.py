@@ -85,13 +85,14 @@ def _digest(work: Work, build: Build) -> bytes:
 
 
 def differences(work: Work, one: Build, other: Build) -> list[Difference]:
-    """The rows in which two copies of a view differ."""
+    """The rows in which two copies of a view differ, then the changes in which their aggregates do."""
     key = attrgetter(one.view.key)
-    return [
+    rows = [
         Difference(key(left or right), left, right)
         for left, right in _side_by_side(work.scan(one), work.scan(other), key)
         if left != right
     ]
+    return rows + [Difference((name, *group), left, right) for name, group, left, right in work.unequal(one, other)]
 
 
 def _side_by_side(lefts: Iterator[Any], rights: Iterator[Any], key: Any) -> Iterator[tuple[Any, Any]]:

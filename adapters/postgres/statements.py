@@ -130,5 +130,16 @@ def of_sums(aggregate: Aggregate[Any], made: sa.Table) -> Sums:
     )
 
 
+def unequal(aggregate: Aggregate[Any], one: sa.Table, other: sa.Table) -> bytes:
+    """Day, group and the two changes wherever two slots differ; a change of 0 is none. The tenant, twice."""
+    names = _listed(("day", *(each for each, _ in aggregate.columns)))
+    sides = (f"select {names}, change from {SCHEMA}.{each.name} where tenant_id = %s" for each in (one, other))
+    return (
+        f"select {names}, coalesce(l.change, 0) as left_change, coalesce(r.change, 0) as right_change"
+        f" from ({next(sides)}) l full join ({next(sides)}) r using ({names})"
+        f" where coalesce(l.change, 0) <> coalesce(r.change, 0) order by {names}"
+    ).encode()
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f'"{each}"' for each in names)

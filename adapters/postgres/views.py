@@ -151,6 +151,12 @@ class Transaction:
             cursor.execute(statements.of(stored).scan, [self._tenant], binary=True)
             yield from map(reader(stored.view.row, stored.columns), cursor)
 
+    def unequal(self, one: Build, other: Build) -> Iterator[tuple[str, tuple[Any, ...], int, int]]:
+        for each in one.aggregates:
+            sql = statements.unequal(each, sums(each, one.slot), sums(each, other.slot))
+            for *group, left, right in self._connection.execute(sql, [self._tenant, self._tenant]):
+                yield each.name, tuple(group), left, right
+
     def point(self, checkpoint: Checkpoint) -> None:
         each = checkpoint
         self._connection.execute(statements.POINT, [self._tenant, each.view, each.version, each.slot, each.generation])

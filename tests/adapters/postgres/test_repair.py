@@ -86,6 +86,20 @@ def test_a_repair_finds_the_wrong_row_and_swaps_it_away(store, tenant, owner, ca
     assert {(each.view, each.slot) for each in store.checkpoints()} == {("audit", "a"), ("prospects", "b")}
 
 
+def test_a_repair_finds_the_wrong_sum_and_swaps_it_away(store, tenant, owner, caplog):
+    runner = Runner(Told(tenant, story(200, 3)), store, MODELS, 50)
+    runner.catch_up()
+    wrong = "update everlog.view_funnel_1_1 set change = change + 7 where tenant_id = %s returning day, change"
+    changed = owner.execute(wrong, [tenant]).fetchall()
+    with caplog.at_level(logging.ERROR):
+        runner.rebuild("prospects")
+        runner.catch_up()
+    found = runner.found("prospects")
+    assert sorted((each.key[1], each.live) for each in found if isinstance(each.key, tuple)) == sorted(changed)
+    assert {each.live - each.rebuilt for each in found} == {7}
+    assert "rows of prospects" in caplog.text
+
+
 def test_a_repair_of_what_is_right_finds_nothing_and_goes_back_and_forth(store, tenant):
     log = Told(tenant, story(120))
     runner = Runner(log, store, MODELS, 50)
