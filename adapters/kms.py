@@ -25,10 +25,12 @@ class FileKMS:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Raises `Exposed` where the folder stands open to others."""
+        """Raises `Exposed` where the folder stands open to others, or is theirs."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_mode & _OTHERS:
             raise Exposed(f"Others may look into the key folder {folder}. Close it: chmod 700 {folder}")
+        if folder.stat().st_uid != os.geteuid():
+            raise Exposed(f"The key folder {folder} belongs to another user. Take it: chown {os.geteuid()} {folder}")
         self._folder = folder
         self._ciphers: dict[str, Cipher] = {}
 
@@ -69,14 +71,16 @@ class FileKMS:
 
     def _cipher(self, name: str) -> Cipher:
         cipher = self._ciphers.get(name)
+        if self._mark(name).exists():
+            # Another process may have destroyed what is still at hand in this one.
+            self._ciphers.pop(name, None)
+            raise Destroyed(name)
         if cipher is None:
             cipher = self._ciphers[name] = Cipher(self._read(name))
         return cipher
 
     def _read(self, name: str) -> bytes:
         path = self._path(name)
-        if self._mark(name).exists():
-            raise Destroyed(name)
         try:
             key = path.read_bytes()
         except FileNotFoundError:

@@ -71,6 +71,22 @@ def test_a_destroyed_key_is_gone_for_everybody_and_for_ever(kms, tmp_path):
     assert all(key not in each.read_bytes() for each in (tmp_path / "keys").iterdir())
 
 
+def test_what_another_process_destroyed_is_gone_here_too(kms, tmp_path):
+    kms.create("a")
+    wrapped = kms.wrap("a", b"secret", b"")
+    assert kms.unwrap("a", wrapped, b"") == b"secret"
+    FileKMS(tmp_path / "keys").destroy("a")
+    with pytest.raises(Destroyed):
+        kms.unwrap("a", wrapped, b"")
+
+
+def test_a_folder_that_is_another_user_s_is_refused(tmp_path, monkeypatch):
+    FileKMS(tmp_path / "keys")
+    monkeypatch.setattr("os.geteuid", lambda: (tmp_path / "keys").stat().st_uid + 1)
+    with pytest.raises(Exposed, match="belongs to another user"):
+        FileKMS(tmp_path / "keys")
+
+
 def test_a_key_that_never_was_is_missing_not_destroyed(kms):
     with pytest.raises(Missing, match="Is it the one"):
         kms.unwrap("never", b"\x01" + bytes(40), b"")
