@@ -83,7 +83,7 @@ class Pipeline:
         permission = permission or query.permission
         decision = await self._access.decide(caller, permission, resource)
         if not decision.allowed:
-            rejected = Rejected("access.denied", {"permission": permission}, rule=True)
+            rejected = Rejected("access.denied", {"permission": permission}, audited=True)
             denial = Denial(name(query), permission, rejected.code, resource)
             await self._note(caller, rejected, denial, decision.rule)
             raise rejected
@@ -108,10 +108,10 @@ class Pipeline:
         decision = await self._access.decide(turn.caller, permission, turn.asked.stream)
         turn.rule = decision.rule
         if not decision.allowed:
-            turn.outcome = Rejected("access.denied", {"permission": permission}, rule=True)
+            turn.outcome = Rejected("access.denied", {"permission": permission}, audited=True)
 
     async def _audit(self, turn: Turn) -> None:
-        if isinstance(turn.outcome, Rejected) and turn.outcome.rule:
+        if isinstance(turn.outcome, Rejected) and turn.outcome.audited:
             command = turn.asked.command
             denial = Denial(name(command), command.permission, turn.outcome.code, turn.asked.stream)
             await self._note(turn.caller, turn.outcome, denial, turn.rule)

@@ -57,12 +57,13 @@ class Done(Struct, frozen=True):
 class Rejected(Exception):
     """What was asked was not done. The code is part of the API, the details are those of a `Refused`."""
 
-    def __init__(self, code: str, details: dict[str, object] | None = None, *, rule: bool = False) -> None:
+    def __init__(self, code: str, details: dict[str, object] | None = None, *, audited: bool = False) -> None:
         super().__init__(code)
         self.code = code
         self.details = details or {}
-        self.rule = rule
-        """A rule said no, the domain's or access control's: that is audited. Meeting somebody else's write is not."""
+        self.audited = audited
+        """It was refused: by access control, by the domain, or since the version or the idempotency key did not fit.
+        Where nobody could answer, or others were in the way too often, nothing was refused, and it may come again."""
         self.position: int | None = None
         """Where the refusal stands in the tenant's log, in this generation of it."""
         self.generation = 1
@@ -105,12 +106,12 @@ class Turn:
         asked = self.asked
         self._loaded, self._facts, self._refusal, self._pending = loaded, [], None, None
         if asked.expected not in (None, loaded.version) or self._other:
-            self._refusal = Rejected("precondition.failed", {"version": loaded.version})
+            self._refusal = Rejected("precondition.failed", {"version": loaded.version}, audited=True)
             return
         try:
             self._facts = asked.command.decide(loaded.state)
         except Refused as refused:
-            self._refusal = Rejected(refused.code, refused.details, rule=True)
+            self._refusal = Rejected(refused.code, refused.details, audited=True)
             return
         if self._facts or asked.once:
             self._pending = self._log.submit(asked.stream, loaded.version, self._facts, self._meta(), asked.once)
@@ -122,7 +123,7 @@ class Turn:
                 return
             except Conflict as conflict:
                 if self.asked.expected is not None:
-                    self._refusal = Rejected("precondition.failed", {"version": conflict.actual})
+                    self._refusal = Rejected("precondition.failed", {"version": conflict.actual}, audited=True)
                     self.outcome = await self._refused(self._refusal)
                     return
             await asyncio.sleep(random() * PAUSE * (attempt - 1))  # noqa: S311 - only keeps writers out of step
@@ -145,11 +146,11 @@ class Turn:
         try:
             return await asyncio.wrap_future(pending)
         except Taken as taken:
-            return Rejected(f"{taken.scope}-taken", rule=True)
+            return Rejected(f"{taken.scope}-taken", audited=True)
         except SubjectErased:
-            return Rejected("subject.erased", rule=True)
+            return Rejected("subject.erased", audited=True)
         except Reused:
-            return Rejected("idempotency.reused")
+            return Rejected("idempotency.reused", audited=True)
         except Unanswered:
             return Rejected("service.unavailable")
 
@@ -170,7 +171,7 @@ class Turn:
         try:
             appended = await self._log.repeat(self.asked.once)
         except Reused:
-            return Rejected("idempotency.reused")
+            return Rejected("idempotency.reused", audited=True)
         return await self._earlier(appended) if appended else refusal
 
     async def _earlier(self, appended: Appended) -> Done:

@@ -83,7 +83,7 @@ _RHYTHM = Rhythm()
 async def rights(access: Access, caller: Caller) -> Rights:
     """What the caller may follow now. Raises `Rejected` where it may not follow at all."""
     if not (await access.decide(caller, Follow.permission)).allowed:
-        raise Rejected("access.denied", {"permission": Follow.permission}, rule=True)
+        raise Rejected("access.denied", {"permission": Follow.permission}, audited=True)
     readable = {name for name, needed in READS.items() if (await access.decide(caller, needed)).allowed}
     return Rights(frozenset(readable), (await access.decide(caller, PERSONAL)).allowed)
 
