@@ -81,7 +81,7 @@ def _handler(edge: Edge, route: Route) -> HTTPRouteHandler:
 
     make: Any = HTTPRouteHandler
     handler: HTTPRouteHandler = make(
-        _path(route), http_method=route.method, name=route.operation, request_max_body_size=route.limit
+        _path(route), http_method=_methods(route), name=route.operation, request_max_body_size=route.limit
     )(serve)
     return handler
 
@@ -90,7 +90,7 @@ def _options(routes: Sequence[Route]) -> list[HTTPRouteHandler]:
     """What each path takes. Registered first: the framework's own answer forgets methods that come later."""
     methods: dict[str, set[str]] = {}
     for route in routes:
-        methods.setdefault(_path(route), {"OPTIONS"}).add(route.method)
+        methods.setdefault(_path(route), {"OPTIONS"}).update(_methods(route))
 
     def option(path: str, allowed: str) -> HTTPRouteHandler:
         async def serve() -> ASGIResponse:
@@ -101,6 +101,11 @@ def _options(routes: Sequence[Route]) -> list[HTTPRouteHandler]:
         return handler
 
     return [option(path, ", ".join(sorted(allowed))) for path, allowed in methods.items()]
+
+
+def _methods(route: Route) -> list[str]:
+    """What can be got can also be asked for its headers alone (RFC 9110, section 9.3.2)."""
+    return ["GET", "HEAD"] if route.method == "GET" else [route.method]
 
 
 def _path(route: Route) -> str:

@@ -23,7 +23,8 @@ async def get(edge: Edge, call: Call) -> Reply:
     generation = await edge.generation(call.caller.tenant)
     etag = f'"{generation}:{item["version"]}{"" if item["withheld"] else "-p"}"'
     headers = [("ETag", etag), ("Vary", "Authorization")]
-    if etag in (call.header("If-None-Match") or ""):
+    known = call.header("If-None-Match") or ""
+    if known.strip() == "*" or etag in known:
         return Reply(b"", 304, headers)
     return reply(item, headers=headers)
 

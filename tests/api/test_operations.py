@@ -32,8 +32,16 @@ def test_every_answer_has_its_security_headers(world, path):
     assert "Cache-Control" in headers
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/docs", "/v1/prospects", "/nothing"])
+def test_head_answers_as_get_does_without_the_body(world, path):
+    whole, head = world.ask("GET", path), world.ask("HEAD", path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+    assert head.headers["Content-Length"] == str(len(whole.content))
+
+
 def test_a_browser_of_another_origin_is_not_let_in(world):
     origin = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
     answer = world.ask("OPTIONS", "/v1/prospects", headers=origin)
     assert "Access-Control-Allow-Origin" not in answer.headers
-    assert answer.headers["Allow"] == "GET, OPTIONS, POST"
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"

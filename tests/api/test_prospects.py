@@ -78,6 +78,7 @@ def test_an_etag_answers_what_has_not_changed(ask, captured):
     first = ask("GET", f"/v1/prospects/{captured}")
     again = ask("GET", f"/v1/prospects/{captured}", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+    assert ask("GET", f"/v1/prospects/{captured}", headers={"If-None-Match": "*"}).status_code == 304
     other = ask("GET", f"/v1/prospects/{captured}", "Viewer", headers={"If-None-Match": first.headers["ETag"]})
     assert other.status_code == 200
 
