@@ -92,7 +92,7 @@ class Format(Struct, frozen=True):
     """How a decider's states are kept in snapshots."""
 
     schema: str
-    """Changes with the shape of the state and with the module that folds it."""
+    """Changes with the shape of the state, and with the modules that fold it and lead old facts on."""
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
 
@@ -172,9 +172,9 @@ class States:
 
 
 @cache
-def _format(kind: Any, module: str) -> Format:
-    # Any change to the module may change what its folds come to; folding anew costs little, a wrong state everything.
-    source = inspect.getsource(sys.modules[module])
+def _format(kind: Any, modules: tuple[str, ...]) -> Format:
+    # Any change to these may change what the folds come to; folding anew costs little, a wrong state everything.
+    source = "".join(inspect.getsource(sys.modules[module]) for module in modules)
     shape = msgspec.json.encode(msgspec.json.schema(kind), order="deterministic")
     schema = sha256(shape + source.encode()).hexdigest()
     return Format(schema, msgspec.msgpack.encode, msgspec.msgpack.Decoder(kind).decode)
@@ -183,4 +183,5 @@ def _format(kind: Any, module: str) -> Format:
 def format_of(decider: Decider[Any]) -> Format:
     """How snapshots of a decider's state look."""
     kind: Any = type(decider.initial)
-    return _format(kind, decider.evolve.__module__)
+    folding = (Decider, decider.evolve, *decider.upcasts.values())
+    return _format(kind, tuple(sorted({each.__module__ for each in folding})))
