@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
+from msgspec.structs import replace
 
 from api import settings as configuration
 
@@ -53,9 +54,9 @@ def api() -> None:
     from api import http, serve
 
     serve.follow()
-    settings = configuration.of_running(configuration.read())
-    serve.must_be_free(settings.host, settings.port)
-    http.run(settings)
+    given = configuration.read()
+    serve.must_be_free(given.host, given.port)
+    http.run(replace(configuration.of_running(given), port=given.port))
 
 
 @app.command
@@ -116,13 +117,19 @@ def demo(*, once: Flag = False, fresh: Flag = False, port: Port = None, json: Js
 
 
 def main() -> None:
-    """Run a command; exit with 0 when it did what it says, 1 when it could not and says why, 2 on wrong usage."""
+    """Run a command; exit with 0 when it did what it says, 1 when it could not and says why, 2 on wrong usage.
+
+    Interrupted by Ctrl-C before it has done it, 130.
+    """
     run(app)
 
 
 def run(command: Callable[[], Any]) -> None:
     try:
         command()
+    except KeyboardInterrupt:
+        # As a shell puts it: ended by signal 2.
+        sys.exit(130)
     except Exception as problem:
         # Everything heavy is loaded by now, or the problem is not one that bootstrap knows.
         from api.failures import plain

@@ -73,6 +73,8 @@ class Child:
             pass_fds=(self._leash,),
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
+            # A terminal's Ctrl-C goes to its whole group; here the one who started them all ends them, in order.
+            process_group=0,
         )
 
 
@@ -83,7 +85,7 @@ def serving(settings: Settings, parts: Sequence[str] = PARTS) -> Iterator[tuple[
     Raises:
         PortTaken: the API's port is not free.
     """
-    _must_be_free(settings.host, settings.port)
+    must_be_free(settings.host, settings.port)
     with ExitStack() as stack:
         lost: Callable[[], str] = str
         if settings.embedded:
@@ -110,17 +112,23 @@ def serving(settings: Settings, parts: Sequence[str] = PARTS) -> Iterator[tuple[
 def serve(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM, or until a server is given up."""
     with serving(settings) as (where, _):
+        ended = told()
+        # On servers that are not there yet, nothing answers for a while, and then saying so would be false.
+        while not _answers(where) and not ended.wait(0.05):
+            pass
+        if ended.is_set():
+            return
         sys.stdout.write(f"Everlog answers on http://{where.host}:{where.port}; its data lie in {where.home}.\n")
         sys.stdout.flush()
-        until_told()
+        ended.wait()
 
 
-def until_told() -> None:
-    """Wait for SIGINT or SIGTERM."""
+def told() -> threading.Event:
+    """An event that SIGINT and SIGTERM set from now on."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    ended.wait()
+    return ended
 
 
 def follow() -> None:
@@ -147,22 +155,36 @@ def _tend(children: Sequence[Child], lost: Callable[[], str], stop: threading.Ev
             child.tend()
 
 
-def _must_be_free(host: str, port: int) -> None:
-    with socket.socket() as trial:
+def must_be_free(host: str, port: int) -> None:
+    """Raises `PortTaken`."""
+    with socket.socket(_family(host)) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind((host, port))
         except OSError as problem:
             raise PortTaken(
                 f"Port {port} on {host} cannot be used ({problem.strerror}). "
-                "Choose another with EVERLOG_PORT or --port."
+                "Choose another with EVERLOG_PORT (or --port), or another address with EVERLOG_HOST."
             ) from problem
 
 
 def on_port(settings: Settings, port: int | None) -> Settings:
     """The settings with another port: 0 is any free one."""
     if port == 0:
-        with socket.socket() as trial:
+        must_be_free(settings.host, port)
+        with socket.socket(_family(settings.host)) as trial:
             trial.bind((settings.host, 0))
             port = trial.getsockname()[1]
     return msgspec.structs.replace(settings, port=port) if port else settings
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        with socket.create_connection((settings.host, settings.port), 1):
+            return True
+    except OSError:
+        return False
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 
 import msgspec
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
+from rich.console import Console
 
 from api import bootstrap
 from api import settings as configuration
@@ -27,6 +29,8 @@ from tenants.context import SYSTEM
 T = TypeVar("T")
 OPERATOR = Actor("operator", SYSTEM)
 Json = Annotated[bool, Parameter(name="--json", negative="")]
+Days = Annotated[int | None, Parameter(validator=Number(gte=1, lte=36500))]
+Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=200))]
 
 tenants = App("tenants")
 api_keys = App("api-keys")
@@ -106,7 +110,7 @@ def list_tenants(*, json: Json = False) -> None:
 
 @api_keys.command(name="create")
 def create_key(
-    tenant: UUID, *, role: Role = "Member", name: str = "key", days: int | None = None, json: Json = False
+    tenant: UUID, *, role: Role = "Member", name: str = "key", days: Days = None, json: Json = False
 ) -> None:
     """Issue an API key. Its text is shown now and never again.
 
@@ -147,7 +151,9 @@ def recompute(id: UUID, *, tenant: UUID | None = None, json: Json = False) -> No
     """
     from api.recompute import recomputed
 
-    found = recomputed(configuration.of_running(configuration.read()), id, tenant)
+    # Seconds for an early prediction, minutes for one that half a million facts came before.
+    with Console(stderr=True).status("Folding the log up to the prediction."):
+        found = recomputed(configuration.of_running(configuration.read()), id, tenant)
     words = f"{found.verdict}: probability {found.made.probability!r}, made at position {found.made.position}"
     if found.superseded_at:
         words += f", superseded by an erasure at position {found.superseded_at}"
@@ -173,7 +179,7 @@ def ask_trail(
     type: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    limit: int = 20,
+    limit: Limit = 20,
     json: Json = False,
 ) -> None:
     """The latest events of an organisation's trail.
@@ -184,7 +190,7 @@ def ask_trail(
         type: Only this kind of event, such as prospects.won.
         since: Only from this time on (ISO 8601; without a zone, this machine's).
         until: Only before this time.
-        limit: At most so many.
+        limit: At most so many, 1 to 200.
         json: Answer with one JSON object.
     """
     asked = Trail(actor=actor, type=type, since=_zoned(since), before=_zoned(until), limit=limit)

@@ -1,22 +1,24 @@
 """The demo from start to summary."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from uuid import UUID
 
 import httpx2
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api import bootstrap, shell
 from api.demo import figures
 from api.demo.applications import Application, applications, commands, shuffled
 from api.demo.client import Client, Failed
 from api.demo.show import show
-from api.serve import PortTaken, on_port, serving, until_told
+from api.serve import PortTaken, on_port, serving, told
 from api.settings import Settings
 
 READY = 60.0
@@ -61,7 +63,7 @@ def run(settings: Settings, *, once: bool, fresh: bool, port: int | None, json: 
         show(found, first, id, url, json=json)
         if not once:
             console.print("The server goes on; press Ctrl-C to end it.")
-            until_told()
+            told().wait()
 
 
 @contextmanager
@@ -97,7 +99,7 @@ def _organisation(url: str, name: str) -> Client:
 
 def _stream(clients: list[Client], console: Console) -> float:
     """Both organisations at once; seconds until the first one's views showed its last command."""
-    orders = [applications(), shuffled(SEED)]
+    orders, over = [applications(), shuffled(SEED)], threading.Event()
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -110,16 +112,22 @@ def _stream(clients: list[Client], console: Console) -> float:
         names = ("first organisation ", "second organisation")
         tasks = [bar.add_task(name, total=3 * len(rows)) for name, rows in zip(names, orders, strict=True)]
         running = [
-            threads.submit(_feed, client, rows, bar.advance, task)
+            threads.submit(_feed, client, rows, over, partial(bar.advance, task))
             for client, rows, task in zip(clients, orders, tasks, strict=True)
         ]
-        lags = [each.result() for each in running]
+        try:
+            lags = [each.result() for each in running]
+        finally:
+            # Whatever ends one, Ctrl-C above all, is not to wait until the other has sent everything.
+            over.set()
         return lags[0]
 
 
 def _feed(
-    client: Client, rows: tuple[Application, ...], advance: Callable[[TaskID, float], None], task: TaskID
+    client: Client, rows: tuple[Application, ...], over: threading.Event, advance: Callable[[float], None]
 ) -> float:
     for done in client.send(commands(client.tenant, rows)):
-        advance(task, done)
+        advance(done)
+        if over.is_set():
+            break
     return figures.lag(client)

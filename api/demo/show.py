@@ -70,7 +70,7 @@ def _table(found: Figures) -> Table:
 def _samples(client: Client) -> Table:
     table = Table("probability", "set", "outcome", "reasons", title="Some predictions")
     for each in client.get("/v1/predictions", sort="-number", limit=SAMPLES, model="prospects.conversion")["items"]:
-        reasons = ", ".join(f"{feature} {by:+.2f}" for feature, _, by in each["reasons"][:3])
+        reasons = ", ".join(f"{why['feature']} {why['contribution']:+.2f}" for why in each["reasons"][:3])
         table.add_row(f"{each['probability']:.3f}", " or ".join(each["likely"]), each["outcome"], reasons)
     return table
 

@@ -1,9 +1,10 @@
 """The command line, each command in a process of its own, as an operator and a script meet it."""
 
+import re
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from uuid import uuid4
 
 import httpx2
@@ -12,10 +13,11 @@ import psycopg
 import pytest
 
 from api.main import GROUPS
+from api.settings import Unset, of_running, read
 from tests.adapters.supervising import ROOT
 from tests.api.stream.followers import until
 from tests.e2e.conftest import APPLICATIONS
-from tests.served import environment, everlog, free_port
+from tests.served import EVERLOG, environment, everlog, free_port
 
 HEAVY = ("sklearn", "river", "litestar", "psycopg", "numpy", "nats", "sqlalchemy")
 ALONE = ("serve", "api", "worker", "migrate", "check-walls", "demo")
@@ -56,6 +58,9 @@ def test_wrong_usage_is_2_and_says_what_is_wrong():
         (["frobnicate"], "frobnicate"),
         (["tenants", "create"], "tenants create"),
         (["audit", "x"], "UUID"),
+        (["audit", str(uuid4()), "--limit", "0"], "--limit"),
+        (["api-keys", "create", str(uuid4()), "--days", "-1"], "--days"),
+        (["api-keys", "create", str(uuid4()), "--days", "9999999"], "--days"),
     ):
         done = everlog(words, environment())
         assert done.returncode == 2, (words, done)
@@ -72,10 +77,53 @@ def test_where_nothing_runs_it_says_how_to_start(words, tmp_path):
     assert done.stdout == ""
 
 
-def test_a_number_that_is_none_is_a_plain_message(tmp_path):
-    done = everlog(["serve"], environment(EVERLOG_HOME=str(tmp_path), EVERLOG_PORT="many"))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EVERLOG_PORT", "many"),
+        ("EVERLOG_PORT", "99999"),
+        ("EVERLOG_POLL_SECONDS", "-1"),
+        ("EVERLOG_REQUESTS_PER_MINUTE", "0"),
+        ("EVERLOG_DATABASE_URL", "dbname=secret"),
+        ("EVERLOG_DATABASE_URL", "postgresql://host/secret"),
+        ("EVERLOG_DATABASE_URL", "postgresql://app:secret@host/everlog"),
+        ("EVERLOG_NATS_URL", "nats://host"),
+        ("EVERLOG_OWNER_URL", "secret"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_a_plain_message(name, value, tmp_path):
+    done = everlog(["serve"], environment(EVERLOG_HOME=str(tmp_path / "home"), **{name: value}))
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert "port" in done.stderr
+    assert name in done.stderr
+    assert "secret" not in done.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_data_folder_that_is_a_file_is_a_plain_message(tmp_path):
+    (tmp_path / "home").touch()
+    for words in (["serve"], ["tenants", "list"]):
+        done = everlog(words, environment(EVERLOG_HOME=str(tmp_path / "home"), EVERLOG_PORT=str(free_port())))
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert str(tmp_path / "home") in done.stderr
+
+
+def test_what_another_user_runs_is_a_plain_message(tmp_path, monkeypatch):
+    (tmp_path / "serving.json").write_text('{"pid": "1"}')
+
+    def denied(*_):
+        raise PermissionError
+
+    monkeypatch.setattr("os.kill", denied)
+    with pytest.raises(Unset, match="another user"):
+        of_running(read({"EVERLOG_HOME": str(tmp_path)}))
+
+
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_a_port_that_cannot_be_is_wrong_usage(port):
+    for command in ("serve", "demo"):
+        done = everlog([command, "--port", port], environment())
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+        assert "--port" in done.stdout + done.stderr
 
 
 def test_a_port_that_is_taken_is_a_plain_message(tmp_path):
@@ -85,6 +133,23 @@ def test_a_port_that_is_taken_is_a_plain_message(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith(f"everlog: Port {port} on 127.0.0.1 cannot be used")
     assert not (tmp_path / "home" / "postgres").exists()
+
+
+def test_an_api_beside_the_server_has_a_port_of_its_own(house, run):
+    """The control is the port that is taken: the server's."""
+    port = free_port()
+    with subprocess.Popen([*EVERLOG, "api"], env=house.environment | {"EVERLOG_PORT": str(port)}, cwd=ROOT) as beside:
+        until(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 60)
+        beside.terminate()
+        assert beside.wait(60) == 0
+    done = run("api")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"everlog: Port {house.port} on 127.0.0.1 cannot be used")
+
+
+def answers(url):
+    with suppress(httpx2.TransportError):
+        return httpx2.get(url).is_success
 
 
 def test_a_folder_that_is_in_use_is_a_plain_message(house):
@@ -112,7 +177,7 @@ def test_a_tenants_first_key_is_an_admins(ask, house):
 def test_a_key_does_what_its_role_may_until_it_is_revoked(run, ask, acme, house):
     said = run("api-keys", "create", str(acme.tenant), "--role", "Viewer").stdout
     made = ask("api-keys", "create", str(acme.tenant), "--role", "Viewer", "--days", "1")
-    assert said.startswith("API key (Viewer), shown only now:\neverlog_")
+    assert re.match(r"API key [0-9a-f-]{36} \(Viewer\), shown only now:\neverlog_", said)
     headers = {"Authorization": f"Bearer {made['key']}"}
     ways = {path: f"{house.url}{path}" for path in ("/v1/prospects", "/v1/audit")}
     assert {path: httpx2.get(way, headers=headers).status_code for path, way in ways.items()} == {

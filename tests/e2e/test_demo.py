@@ -1,16 +1,20 @@
 """`everlog demo` as the README has it: twice in a row, with the figures that were promised."""
 
 import os
+import signal
 import subprocess
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from msgspec import json
 
 from adapters.embedded import CannotStart, wipe
 from api.demo.figures import Figures
-from tests.adapters.supervising import ROOT
-from tests.served import EVERLOG, environment
+from api.demo.show import curls, show
+from tests.adapters.supervising import ROOT, gone, processes
+from tests.api.stream.followers import until
+from tests.served import EVERLOG, command, environment, everlog, free_port
 
 
 @pytest.fixture
@@ -51,3 +55,35 @@ def test_the_figures_hold_twice_in_a_row(home):
         assert found.cross_tenant_reads_refused == 40
     same = ("accuracy", "auc", "second_half_accuracy", "coverage", "mean_set_size", "plain_auc", "last_label")
     assert [getattr(first, name) for name in same] == [getattr(second, name) for name in same]
+
+
+@pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_it_streams_it_ends_with_all_that_it_started(home, order):
+    """Ctrl-C goes to the whole group of a terminal, so the order does here."""
+    named = environment(EVERLOG_HOME=str(home), EVERLOG_PORT=str(free_port()))
+    before = set(processes())
+    with subprocess.Popen(
+        [*EVERLOG, "demo"], env=named, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, process_group=0
+    ) as demo:
+        until(lambda: "Second Organisation" in everlog(["tenants", "list"], named).stdout, 60)
+        started = [pid for pid in set(processes()) - before if {"api.main", "-D", "-c"} & set(command(pid))]
+        assert len(started) >= 6
+        os.killpg(demo.pid, order)
+        _, told = demo.communicate(timeout=60)
+    assert demo.returncode in {130, -order}
+    assert b"Traceback" not in told
+    assert b"started again" not in told
+    assert gone(started, 30)
+
+
+def test_a_person_is_shown_reasons_and_five_commands_that_work(lived, house, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    numbers: dict[str, Any] = dict.fromkeys(Figures.__struct_fields__, 0) | {"recomputed": "equal"}
+    show(Figures(**numbers), lived, "an id", house.url, json=False)
+    shown = capsys.readouterr().out
+    [last] = lived.get("/v1/predictions", model="prospects.conversion", sort="-number", limit=1)["items"]
+    assert f"{last['reasons'][0]['feature']} {last['reasons'][0]['contribution']:+.2f}" in shown
+    for line in curls(lived, house.url):
+        assert line in shown
+        done = subprocess.run(["bash", "-c", line], capture_output=True, check=True)
+        assert "code" not in json.decode(done.stdout), line
