@@ -41,7 +41,7 @@ def unkeyed(command):
 
 
 def whole(settings, tenant):
-    with product(settings, "reader", worker=True) as mine:
+    with product(settings, worker=True) as mine:
         log = mine.logs.of(tenant)
         pages = (log.read(1000 * page) for page in count())
         return [each for page in iter(lambda: next(pages), []) for each in page]
