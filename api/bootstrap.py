@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -251,7 +251,9 @@ def learning(product: Product, stop: threading.Event) -> threading.Thread:
     def run() -> None:
         with product.wakes.commits() as ear:
             models.run(partial(leases.renew, "learning"), leases.seconds, ear.wait, stop, product.settings.poll or 0.5)
-        leases.release()
+        # Where the database has gone first, the leases end by themselves.
+        with suppress(*UNAVAILABLE):
+            leases.release()
         fits.shutdown(cancel_futures=True)
 
     return threading.Thread(target=run, name="learning")

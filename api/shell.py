@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -28,7 +28,17 @@ from tenants.context import SYSTEM
 
 T = TypeVar("T")
 OPERATOR = Actor("operator", SYSTEM)
+LONGEST = 200
+"""Characters of an organisation's name."""
+
+
+def _named(_: object, name: str) -> None:
+    if not 1 <= len(name.strip()) <= LONGEST:
+        raise ValueError(f"A name has 1 to {LONGEST} characters.")
+
+
 Json = Annotated[bool, Parameter(name="--json", negative="")]
+Name = Annotated[str, Parameter(validator=_named)]
 Days = Annotated[int | None, Parameter(validator=Number(gte=1, lte=36500))]
 Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=200))]
 
@@ -62,7 +72,7 @@ def ask(work: Callable[[Product], Awaitable[T]], tenant: UUID | None = None) -> 
 
 
 @tenants.command(name="create")
-def create_tenant(name: str, *, json: Json = False) -> None:
+def create_tenant(name: Name, *, json: Json = False) -> None:
     """Create an organisation and a first API key with the role Admin.
 
     Args:
@@ -222,7 +232,11 @@ def check_walls(*, json: bool) -> None:
 
 def _zoned(at: datetime | None) -> datetime | None:
     """A time without a zone is meant as this machine's clock shows it."""
-    return at.astimezone() if at else None
+    try:
+        return at.astimezone() if at else None
+    except (OverflowError, ValueError):
+        # So long ago, or so far ahead, that no zone's clock reaches it.
+        return at.replace(tzinfo=UTC) if at else None
 
 
 async def _issue(product: Product, tenant: UUID, name: str, role: Role, days: int | None) -> dict[str, str]:
