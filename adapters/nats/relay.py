@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from typing import Protocol
 from uuid import UUID
 
@@ -106,10 +105,8 @@ class Relay:
         changed = asyncio.Event()
 
         async def woken(message: Msg) -> None:
-            # Whoever else may publish here must not stop the relay with nonsense.
-            with suppress(ValueError):
-                self._raise(subjects.tenant(message.subject), mark(message.data))
-                changed.set()
+            self._raise(subjects.tenant(message.subject), mark(message.data))
+            changed.set()
 
         await client.subscribe("everlog-wake.*", cb=woken)
         running: dict[UUID, asyncio.Task[None]] = {}
