@@ -17,6 +17,9 @@ class Known(Struct, frozen=True):
     roles: Roles
 
 
+Rule = Callable[[Connection, Known], Iterator[Finding]]
+
+
 def lint(connection: Connection) -> list[Finding]:
     """Every broken rule, sorted; none where the walls stand. Any role of the product may ask."""
     owner, named, workers = _people(connection)
@@ -25,12 +28,11 @@ def lint(connection: Connection) -> list[Finding]:
         strangers = ", ".join(named) or "nobody"
         return [Finding("schema everlog", f"open to {strangers}: one app role and one worker role belong here")]
     known = Known(owner, Roles(apps[0], workers[0]))
-    rules: tuple[Callable[[Connection, Known], Iterator[Finding]], ...]
-    rules = (
-        *(_tables, _policies, _keys, _foreign, _views, _guards, _functions, _elsewhere),
-        *(_attributes, _settings, _members, _owned, _grants, _doors),
-    )
-    return sorted(finding for rule in rules for finding in rule(connection, known))
+    rules: tuple[Rule, ...]
+    people: tuple[Rule, ...]
+    rules = (_tables, _policies, _keys, _foreign, _views, _guards, _functions, _resting)
+    people = (_attributes, _settings, _members, _owned, _grants, _given, _doors)
+    return sorted(finding for rule in (*rules, *people) for finding in rule(connection, known))
 
 
 def _people(connection: Connection) -> tuple[str, list[str], list[str]]:
@@ -157,9 +159,9 @@ def _functions(connection: Connection, _: Known) -> Iterator[Finding]:
             yield Finding(name, "may be executed by everyone")
 
 
-def _elsewhere(connection: Connection, known: Known) -> Iterator[Finding]:
-    """Outside its schema nothing rests on the product's tables, and its roles are given nothing."""
-    resting = """
+def _resting(connection: Connection, _: Known) -> Iterator[Finding]:
+    """Outside its schema, no view and no partition rests on the product's tables."""
+    query = """
         select distinct format('%I.%I', n.nspname, c.relname)
         from pg_class c join pg_namespace n on n.oid = c.relnamespace
         left join pg_rewrite w on w.ev_class = c.oid
@@ -167,9 +169,13 @@ def _elsewhere(connection: Connection, known: Known) -> Iterator[Finding]:
         join pg_class t on d.refclassid = 'pg_class'::regclass and t.oid = d.refobjid
         where n.nspname <> 'everlog' and t.relnamespace = 'everlog'::regnamespace
             and c.relkind in ('r', 'p', 'f', 'v', 'm')"""
-    for (thing,) in connection.execute(resting):
+    for (thing,) in connection.execute(query):
         yield Finding(thing, "rests on a table of the product from outside its schema")
-    given = """
+
+
+def _given(connection: Connection, known: Known) -> Iterator[Finding]:
+    """Outside its schema the product's roles are given nothing, but by extensions."""
+    query = """
         select format('%%I.%%I', n.nspname, c.relname),
             case g.grantee when 0 then 'everyone' else pg_get_userbyid(g.grantee)::text end, lower(g.privilege_type)
         from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(c.relacl) g
@@ -178,7 +184,7 @@ def _elsewhere(connection: Connection, known: Known) -> Iterator[Finding]:
             and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid
                 and d.deptype = 'e')
             and (g.grantee = 0 or pg_get_userbyid(g.grantee)::text = any(%s))"""
-    for thing, role, right in connection.execute(given, [[known.roles.app, known.roles.worker]]):
+    for thing, role, right in connection.execute(query, [[known.roles.app, known.roles.worker]]):
         yield Finding(thing, f"{role} may {right}, outside the product's schema")
 
 
