@@ -104,7 +104,7 @@ def _options(routes: Sequence[Route]) -> list[HTTPRouteHandler]:
 
 
 def _methods(route: Route) -> list[str]:
-    """What can be got can also be asked for its headers alone (RFC 9110, section 9.3.2)."""
+    """What can be got can also be asked for its headers alone (RFC 9110, section 9.3.2); the server drops the body."""
     return ["GET", "HEAD"] if route.method == "GET" else [route.method]
 
 

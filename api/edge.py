@@ -86,12 +86,9 @@ class Edge:
             reply = await self._serve(route, request, id, headers)
         except Exception as problem:  # noqa: BLE001 - every failure is told as a problem
             reply = self.told(problem, id)
-        answer = ASGIResponse(
+        return ASGIResponse(
             body=reply.body, status_code=reply.status, headers=[*headers, *reply.headers], media_type=reply.media
         )
-        if request.method == "HEAD":
-            answer.body = b""
-        return answer
 
     def told(self, problem: Exception, id: UUID) -> Reply:
         """The answer to whatever went wrong."""
