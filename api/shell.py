@@ -19,7 +19,7 @@ from api.settings import Unset
 from application.api_keys import Revoke, mint
 from application.kernel import Caller
 from application.pipeline import Asked
-from application.tenancy import provision
+from application.tenancy import Create, provision
 from domain.access import Role
 from domain.kernel import Actor
 from domain.tenancy import Created
@@ -28,17 +28,18 @@ from tenants.context import SYSTEM
 
 T = TypeVar("T")
 OPERATOR = Actor("operator", SYSTEM)
-LONGEST = 200
-"""Characters of an organisation's name."""
 
 
-def _named(_: object, name: str) -> None:
-    if not 1 <= len(name.strip()) <= LONGEST:
-        raise ValueError(f"A name has 1 to {LONGEST} characters.")
+def _fits(_: object, name: str) -> None:
+    """The bounds are those of the command that takes the name."""
+    try:
+        msgspec.convert({"name": name}, Create)
+    except msgspec.ValidationError as problem:
+        raise ValueError(str(problem)) from problem
 
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
-Name = Annotated[str, Parameter(validator=_named)]
+Name = Annotated[str, Parameter(validator=_fits)]
 Days = Annotated[int | None, Parameter(validator=Number(gte=1, lte=36500))]
 Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=200))]
 
@@ -120,7 +121,7 @@ def list_tenants(*, json: Json = False) -> None:
 
 @api_keys.command(name="create")
 def create_key(
-    tenant: UUID, *, role: Role = "Member", name: str = "key", days: Days = None, json: Json = False
+    tenant: UUID, *, role: Role = "Member", name: Name = "key", days: Days = None, json: Json = False
 ) -> None:
     """Issue an API key. Its text is shown now and never again.
 
