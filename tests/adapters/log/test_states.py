@@ -4,6 +4,7 @@ import asyncio
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.kms import FileKMS
 from adapters.log import Logs, Unfoldable
@@ -150,7 +151,14 @@ def test_the_format_changes_with_the_rules_of_the_fold():
     def evolve(state: Prospect, fact: object) -> Prospect:
         return state
 
-    assert format_of(prospects).schema != format_of(Decider("prospects", prospects.facts, Prospect(), evolve)).schema
+    def lead_on(body: dict[str, object]) -> dict[str, object]:
+        return body
+
+    plain = Decider("prospects", prospects.facts, Prospect(), prospects.evolve)
+    assert format_of(plain).schema == format_of(prospects).schema
+    assert format_of(replace(plain, evolve=evolve)).schema != format_of(prospects).schema
+    # An upcaster leads old facts on in a module that may be another than the fold's.
+    assert format_of(replace(plain, upcasts={("prospects.captured", 1): lead_on})).schema != format_of(prospects).schema
 
 
 def test_a_log_restored_under_a_new_generation_is_read_anew(processes, tenant, database, migrated):
