@@ -12,6 +12,7 @@ from tests.house.sources import ROOT
 
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 ADDRESS = re.compile(r"://|^\s*-(?!-hash=)|\s--(?!hash=)|@\s*\w+:", re.MULTILINE)
+ELSEWHERE = "https://nowhere.invalid"
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[\w,-]+\])?==(?P<version>[^\s;]+)")
 
 
@@ -76,11 +77,11 @@ def test_casbin_never_stands_beside_pycasbin(lock):
 @pytest.mark.parametrize(
     "line",
     [
-        "--index-url https://example.org/simple",
+        f"--index-url {ELSEWHERE}",
         "--find-links /somewhere",
-        "--trusted-host example.org",
-        "msgspec @ https://example.org/msgspec.whl",
-        "-i https://example.org/simple",
+        "--trusted-host nowhere.invalid",
+        f"msgspec @ {ELSEWHERE}",
+        f"-i {ELSEWHERE}",
     ],
 )
 def test_an_address_is_found(line):
