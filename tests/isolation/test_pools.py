@@ -7,6 +7,8 @@ import psycopg
 import pytest
 
 from adapters.postgres.database import Database
+from adapters.postgres.link import Link
+from tests.adapters.postgres.atoms import atom, stream, together
 
 STANDS = "select current_setting('app.tenant', true)"
 
@@ -31,6 +33,15 @@ def test_after_a_transaction(single, tenant):
 def test_after_a_query(single, tenant):
     assert single.query(tenant, STANDS)[0][0] == str(tenant)
     assert left_behind(single) == ""
+
+
+def test_after_an_append_whatever_follows_in_its_transaction(migrated, database, tenant):
+    link = Link(migrated.addresses.app)
+    assert together(link, tenant, atom(stream(), 1))[0].last == 1
+    with link._connection.transaction():
+        assert together(link, tenant, atom(stream(), 1))[0].last == 2
+        assert link._connection.execute(STANDS).fetchone()[0] == ""
+    link.close()
 
 
 def test_after_a_function_that_sets_the_tenant(single, tenant):

@@ -4,7 +4,10 @@ import os
 from collections import defaultdict
 from uuid import uuid4
 
+from adapters.postgres import drain
 from adapters.postgres.atom import Atom, Entry
+from adapters.postgres.claims import claim
+from adapters.postgres.drain import Waiting
 
 
 def entry(stream, version, body=b"body"):
@@ -17,6 +20,13 @@ def stream():
 
 def atom(stream, first, count=1, **claims):
     return Atom([entry(stream, first + n) for n in range(count)], **claims)
+
+
+def together(link, tenant, *atoms):
+    """What each of these atoms is answered, written in one drain over a link to the database."""
+    waiting = [Waiting(tenant, each, claim(each), 0.0) for each in atoms]
+    [row] = link.append(drain.parameters([(tenant, waiting)]))
+    return [told for _, told in drain.outcomes(drain.answer(row), 0, waiting)]
 
 
 def log(database, tenant):

@@ -6,12 +6,15 @@ import psycopg
 import pytest
 
 from adapters.postgres import walls
+from adapters.postgres.atom import Atom
 from adapters.postgres.database import Database, found
+from adapters.postgres.link import Link
 from adapters.postgres.roles import Roles
 from adapters.postgres.tables import create
 from adapters.postgres.views import Views
 from projections.runner import Runner
 from tests.adapters.postgres.asking import EVENTS, MODELS
+from tests.adapters.postgres.atoms import together
 from tests.story import Clear, Told
 
 
@@ -37,6 +40,26 @@ def make(migrated):
             walls.enclose(connection, Roles("everlog_app", "everlog_worker"))
 
     return make
+
+
+@pytest.fixture
+def link(migrated):
+    link = Link(migrated.addresses.app)
+    yield link
+    link.close()
+
+
+@pytest.fixture(params=["alone", "in company"])
+def append(request, committer, link, tenant):
+    """Append an atom: by itself, or with another in the same drain, which the database looks at in another way."""
+
+    def in_company(atom):
+        _, told = together(link, tenant, Atom([], tracking=(str(uuid4()), 1)), atom)
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    return in_company if request.param == "in company" else lambda atom: committer.submit(tenant, atom).result(30)
 
 
 @pytest.fixture

@@ -27,11 +27,6 @@ from adapters.postgres.link import Broken, Link
 from tests.adapters.postgres.atoms import atom, entry, flaws, log, stream
 
 
-@pytest.fixture
-def append(committer, tenant):
-    return lambda atom: committer.submit(tenant, atom).result(30)
-
-
 @contextmanager
 def held(servers, tenant):
     """The tenant's head in another writer's hands, so that what is submitted meanwhile gathers."""

@@ -1,5 +1,6 @@
 """The live stream's limits, over both of its edges: rights that end, clients that are wrong, slow, or gone."""
 
+import asyncio
 import socket
 
 import httpx2
@@ -10,9 +11,11 @@ from websockets.typing import Subprotocol
 
 from api.stream import feed as feeds
 from application.api_keys import Revoke
+from application.pipeline import Rejected
 from domain.kernel import Unreadable
 from tests.api.stream.conftest import House, answering
 from tests.api.stream.followers import KINDS, Refusal, facts, follow, until
+from tests.application.piped import Permits, caller
 
 both = pytest.mark.parametrize("kind", KINDS)
 
@@ -24,6 +27,14 @@ def test_a_revoked_key_ends_its_streams(kind, house):
         next(messages)
         house.command(Revoke(), key.id)
         assert [each for each in messages if each["kind"] == "end"] == [{"kind": "end", "code": "auth.revoked"}]
+
+
+def test_whoever_may_follow_no_longer_is_refused_at_the_next_look():
+    """A key's role is for life, but a member's is not: the look goes by the policy of the moment."""
+    assert asyncio.run(feeds.rights(Permits("prospects.read-personal"), caller)).personal is False
+    with pytest.raises(Rejected) as rejection:
+        asyncio.run(feeds.rights(Permits("events.read"), caller))
+    assert rejection.value.code == "access.denied"
 
 
 def test_rights_that_are_not_looked_at_again_are_found_out(house, monkeypatch):
