@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from random import Random
-from time import monotonic, sleep
 from uuid import UUID
 
 import msgspec
@@ -138,11 +137,3 @@ class Told(Tail):
 
     def head(self):
         return self.generation, self.told
-
-
-def until(true, seconds=60):
-    """Return when it is so; fail when it takes far too long."""
-    give_up = monotonic() + seconds
-    while not true():
-        assert monotonic() < give_up, "It never came to be."
-        sleep(0.01)

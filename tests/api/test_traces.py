@@ -1,7 +1,6 @@
 """One trace from a request to everything that comes of it."""
 
 import os
-import time
 from uuid import uuid4
 
 import httpx2
@@ -23,6 +22,7 @@ from application.pipeline import Pipeline
 from projections.runner import Runner
 from tenants.quotas import Quota
 from tests.api.world import DECIDERS
+from tests.waiting import until
 
 PARENT = f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
 
@@ -87,10 +87,3 @@ def test_one_trace_from_the_request_to_the_relay_and_the_views(world, migrated, 
     assert inside["relay"]["attributes"]["position"] == inside["view"]["attributes"]["position"] == position
     assert "Ada" not in str(inside)
     assert "everlog_relay_lag_events 0.0" in generate_latest(telemetry.metrics.registry).decode()
-
-
-def until(true):
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)

@@ -15,9 +15,9 @@ import pytest
 from api.main import GROUPS
 from api.settings import Unset, of_running, read
 from tests.adapters.supervising import ROOT
-from tests.api.stream.followers import until
 from tests.e2e.conftest import APPLICATIONS
 from tests.served import EVERLOG, environment, everlog, free_port
+from tests.waiting import until
 
 HEAVY = ("sklearn", "river", "litestar", "psycopg", "numpy", "nats", "sqlalchemy")
 ALONE = ("serve", "api", "worker", "migrate", "check-walls", "demo")

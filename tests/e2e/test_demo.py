@@ -13,8 +13,8 @@ from adapters.embedded import CannotStart, wipe
 from api.demo.figures import Figures
 from api.demo.show import curls, show
 from tests.adapters.supervising import ROOT, gone, processes
-from tests.api.stream.followers import until
 from tests.served import EVERLOG, command, environment, everlog, free_port
+from tests.waiting import until
 
 
 @pytest.fixture

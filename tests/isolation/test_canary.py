@@ -27,8 +27,9 @@ from domain.kernel import Actor, Circumstances, Meta
 from domain.prospects import Captured, Noted, prospects
 from projections.runner import Runner
 from tests.adapters.codec.facts import CODEC, structs
-from tests.adapters.nats.broker import Free, until
+from tests.adapters.nats.broker import Free
 from tests.conftest import MODELS
+from tests.waiting import until
 
 MARK = uuid4().hex[:12]
 SECRET, OPEN = f"kanari{MARK}", f"openly{MARK}"

@@ -38,9 +38,11 @@ def test_after_a_query(single, tenant):
 def test_after_an_append_whatever_follows_in_its_transaction(migrated, database, tenant):
     link = Link(migrated.addresses.app)
     assert together(link, tenant, atom(stream(), 1))[0].last == 1
-    with link._connection.transaction():
+    connection = link._connection
+    assert connection
+    with connection.transaction():
         assert together(link, tenant, atom(stream(), 1))[0].last == 2
-        assert link._connection.execute(STANDS).fetchone()[0] == ""
+        assert connection.execute(STANDS).fetchall() == [("",)]
     link.close()
 
 

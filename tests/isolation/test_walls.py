@@ -9,6 +9,7 @@ import pytest
 from adapters.postgres.check import Unsafe, check
 from adapters.postgres.lint import lint
 from tests.isolation import probes
+from tests.waiting import until
 
 ROLES = ("app", "worker")
 
@@ -185,6 +186,26 @@ def test_start_up_refuses_commits_that_are_not_on_disk(migrated):
         connection.execute("set synchronous_commit = off")
         with pytest.raises(Unsafe, match="synchronous_commit is off"):
             check(connection)
+
+
+@pytest.fixture(params=["fsync", "full_page_writes"])
+def careless(request, migrated):
+    """A setting of the whole server, switched off for a moment: no session can have it its own way."""
+    with psycopg.connect(migrated.addresses.superuser, autocommit=True) as connection:
+
+        def switched(order, value):
+            connection.execute(order)
+            connection.execute("select pg_reload_conf()")
+            return until(lambda: connection.execute(f"show {request.param}").fetchone() == (value,))
+
+        assert switched(f"alter system set {request.param} = off", "off")
+        yield request.param
+        assert switched(f"alter system reset {request.param}", "on")
+
+
+def test_start_up_refuses_a_careless_server(migrated, careless):
+    with psycopg.connect(migrated.addresses.app) as connection, pytest.raises(Unsafe, match=f"{careless} is off"):
+        check(connection)
 
 
 def test_start_up_refuses_another_schema(migrated):

@@ -4,8 +4,6 @@ import json
 import shutil
 import signal
 import subprocess
-import threading
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -98,11 +96,3 @@ class Free:
 
     def hold(self, job, tenant):
         return True
-
-
-def until(true, seconds=60):
-    """Wait for something to become true; what it was last is returned either way."""
-    end = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < end:
-        threading.Event().wait(0.02)
-    return found

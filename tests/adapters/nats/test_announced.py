@@ -5,7 +5,8 @@ import asyncio
 from nats.aio.client import Client
 
 from adapters.nats import subjects
-from tests.adapters.nats.broker import Memory, until
+from tests.adapters.nats.broker import Memory
+from tests.waiting import until
 
 
 def announce(url, tenant, position):

@@ -14,9 +14,9 @@ from adapters.postgres.committer import Committer
 from adapters.postgres.database import Database, found
 from adapters.postgres.leases import Leases
 from adapters.postgres.recorder import Recorder
-from tests.adapters.nats.broker import until
 from tests.adapters.nats.conftest import QUICK
 from tests.adapters.nats.stored import same, stored
+from tests.waiting import until
 
 PACE = Pace(poll=0.05, pause=0.05)
 

@@ -11,8 +11,9 @@ from adapters.nats import publish, relay
 from adapters.nats.consume import Gap
 from adapters.nats.relay import Pace
 from adapters.nats.streams import Retention, ensure_streams, retention
-from tests.adapters.nats.broker import Memory, until
+from tests.adapters.nats.broker import Memory
 from tests.adapters.nats.stored import same, stored, taken
+from tests.waiting import until
 
 
 def through(url, logs):

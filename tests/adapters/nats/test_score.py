@@ -10,7 +10,7 @@ from msgspec import Struct, json
 from adapters.nats.score import Scorer, serve_scores
 from application.ports import Unanswered
 from domain.kernel import Refused
-from tests.adapters.nats.broker import until
+from tests.waiting import until
 
 
 class Asked(Struct, forbid_unknown_fields=True):

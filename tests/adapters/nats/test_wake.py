@@ -11,7 +11,7 @@ from adapters.nats import subjects
 from adapters.nats.ear import Ear
 from adapters.nats.link import Link
 from adapters.nats.wake import Wakes, mark
-from tests.adapters.nats.broker import until
+from tests.waiting import until
 
 
 def other(linked, url):

@@ -15,7 +15,8 @@ from projections.prospects import prospects
 from projections.runner import Runner
 from projections.worker import Deaf, Worker
 from tenants.context import SYSTEM
-from tests.story import Clear, Told, story, until
+from tests.story import Clear, Told, story
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from adapters.postgres.views import Views
 from projections.runner import Runner
 from projections.worker import Worker
 from tests.adapters.postgres.asking import EVENTS, MODELS
-from tests.story import Clear, Told, until
+from tests.story import Clear, Told
+from tests.waiting import until
 
 
 @contextmanager

@@ -28,8 +28,8 @@ from application.ports import Decision
 from domain.kernel import Actor, Meta, Sealed
 from domain.prospects import Captured, Won
 from tenants.quotas import Quota
-from tests.api.stream.followers import until
 from tests.memory import MemoryLog, MemoryLogs
+from tests.waiting import until
 
 NOBODY: Any = None
 """Nobody scores here."""

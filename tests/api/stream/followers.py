@@ -1,6 +1,5 @@
 """Clients of the stream, as their users would write them: each yields messages as dictionaries."""
 
-import time
 from contextlib import closing
 from urllib.parse import urlencode
 
@@ -80,10 +79,3 @@ def _websocket(house, key, parameters):
             if message["kind"] == "refused":
                 raise Refusal(message["problem"]["status"], message["problem"])
             yield message
-
-
-def until(true, seconds=60):
-    end = time.monotonic() + seconds
-    while not (found := true()) and time.monotonic() < end:
-        time.sleep(0.02)
-    return found

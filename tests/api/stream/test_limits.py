@@ -14,8 +14,9 @@ from application.api_keys import Revoke
 from application.pipeline import Rejected
 from domain.kernel import Unreadable
 from tests.api.stream.conftest import House, answering
-from tests.api.stream.followers import KINDS, Refusal, facts, follow, until
+from tests.api.stream.followers import KINDS, Refusal, facts, follow
 from tests.application.piped import Permits, caller
+from tests.waiting import until
 
 both = pytest.mark.parametrize("kind", KINDS)
 
