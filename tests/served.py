@@ -136,6 +136,16 @@ def everlog(
     )
 
 
+@contextmanager
+def started(words: Sequence[str], environment: dict[str, str], **more: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A command that goes on by itself; it is killed at the end of the block, so that no failure waits for it."""
+    with subprocess.Popen([*EVERLOG, *words], env=environment, cwd=ROOT, **more) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def answered(words: Sequence[str], environment: dict[str, str]) -> Any:
     """What a command that succeeds answers with `--json`."""
     done = everlog([*words, "--json"], environment)

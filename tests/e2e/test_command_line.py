@@ -16,7 +16,7 @@ from api.main import GROUPS
 from api.settings import Unset, of_running, read
 from tests.adapters.supervising import ROOT
 from tests.e2e.conftest import APPLICATIONS
-from tests.served import EVERLOG, environment, everlog, free_port
+from tests.served import environment, everlog, free_port, started
 from tests.waiting import until
 
 HEAVY = ("sklearn", "river", "litestar", "psycopg", "numpy", "nats", "sqlalchemy")
@@ -141,7 +141,7 @@ def test_a_port_that_is_taken_is_a_plain_message(tmp_path):
 def test_an_api_beside_the_server_has_a_port_of_its_own(house, run):
     """The control is the port that is taken: the server's."""
     port = free_port()
-    with subprocess.Popen([*EVERLOG, "api"], env=house.environment | {"EVERLOG_PORT": str(port)}, cwd=ROOT) as beside:
+    with started(["api"], house.environment | {"EVERLOG_PORT": str(port)}) as beside:
         until(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 60)
         beside.terminate()
         assert beside.wait(60) == 0

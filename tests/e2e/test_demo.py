@@ -13,7 +13,7 @@ from adapters.embedded import CannotStart, wipe
 from api.demo.figures import Figures
 from api.demo.show import curls, show
 from tests.adapters.supervising import ROOT, gone, processes
-from tests.served import EVERLOG, command, environment, everlog, free_port
+from tests.served import EVERLOG, command, environment, everlog, free_port, started
 from tests.waiting import until
 
 
@@ -57,23 +57,30 @@ def test_the_figures_hold_twice_in_a_row(home):
     assert [getattr(first, name) for name in same] == [getattr(second, name) for name in same]
 
 
+@pytest.fixture
+def interruptible():
+    """Started in the background of a script, the tests ignore SIGINT, and so would all that they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_while_it_streams_it_ends_with_all_that_it_started(home, order):
+def test_interrupted_while_it_streams_it_ends_with_all_that_it_started(home, order, interruptible):
     """Ctrl-C goes to the whole group of a terminal, so the order does here."""
     named = environment(EVERLOG_HOME=str(home), EVERLOG_PORT=str(free_port()))
     before = set(processes())
-    with subprocess.Popen(
-        [*EVERLOG, "demo"], env=named, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, process_group=0
-    ) as demo:
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with started(["demo"], named, **streams, process_group=0) as demo:
         until(lambda: "Second Organisation" in everlog(["tenants", "list"], named).stdout, 60)
-        started = [pid for pid in set(processes()) - before if {"api.main", "-D", "-c"} & set(command(pid))]
-        assert len(started) >= 6
+        begun = [pid for pid in set(processes()) - before if {"api.main", "-D", "-c"} & set(command(pid))]
+        assert len(begun) >= 6
         os.killpg(demo.pid, order)
         _, told = demo.communicate(timeout=60)
     assert demo.returncode in {130, -order}
     assert b"Traceback" not in told
     assert b"started again" not in told
-    assert gone(started, 30)
+    assert gone(begun, 30)
 
 
 def test_a_person_is_shown_reasons_and_five_commands_that_work(lived, house, capsys, monkeypatch):
