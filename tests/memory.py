@@ -45,11 +45,11 @@ class MemoryLog:
         version = sum(each.stream == stream for each in self.facts)
         if version != expected:
             raise Conflict(stream, version)
-        for fact in facts:
-            if email := getattr(fact, "email", None):
-                if self.taken.get(email, stream) != stream:
-                    raise Taken("prospects.email")
-                self.taken[email] = stream
+        wanted = [email for fact in facts if (email := getattr(fact, "email", None))]
+        if any(self.taken.get(email, stream) != stream for email in wanted):
+            raise Taken("prospects.email")
+        # Only once nothing stands against any of it: what is refused reserves nothing.
+        self.taken |= dict.fromkeys(wanted, stream)
         first = len(self.facts) + 1
         for n, fact in enumerate(facts):
             at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=first + n)

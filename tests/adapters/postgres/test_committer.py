@@ -96,6 +96,11 @@ def test_a_reservation_belongs_to_one_stream(append):
         append(atom(two, 1, reservations=(Reservation("mail", b"ada", two),)))
     assert refusal.value.scope == "mail"
     assert append(atom(two, 1, reservations=(Reservation("phone", b"ada", two),))).last == 3
+    # What is refused reserves nothing, not even what nobody had.
+    both = (Reservation("mail", b"bob", two), Reservation("mail", b"ada", two))
+    with pytest.raises(Reserved):
+        append(atom(two, 2, reservations=both))
+    assert append(atom(one, 3, reservations=(Reservation("mail", b"bob", one),))).last == 4
 
 
 def test_a_subject_must_be_live(append, database, tenant):
