@@ -53,6 +53,10 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     rate: Annotated[int, Meta(ge=1)] = 6000
     """Requests a minute that one API key may make of one API process."""
 
+    def __repr__(self) -> str:
+        # Addresses hold passwords, and an error may be told with the values around it.
+        return f"Settings(home={str(self.home)!r}, host={self.host!r}, port={self.port})"
+
     @property
     def embedded(self) -> bool:
         return not (self.database and self.nats)

@@ -1,6 +1,5 @@
 """The PostgreSQL cluster: made once, with one owner role and one database."""
 
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from adapters.embedded import postgres
+from adapters.embedded import folder, postgres
 from adapters.embedded.memory import Memory, sync
 from adapters.embedded.place import Place
 from adapters.embedded.program import ENVIRONMENT, leashed
@@ -24,7 +23,7 @@ def create(place: Place, memory: Memory) -> None:
     if data.exists():
         _check(data)
         return
-    shutil.rmtree(fresh, ignore_errors=True)
+    folder.remove(fresh)
     place.data(fresh.name)
     password = place.config("password", memory.superuser)
     try:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 from adapters.embedded import binaries, lock, memory, root
@@ -54,10 +55,27 @@ def wipe(folder: Path) -> None:
     with lock.held(folder):
         known = memory.load(folder)
         if known and Path(known.home) != folder:
-            shutil.rmtree(known.home, ignore_errors=True)
+            remove(Path(known.home))
         for part in ("postgres", "postgres.new", "nats", "config", "logs"):
-            shutil.rmtree(folder / part, ignore_errors=True)
+            remove(folder / part)
         memory.path(folder).unlink(missing_ok=True)
+
+
+def remove(folder: Path, patience: float = 10) -> None:
+    """Remove a folder; nothing of it is left when this returns.
+
+    The children of an initdb that was killed do not bear the folder in their command lines, so they cannot be told from
+    others'; they end by themselves, and write on until then.
+
+    Raises:
+        CannotStart: it does not go away.
+    """
+    end = time.monotonic() + patience
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        if time.monotonic() > end:
+            raise CannotStart(f"{folder} cannot be removed. See who may write to it, and who still does.")
+        time.sleep(0.01)
 
 
 def _has_room(home: Path, least: int) -> None:

@@ -29,6 +29,10 @@ class Memory(Struct, frozen=True, kw_only=True):
     worker: str = msgspec.field(default_factory=_password)
     nats: str = msgspec.field(default_factory=_password)
 
+    def __repr__(self) -> str:
+        # Where an error is told with the values around it, no password is.
+        return f"Memory(home={self.home!r})"
+
 
 def path(folder: Path) -> Path:
     return folder / "servers.json"

@@ -33,6 +33,9 @@ class Addresses(Struct, frozen=True):
     nats: str
     superuser: str
 
+    def __repr__(self) -> str:
+        return "Addresses()"
+
 
 class Servers:
     """The running servers. `lost` is set, and `why` says why, when one of them was given up.

@@ -12,7 +12,8 @@ import psycopg
 import pytest
 from nats.errors import Error as NatsError
 
-from adapters.embedded import Servers, Settings, lock, logs, root, running, wipe
+from adapters.embedded import Servers, Settings, lock, logs, memory, root, running, wipe
+from api import settings as configuration
 from tests.adapters.supervising import AS_ROOT, ODD, one
 
 
@@ -176,3 +177,13 @@ def test_no_value_reaches_a_log(folder, loud):
         with pytest.raises(psycopg.Error), connection.cursor().copy("copy people from stdin") as copy:
             copy.write("ada@example.org\textra\n")
     assert ("ada@example.org" in (folder / "logs" / "postgres.log").read_text()) == loud
+
+
+def test_no_password_stands_in_what_is_told_of_an_error(servers):
+    """pytest, and whoever else tells of an error with the values around it, asks for a value's `repr`."""
+    known = memory.load(servers.folder)
+    assert known
+    settings = configuration.Settings(home=servers.folder, keys=servers.folder, database=servers.addresses.app, port=1)
+    for each in (known, servers.addresses, settings):
+        assert "://" not in repr(each)
+        assert not [word for word in (known.superuser, known.owner, known.app, known.nats) if word in repr(each)]

@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,9 @@ import psycopg
 import pytest
 
 from adapters.embedded import CannotStart, Servers, Settings, postgres, running, wipe
+from adapters.embedded import folder as folders
 from tests.adapters.supervising import AS_ROOT, alive, begin, gone, one, processes, supervisor
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +153,28 @@ def test_killed_while_the_cluster_is_being_made(folder):
     with running(folder) as servers:
         write(servers.addresses.owner)
         assert rows(servers.addresses.owner) == 1
+
+
+WRITES = """
+import os, time
+os.chdir({folder!r})
+number, end = 0, time.monotonic() + 0.5
+while time.monotonic() < end:
+    os.mkdir(str(number))
+    number += 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("remove", "goes"), [(folders.remove, True), (partial(shutil.rmtree, ignore_errors=True), False)]
+)
+def test_what_the_children_of_a_killed_initdb_still_write_is_removed(tmp_path, remove, goes):
+    """The control is to remove once: what is written meanwhile keeps the folder."""
+    script = WRITES.format(folder=str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL):
+        assert until((tmp_path / "1000").exists)
+        remove(tmp_path)
+        assert tmp_path.exists() is not goes
 
 
 def stale(data: Path, pid: int) -> None:
