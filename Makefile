@@ -3,7 +3,7 @@
 
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long faults check bench docs lock clean
+.PHONY: help demo test test-long faults faults-long check bench docs lock clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -34,7 +34,7 @@ $(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-act
 endef
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/run ## start everything, stream the demo's data through it, show what came out (ARGS="--once --json")
 	@$(BIN)/everlog demo $(ARGS)
@@ -45,8 +45,11 @@ test: .venv/dev ## run the tests against real PostgreSQL and NATS (ARGS="-k name
 test-long: .venv/dev ## run the tests that take minutes
 	@$(BIN)/pytest -m long $(ARGS)
 
-faults: .venv/dev ## kill API, worker and servers over and over, and count what is lost (nothing may be)
-	@$(BIN)/pytest tests/faults -m faults $(ARGS)
+faults: .venv/dev ## break it in every way production does, and count what is lost (ARGS="[NAME ...] [--cycles N] --json")
+	@$(BIN)/python -m tests.faults $(ARGS)
+
+faults-long: .venv/dev ## the same, many times over: hours
+	@$(BIN)/python -m tests.faults --long $(ARGS)
 
 check: .venv/dev ## lint, format, types and import contracts
 	@$(BIN)/ruff check .

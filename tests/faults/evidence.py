@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from domain.kernel import Recorded
 from domain.predictions import Made
+from tests.faults.trial import Found
 
 FACTS = {
     "prospects.capture": "prospects.captured",
@@ -38,6 +39,19 @@ class Ledger(Struct):
 def wrong(ledger: Ledger, log: Sequence[Recorded]) -> list[str]:
     """What is wrong with a tenant's log, given what was asked of it; nothing, where all is well."""
     return [*_numbered(log), *_kept(ledger, log), *_predicted(log)]
+
+
+def counted(ledger: Ledger, log: Sequence[Recorded]) -> Found:
+    """The same as counts: what was attempted and acknowledged, lost and repeated."""
+    facts = Counter((each.stream, each.type) for each in log if each.capability == "prospects")
+    stands = {each.position: (each.stream, each.type) for each in log}
+    return Found(
+        attempted=len(ledger.attempted),
+        acknowledged=len(ledger.acknowledged),
+        lost=sum(stands.get(position) != tuple(what) for position, *what in ledger.acknowledged),
+        duplicated=sum(times - 1 for times in facts.values()),
+        violations=wrong(ledger, log),
+    )
 
 
 def _numbered(log: Sequence[Recorded]) -> Iterator[str]:

@@ -1,18 +1,27 @@
-"""Kills at seeded random moments while a client streams."""
+"""Kill -9 of every part, at random moments, while two organisations stream: nothing is lost, nothing stands twice."""
 
+import asyncio
 import random
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from api import settings as configuration
 from api.demo.applications import applications, commands
 from api.demo.client import Client
-from tests.faults.evidence import Ledger
-from tests.served import Served, end
+from tests.faults.aftermath import Aftermath, Carried, aftermath, carried, settled
+from tests.faults.control import unseen
+from tests.faults.evidence import Ledger, counted
+from tests.faults.trial import Found, Trial
+from tests.served import Served, answered, end, served
 
 BULK = 45
 """Commands a request: fifteen applications."""
+ALL = ("api", "views", "postgres", "learning", "nats", "backend", "serve")
+LEAST = 300
+"""Applications that each client streams at least."""
 PARTS = {"views": "worker views relay", "learning": "worker learning"}
 
 
@@ -74,9 +83,8 @@ def kill(product: Served, target: str, dice: random.Random) -> None:
         end(pid)
 
 
-def spree(product: Served, feeds: list[Feed], targets: list[str], seed: int) -> list[str]:
+def spree(product: Served, feeds: Sequence[Feed], targets: Sequence[str], dice: random.Random) -> list[str]:
     """Kill all targets, in a random order at random moments; what was killed, with the seconds waited before."""
-    dice = random.Random(seed)
     order = dice.sample(targets, len(targets))
     killed = []
     for target in order:
@@ -89,3 +97,46 @@ def spree(product: Served, feeds: list[Feed], targets: list[str], seed: int) -> 
         kill(product, target, dice)
         killed.append(f"{target} after {pause:.2f} s")
     return killed
+
+
+def organisation(product: Served) -> tuple[str, UUID, str]:
+    """A new one: where it is served, its tenant, the key of its admin."""
+    made = answered(["tenants", "create", "Acme"], product.environment)
+    return product.url, UUID(made["tenant"]), made["key"]
+
+
+def run(trial: Trial) -> Found:
+    return endure(trial, [ALL[number % len(ALL)] for number in range(trial.cycles)], LEAST)
+
+
+def endure(trial: Trial, targets: Sequence[str], least: int) -> Found:
+    """Kill these while two organisations stream, and judge what stands afterwards."""
+    with served(trial.home / "home") as product:
+        feeds = [Feed(*organisation(product), least=least) for _ in range(2)]
+        killed = spree(product, feeds, targets, trial.dice())
+        for feed in feeds:
+            feed.enough()
+        lags = [settled(product.settings, feed.client.tenant, feed.captures) for feed in feeds]
+        streams = [asyncio.run(carried(product.settings.nats, feed.client.tenant)) for feed in feeds]
+        product.stop()
+        settings = configuration.read(product.environment)
+        stands = [aftermath(settings, feed.client.tenant) for feed in feeds]
+    found = Found(notes={"killed": "; ".join(killed), "all was well again after, s": round(max(lags), 1)})
+    for feed, after, stream in zip(feeds, stands, streams, strict=True):
+        found.add(judged(feed.ledger, after, stream))
+    found.control_red = not unseen(feeds[0].ledger, stands[0].log)
+    return found
+
+
+def judged(ledger: Ledger, after: Aftermath, stream: Carried) -> Found:
+    """The log by the client's account, the views beside a rebuild, JetStream beside the log."""
+    found = counted(ledger, after.log)
+    if len(ledger.acknowledged) != len(ledger.attempted):
+        found.violations.append("not all that was attempted was acknowledged in the end")
+    found.violations += [f"{view} differs from its rebuild: {rows[:2]}" for view, rows in after.differing.items()]
+    if after.parked:
+        found.violations.append(f"{after.parked} events are parked")
+    if stream.digests != after.digests:
+        found.skipped += len(set(after.digests) - set(stream.digests))
+        found.violations.append("JetStream holds something else than the log, or in another order")
+    return found
