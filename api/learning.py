@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from uuid import UUID
 
 import msgspec
@@ -11,6 +10,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from application.pending import Pending
 from application.ports import Appended, Conflict, Log, SubjectErased, Unanswered
 from application.predictions import Emission, Learner, Reaction, emit
 from domain.kernel import Recorded
@@ -40,7 +40,7 @@ class Model:
         self._reaction = Reaction(learner)
         self._replayed = log.head()[1]
         """Up to here the log may hold already what the learner comes to."""
-        self._underway: dict[UUID, tuple[Emission, Future[Appended]]] = {}
+        self._underway: dict[UUID, tuple[Emission, Pending[Appended]]] = {}
         self.position = 0
 
     @property
@@ -79,7 +79,7 @@ class Model:
             if event not in due or (future.done() and not self._settled(emission, future)):
                 del self._underway[event]
 
-    def _settled(self, emission: Emission, future: Future[Appended]) -> bool:
+    def _settled(self, emission: Emission, future: Pending[Appended]) -> bool:
         """Whether it needs no second try: it is on record and will be met in the log, or never can be."""
         problem = future.exception()
         if problem is None or isinstance(problem, SubjectErased):
@@ -89,7 +89,7 @@ class Model:
         _log.warning("prediction.not-recorded", tenant=str(self._log.tenant), problem=type(problem).__name__)
         return False
 
-    def _submit(self, emission: Emission) -> Future[Appended]:
+    def _submit(self, emission: Emission) -> Pending[Appended]:
         return self._log.submit(emission.stream, emission.expected, [emission.fact], emission.meta)
 
 

@@ -1,6 +1,5 @@
 """The trail of what was refused. What was done stands in the log anyway."""
 
-from asyncio import wrap_future
 from collections import Counter
 from time import monotonic
 from uuid import UUID, uuid4
@@ -43,4 +42,4 @@ class Trail:
             circumstances=caller.circumstances,
         )
         log = self._logs.of(caller.tenant)
-        return await wrap_future(log.submit(f"{audit.name}/{event}", 0, [denial], meta))
+        return await log.submit(f"{audit.name}/{event}", 0, [denial], meta)

@@ -1,7 +1,6 @@
 """What the application needs of the world; `api.bootstrap` joins each to an adapter."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.kernel import Caller, Once
+from application.pending import Pending
 from domain.kernel import Decider, Fact, Meta, Recorded, State
 
 T = TypeVar("T")
@@ -71,10 +71,10 @@ class Log(Protocol):
 
     def submit(
         self, stream: str, expected: int, facts: Sequence[Fact], meta: Meta, once: Once | None = None
-    ) -> Future[Appended]:
+    ) -> Pending[Appended]:
         """Append to a stream that stands at version `expected`, in one transaction with others that are under way.
 
-        `meta.event` is the first fact's event id; further facts get ids of their own. The future raises `Conflict`,
+        `meta.event` is the first fact's event id; further facts get ids of their own. The answer raises `Conflict`,
         `Taken`, `Reused` or `SubjectErased`; a repeat of `once` answers with `repeated` set.
         """
         ...

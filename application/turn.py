@@ -1,7 +1,6 @@
 """One command on its way through the pipeline: decided on a state, appended, decided anew where the stream moved on."""
 
 import asyncio
-from concurrent.futures import Future
 from datetime import datetime
 from random import random
 from typing import Any
@@ -10,6 +9,7 @@ from uuid import UUID, uuid4
 from msgspec import Struct
 
 from application.kernel import Caller, Command, Once
+from application.pending import Pending
 from application.ports import Appended, Conflict, Loaded, Log, Reused, SubjectErased, Taken, Unanswered
 from domain.kernel import Circumstances, Fact, Meta, Refused
 
@@ -86,7 +86,7 @@ class Turn:
         self._loaded: Loaded[Any] = self.empty
         self._facts: list[Fact] = []
         self._refusal: Rejected | None = None
-        self._pending: Future[Appended] | None = None
+        self._pending: Pending[Appended] | None = None
 
     @property
     def empty(self) -> Loaded[Any]:
@@ -142,9 +142,9 @@ class Turn:
             return appended
         return await self._earlier(appended) if appended.repeated else self._done(appended)
 
-    async def _appended(self, pending: Future[Appended]) -> Appended | Rejected:
+    async def _appended(self, pending: Pending[Appended]) -> Appended | Rejected:
         try:
-            return await asyncio.wrap_future(pending)
+            return await pending
         except Taken as taken:
             return Rejected(f"{taken.scope}-taken", audited=True)
         except SubjectErased:

@@ -1,6 +1,7 @@
 """Metadata as bytes, the circumstances sealed in them."""
 
 from operator import attrgetter
+from uuid import UUID
 
 import msgspec
 from msgspec import NODEFAULT, Struct, defstruct
@@ -12,7 +13,9 @@ from domain.kernel import Circumstances, Meta, Sealed
 PATH = "meta.circumstances"
 CIRCUMSTANCES = Circumstances
 _SEALED = f'"{MARK}circumstances"'.encode()
-_INDEX = Meta.__struct_fields__.index("circumstances")
+_EVENT, _SCHEMA, _SUBJECTS, _CIRCUMSTANCES = map(
+    Meta.__struct_fields__.index, ("event", "schema", "subjects", "circumstances")
+)
 
 
 def _twin() -> type[Struct]:
@@ -31,17 +34,24 @@ def _twin() -> type[Struct]:
 
 STORED = _twin()
 _values = attrgetter(*Meta.__struct_fields__)
+_told = attrgetter("event", "schema", "subjects")
 _encode = msgspec.json.Encoder().encode
 _plain = msgspec.json.Decoder(Meta)
 _stored = msgspec.json.Decoder(STORED)
 
 
-def encode(meta: Meta, box: bytes | None) -> bytes:
+class Told(Struct, frozen=True, gc=False):
+    """What an append adds to the metadata that its events share."""
+
+    event: UUID
+    schema: int
+    subjects: tuple[UUID, ...]
+
+
+def encode(meta: Meta, box: bytes | None, told: Told) -> bytes:
     """JSON without the members that have nothing to say; `box` is the circumstances' ciphertext."""
-    if box is None:
-        return _encode(meta)
     values = list(_values(meta))
-    values[_INDEX] = box
+    values[_EVENT], values[_SCHEMA], values[_SUBJECTS], values[_CIRCUMSTANCES] = *_told(told), box
     return _encode(STORED(*values))
 
 
@@ -51,6 +61,6 @@ def decode(raw: bytes, place: str) -> Meta:
         return _plain.decode(raw)
     stored = _stored.decode(raw)
     values = list(_values(stored))
-    if box := values[_INDEX]:
-        values[_INDEX] = Sealed(values[1].id, f"{place}#{PATH}", box)
+    if box := values[_CIRCUMSTANCES]:
+        values[_CIRCUMSTANCES] = Sealed(values[1].id, f"{place}#{PATH}", box)
     return Meta(*values)

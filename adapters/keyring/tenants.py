@@ -6,7 +6,7 @@ from time import time
 from uuid import UUID
 
 from adapters import crypto
-from adapters.crypto import Cipher
+from adapters.crypto import Cipher, Mac
 from adapters.keyring.cache import Cache, bound
 from adapters.keyring.ring import Ring
 from adapters.postgres.database import Database
@@ -30,6 +30,7 @@ class Keys:
         self._keys: dict[tuple[str, int], bytes | None] = {}
         """By purpose and epoch; None where the key service has destroyed what it lay under."""
         self._subjects: dict[int, Cipher] = {}
+        self._macs: dict[Purpose, Mac] = {}
         self._until = 0.0
         """The time at which more keys are needed than are at hand, in seconds since 1970."""
         self._lock = Lock()
@@ -78,8 +79,14 @@ class Keys:
             self._subjects[number] = Cipher(key)
         return self._subjects[number]
 
-    def secret(self, purpose: Purpose) -> bytes:
+    def mac(self, purpose: Purpose) -> Mac:
         """The key for tokens or for requests."""
+        made = self._macs.get(purpose)
+        if made is None:
+            made = self._macs[purpose] = Mac(self._secret(purpose))
+        return made
+
+    def _secret(self, purpose: Purpose) -> bytes:
         key = self._keys.get((purpose, FIRST))
         if key is None:
             self.provision()

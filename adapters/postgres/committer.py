@@ -7,7 +7,8 @@ from typing import Self
 from uuid import UUID
 
 from adapters.postgres.atom import Atom, Committed
-from adapters.postgres.lane import Drained, Lane, Limits
+from adapters.postgres.lane import Drained, Lane
+from adapters.postgres.queue import Limits
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Committer:
         self.close()
 
     def submit(self, tenant: UUID, atom: Atom) -> Future[Committed]:
-        """Append an atom. Never blocks.
+        """Append an atom. Never blocks, and cannot be cancelled.
 
         Raises:
             Busy: too much waits already, of this tenant or altogether; nothing was taken.
@@ -67,7 +68,21 @@ class Committer:
         The future raises what `atom` lists: `Behind`, `Reserved`, `Gone`, `Minting`, `Restamped`, `Tracked`,
         `Unfounded`, `Busy`, `Unsettled`, or another of the library's `PersistenceError`.
         """
-        return self._lanes[tenant.int % len(self._lanes)].submit(tenant, atom)
+        future: Future[Committed] = Future()
+        future.set_running_or_notify_cancel()
+
+        def tell(outcome: Committed | Exception) -> None:
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        self.hand(tenant, atom, tell)
+        return future
+
+    def hand(self, tenant: UUID, atom: Atom, tell: Callable[[Committed | Exception], None]) -> None:
+        """The same; `tell` is called with the outcome in the committer's thread, and must not block."""
+        self._lanes[tenant.int % len(self._lanes)].submit(tenant, atom, tell)
 
     @property
     def waiting(self) -> int:

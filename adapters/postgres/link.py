@@ -1,20 +1,20 @@
-"""The committer's own connection: one prepared statement, sent and answered in binary, below psycopg's cursors."""
+"""The committer's own connection: prepared statements, sent and answered in binary, below psycopg's cursors."""
 
 import contextlib
+import select
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import eventsourcing.persistence as library
 import psycopg
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from adapters.postgres import drain
+from adapters.postgres import drain, put
 from adapters.postgres.atom import Busy, Committed
 from adapters.postgres.database import SETTINGS
 from adapters.postgres.drain import Waiting
 
-_NAME = b"append"
 _HURRY = "-c plan_cache_mode=force_generic_plan -c lock_timeout=250ms -c statement_timeout=60s"
 # Plans are made once: the planner would make one for each drain, to save less than that takes.
 _OPTIONS: dict[str, Any] = {
@@ -32,6 +32,9 @@ _OF_THE_DATA = ("22", "23", "40", "55")
 _FIND = """
     select position, recorded_at, generation from everlog.events
     where tenant_id = %s and stream = %s and version = %s and event_id = %s"""
+
+
+Answers = list[tuple[bytes | None, ...]]
 
 
 class Broken(Exception):
@@ -55,11 +58,39 @@ class Link:
         self._url = url
         self._connection: psycopg.Connection[Any] | None = None
 
-    def append(self, parameters: Sequence[bytes]) -> list[tuple[bytes | None, ...]]:
-        """The rows of one drain's answer. Raises `Broken` or `Rejected`."""
+    def append(self, parameters: Sequence[bytes]) -> Answers:
+        """The rows of one drain's answer, in binary. Raises `Broken` or `Rejected`."""
+        self.send(drain.NAME, parameters)
+        return self.receive()
+
+    def send(self, name: bytes, parameters: Sequence[bytes]) -> None:
+        """Have one of the statements under way; `receive` comes next. Raises `Broken` or `Rejected`."""
         connection = self._connection or self._connect()
-        result = connection.pgconn.exec_prepared(_NAME, parameters, [1] * len(parameters), 1)
-        if result.status != ExecStatus.TUPLES_OK:
+        try:
+            connection.pgconn.send_query_prepared(name, parameters, [1] * len(parameters), 1)
+        except psycopg.Error as problem:
+            self.close()
+            raise Broken from problem
+
+    def receive(self) -> Answers:
+        """What came of the statement that was sent. Raises `Broken` or `Rejected`."""
+        connection = self._connection
+        if connection is None:
+            raise Broken
+        pgconn = connection.pgconn
+        ready = select.poll()
+        ready.register(pgconn.socket, select.POLLIN)
+        try:
+            while pgconn.is_busy():
+                ready.poll()
+                pgconn.consume_input()
+            result = pgconn.get_result()
+            while pgconn.get_result():
+                pass
+        except psycopg.Error as problem:
+            self.close()
+            raise Broken from problem
+        if result is None or result.status != ExecStatus.TUPLES_OK:
             self._raise(connection, result)
         columns = range(result.nfields)
         return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
@@ -78,7 +109,7 @@ class Link:
         if not entries:
             return None
         first = entries[0]
-        key = [waiting.tenant, str(first.originator_id), first.originator_version, first.event_id]
+        key = [waiting.tenant, first.stream, first.version, first.event_id]
         try:
             connection = self._connection or self._connect()
             with connection.transaction():
@@ -101,13 +132,17 @@ class Link:
             connection = psycopg.connect(self._url, **_OPTIONS)
         except psycopg.Error as problem:
             raise Away from problem
-        prepared = connection.pgconn.prepare(_NAME, drain.SQL, drain.TYPES)
-        if prepared.status != ExecStatus.COMMAND_OK:
-            self._raise(connection, prepared)
+        for each in (drain, put):
+            prepared = connection.pgconn.prepare(each.NAME, each.SQL, each.TYPES)
+            if prepared.status != ExecStatus.COMMAND_OK:
+                self._raise(connection, prepared)
         self._connection = connection
         return connection
 
-    def _raise(self, connection: psycopg.Connection[Any], result: PGresult) -> None:
+    def _raise(self, connection: psycopg.Connection[Any], result: PGresult | None) -> NoReturn:
+        if result is None:
+            self.close()
+            raise Broken
         state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
         if connection.pgconn.status != ConnStatus.OK or state in _ENDED or not state:
             self.close()

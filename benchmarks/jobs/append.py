@@ -95,8 +95,7 @@ async def _append(
         while time.perf_counter() < stop:
             log = handles[(number + done * callers) % len(handles)]
             facts = [make() for make in batch]
-            pending = log.submit(f"prospects/{uuid4()}", 0, facts, load.meta(), load.once(*facts))
-            await asyncio.wrap_future(pending)
+            await log.submit(f"prospects/{uuid4()}", 0, facts, load.meta(), load.once(*facts))
             done += 1
         return done * len(batch)
 
