@@ -1,6 +1,7 @@
 """Metadata as bytes, the circumstances sealed in them."""
 
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -11,8 +12,8 @@ from adapters.codec.shape import MARK
 from domain.kernel import Circumstances, Meta, Sealed
 
 PATH = "meta.circumstances"
+_SUFFIX = f"#{PATH}"
 CIRCUMSTANCES = Circumstances
-_SEALED = f'"{MARK}circumstances"'.encode()
 _EVENT, _SCHEMA, _SUBJECTS, _CIRCUMSTANCES = map(
     Meta.__struct_fields__.index, ("event", "schema", "subjects", "circumstances")
 )
@@ -36,8 +37,7 @@ STORED = _twin()
 _values = attrgetter(*Meta.__struct_fields__)
 _told = attrgetter("event", "schema", "subjects")
 _encode = msgspec.json.Encoder().encode
-_plain = msgspec.json.Decoder(Meta)
-_stored = msgspec.json.Decoder(STORED)
+_stored: msgspec.json.Decoder[Any] = msgspec.json.Decoder(STORED)
 
 
 class Told(Struct, frozen=True, gc=False):
@@ -57,10 +57,8 @@ def encode(meta: Meta, box: bytes | None, told: Told) -> bytes:
 
 def decode(raw: bytes, place: str) -> Meta:
     """`place` is `<stream>@<version>`. Raises `msgspec.DecodeError`."""
-    if _SEALED not in raw:
-        return _plain.decode(raw)
     stored = _stored.decode(raw)
-    values = list(_values(stored))
-    if box := values[_CIRCUMSTANCES]:
-        values[_CIRCUMSTANCES] = Sealed(values[1].id, f"{place}#{PATH}", box)
-    return Meta(*values)
+    # The circumstances are the last field.
+    *others, box = _values(stored)
+    sealed = Sealed(stored.actor.id, place + _SUFFIX, box) if box else None
+    return Meta(*[*others, sealed])
