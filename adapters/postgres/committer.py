@@ -65,7 +65,7 @@ class Committer:
             ValueError: a text holds the character 0 or a lone surrogate.
 
         The future raises what `atom` lists: `Behind`, `Reserved`, `Gone`, `Minting`, `Restamped`, `Tracked`,
-        `Unfounded`, `Busy`, `Unsettled`, or another of the library's `PersistenceError`.
+        `Unfounded`, `Busy`, `Failing`, `Full`, `Unsettled`, or another of the library's `PersistenceError`.
         """
         return self._lanes[tenant.int % len(self._lanes)].submit(tenant, atom)
 

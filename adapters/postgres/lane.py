@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from adapters.postgres import drain
-from adapters.postgres.atom import Atom, Busy, Committed, Unsettled
+from adapters.postgres.atom import Atom, Busy, Committed, Failing, Unsettled
 from adapters.postgres.claims import claim
 from adapters.postgres.clock import Clock
 from adapters.postgres.drain import Waiting
@@ -190,7 +190,12 @@ class Lane:
 
     def _split(self, groups: Sequence[tuple[UUID, Sequence[Waiting]]], problem: Rejected) -> None:
         """Nothing of this drain was written: each tenant again by itself, or each atom of the only one."""
-        if len(groups) > 1:
+        if isinstance(problem.reason, Failing):
+            # It is the server's trouble, and would be that of each of them as well.
+            for _, members in groups:
+                for waiting in members:
+                    self._settle(waiting, problem.reason)
+        elif len(groups) > 1:
             for _, members in groups:
                 self._write(members)
         elif isinstance(problem.reason, Busy):
