@@ -25,7 +25,7 @@ from adapters.nats.score import Scorer, serve_scores
 from adapters.nats.streams import TooOld, ensure_streams
 from adapters.nats.wake import Wakes
 from adapters.postgres import migrate as schema
-from adapters.postgres.atom import Busy, Unsettled
+from adapters.postgres.atom import Busy, Failing, Full, Unsettled
 from adapters.postgres.check import Unsafe, check
 from adapters.postgres.committer import Committer
 from adapters.postgres.database import Database
@@ -68,8 +68,10 @@ MODELS = (list_of_prospects, funnel, trail, book, scores, milestones)
 
 PLAIN = (Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout)
 """Whose message is all that somebody at a terminal needs."""
-UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Unsettled)
+UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Failing, Unsettled)
 """Troubles that pass: the request may be sent again."""
+FULL = (psycopg.errors.DiskFull, Full)
+"""Those of them that pass when somebody makes room."""
 
 TERMINAL = "everlog"
 """The service that a command of the command line is."""

@@ -9,7 +9,7 @@ from litestar import Litestar
 
 from api import bootstrap
 from api.app import create_app
-from api.bootstrap import DECIDERS, UNAVAILABLE, Product
+from api.bootstrap import DECIDERS, FULL, UNAVAILABLE, Product
 from api.edge import Edge
 from api.settings import Settings
 from api.stream import PATHS, Streams, Tails, handlers
@@ -56,7 +56,7 @@ def application(product: Product) -> Litestar:
         DECIDERS,
         Quota(product.settings.rate),
         trace=product.telemetry.traces.current,
-        unavailable=UNAVAILABLE,
+        passing={"storage.full": FULL, "service.unavailable": UNAVAILABLE},
     )
     streams = Streams(edge, product.access, product.keyring, Tails(product.logs, product.wakes))
 

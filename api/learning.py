@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
@@ -75,18 +76,22 @@ class Model:
         for event, emission in due.items():
             if event not in self._underway:
                 self._underway[event] = (emission, self._submit(emission))
+        problems: Counter[str] = Counter()
         for event, (emission, future) in list(self._underway.items()):
-            if event not in due or (future.done() and not self._settled(emission, future)):
+            if event not in due or (future.done() and not self._settled(emission, future, problems)):
                 del self._underway[event]
+        # One line for all of them: while the log's disk is full, none can be recorded.
+        for problem, count in problems.items():
+            _log.warning("prediction.not-recorded", tenant=str(self._log.tenant), problem=problem, count=count)
 
-    def _settled(self, emission: Emission, future: Pending[Appended]) -> bool:
+    def _settled(self, emission: Emission, future: Pending[Appended], problems: Counter[str]) -> bool:
         """Whether it needs no second try: it is on record and will be met in the log, or never can be."""
         problem = future.exception()
         if problem is None or isinstance(problem, SubjectErased):
             return True
         if isinstance(problem, Conflict):
             return problem.actual > emission.expected
-        _log.warning("prediction.not-recorded", tenant=str(self._log.tenant), problem=type(problem).__name__)
+        problems[type(problem).__name__] += 1
         return False
 
     def _submit(self, emission: Emission) -> Pending[Appended]:

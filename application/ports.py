@@ -174,3 +174,7 @@ class Unanswered(Exception):
     def __init__(self, seconds: int = 1) -> None:
         super().__init__(seconds)
         self.seconds = seconds
+
+
+class NoRoom(Unanswered):
+    """Nothing was recorded: the log's disk is full."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from application.kernel import Caller, Command, Once
 from application.pending import Pending
-from application.ports import Appended, Conflict, Loaded, Log, Reused, SubjectErased, Taken, Unanswered
+from application.ports import Appended, Conflict, Loaded, Log, NoRoom, Reused, SubjectErased, Taken, Unanswered
 from domain.kernel import Circumstances, Fact, Meta, Refused
 
 ATTEMPTS = 12
@@ -151,6 +151,8 @@ class Turn:
             return Rejected("subject.erased", audited=True)
         except Reused:
             return Rejected("idempotency.reused", audited=True)
+        except NoRoom:
+            return Rejected("storage.full")
         except Unanswered:
             return Rejected("service.unavailable")
 

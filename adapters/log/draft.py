@@ -15,6 +15,8 @@ from adapters.postgres.atom import (
     Behind,
     Busy,
     Entry,
+    Failing,
+    Full,
     Gone,
     Minted,
     Reservation,
@@ -25,7 +27,7 @@ from adapters.postgres.atom import (
 )
 from application.kernel import Once
 from application.pending import Pending
-from application.ports import Appended, Conflict, Reused, SubjectErased, Taken, Unanswered
+from application.ports import Appended, Conflict, NoRoom, Reused, SubjectErased, Taken, Unanswered
 from domain.kernel import Erased, Fact, Meta
 
 SALT = 16
@@ -136,6 +138,6 @@ def told(problem: BaseException) -> BaseException:
             return Reused()
         case Gone():
             return SubjectErased()
-        case Busy() | Unsettled():
-            return Unanswered()
+        case Busy() | Failing() | Unsettled():
+            return NoRoom() if isinstance(problem, Full) else Unanswered()
     return problem

@@ -109,5 +109,13 @@ class Busy(OperationalError):
     """Nothing was written: too much waits already, or another writer holds the tenant. Try again."""
 
 
+class Failing(OperationalError):
+    """Nothing was written: the server cannot write its files, lacks memory, or took too long. Try again."""
+
+
+class Full(Failing):
+    """Nothing was written: the server's disk is full. Try again when there is room."""
+
+
 class Unsettled(OperationalError):
     """The connection was lost and the outcome could not be learned. Load the stream again before trying again."""

@@ -66,7 +66,7 @@ class Committer:
             ValueError: a text holds the character 0 or a lone surrogate.
 
         The future raises what `atom` lists: `Behind`, `Reserved`, `Gone`, `Minting`, `Restamped`, `Tracked`,
-        `Unfounded`, `Busy`, `Unsettled`, or another of the library's `PersistenceError`.
+        `Unfounded`, `Busy`, `Failing`, `Full`, `Unsettled`, or another of the library's `PersistenceError`.
         """
         future: Future[Committed] = Future()
         future.set_running_or_notify_cancel()

@@ -21,6 +21,9 @@ SETTINGS = {
     "application_name": "everlog",
     "autocommit": True,
 }
+_AGAIN = 5.0
+"""Seconds after which a pool stops trying to connect by itself: its pauses double, and after a long outage it would
+still wait when the server is back. Whoever then asks for a connection has it try at once."""
 _ENTER = "select set_config('app.tenant', %s, true)"
 
 
@@ -41,7 +44,13 @@ class Database:
     def open(self) -> None:
         if self._threads is None:
             self._threads = ConnectionPool(
-                self.url, kwargs=SETTINGS, min_size=1, max_size=self._size, timeout=self._timeout, open=True
+                self.url,
+                kwargs=SETTINGS,
+                min_size=1,
+                max_size=self._size,
+                timeout=self._timeout,
+                reconnect_timeout=_AGAIN,
+                open=True,
             )
 
     def close(self) -> None:
@@ -52,7 +61,13 @@ class Database:
     async def start(self) -> None:
         if self._loop is None:
             self._loop = AsyncConnectionPool(
-                self.url, kwargs=SETTINGS, min_size=1, max_size=self._size, timeout=self._timeout, open=False
+                self.url,
+                kwargs=SETTINGS,
+                min_size=1,
+                max_size=self._size,
+                timeout=self._timeout,
+                reconnect_timeout=_AGAIN,
+                open=False,
             )
             await self._loop.open()
 

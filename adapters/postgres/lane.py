@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from adapters.postgres import drain, put
-from adapters.postgres.atom import Atom, Busy, Committed, Unsettled
+from adapters.postgres.atom import Atom, Busy, Committed, Failing, Unsettled
 from adapters.postgres.clock import Clock
 from adapters.postgres.drain import Answer, Group, Waiting
 from adapters.postgres.link import Answers, Away, Broken, Link, Rejected
@@ -136,7 +136,7 @@ class Lane:
                 waiting.doubt = True
             self._wait(flight.members)
         except Rejected as problem:
-            if flight.looked:
+            if flight.looked or isinstance(problem.reason, Failing):
                 self._split(flight.groups, problem)
             else:
                 self._wary = _WARY
@@ -157,7 +157,10 @@ class Lane:
 
     def _split(self, groups: Sequence[Group], problem: Rejected) -> None:
         """Nothing was written: each tenant by itself, then each atom, so that one bad byte fails one caller."""
-        if len(groups) > 1:
+        if isinstance(problem.reason, Failing):
+            # It is the server's trouble, and would be that of each of them as well.
+            self._settle([(waiting, problem.reason) for _, members in groups for waiting in members])
+        elif len(groups) > 1:
             for group in groups:
                 self._write([group])
         elif isinstance(problem.reason, Busy):

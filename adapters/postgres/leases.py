@@ -7,17 +7,22 @@ from adapters.postgres.database import Database
 from tenants.context import SYSTEM
 
 VIEWS = "views"
+# A lease holds until its time is over, unless that is more than a minute away, which none is given for: then it was
+# written before the clock went back, and would keep a dead worker's tenants from the others until it is there again.
 _HERE = """
     insert into everlog.leases (tenant_id, job, leased, worker, until)
     values (%(system)s, %(crew)s, %(worker)s, %(worker)s, clock_timestamp() + %(seconds)s * interval '1 second')
     on conflict (tenant_id, job, leased) do update set until = excluded.until"""
-_GONE = "delete from everlog.leases where tenant_id = %(system)s and job = %(crew)s and until < clock_timestamp()"
+_GONE = """
+    delete from everlog.leases where tenant_id = %(system)s and job = %(crew)s
+        and not (until between clock_timestamp() and clock_timestamp() + interval '1 minute')"""
 _RENEW = """
     update everlog.leases set until = clock_timestamp() + %(seconds)s * interval '1 second'
     where tenant_id = %(system)s and job = %(job)s and worker = %(worker)s returning leased"""
 _SHARE = """
     select ceil((select count(*) from everlog.heads)::numeric / greatest(count(*), 1))::bigint
-    from everlog.leases where tenant_id = %(system)s and job = %(crew)s and until >= clock_timestamp()"""
+    from everlog.leases where tenant_id = %(system)s and job = %(crew)s
+        and until between clock_timestamp() and clock_timestamp() + interval '1 minute'"""
 _SHED = """
     delete from everlog.leases
     where tenant_id = %(system)s and job = %(job)s and worker = %(worker)s and leased = any(%(shed)s)"""
@@ -26,16 +31,18 @@ _TAKE = """
     select %(system)s, %(job)s, h.tenant_id, %(worker)s, clock_timestamp() + %(seconds)s * interval '1 second'
     from everlog.heads h
     left join everlog.leases l on l.tenant_id = %(system)s and l.job = %(job)s and l.leased = h.tenant_id
-    where l.leased is null or l.until < clock_timestamp()
+    where l.leased is null
+        or not (l.until between clock_timestamp() and clock_timestamp() + interval '1 minute')
     order by h.tenant_id limit %(more)s
     on conflict (tenant_id, job, leased) do update set worker = excluded.worker, until = excluded.until
-    where stands.until < clock_timestamp()
+    where not (stands.until between clock_timestamp() and clock_timestamp() + interval '1 minute')
     returning leased"""
 _HOLD = """
     insert into everlog.leases as stands (tenant_id, job, leased, worker, until)
     values (%(system)s, %(job)s, %(leased)s, %(worker)s, clock_timestamp() + %(seconds)s * interval '1 second')
     on conflict (tenant_id, job, leased) do update set worker = excluded.worker, until = excluded.until
-    where stands.worker = excluded.worker or stands.until < clock_timestamp()
+    where stands.worker = excluded.worker
+        or not (stands.until between clock_timestamp() and clock_timestamp() + interval '1 minute')
     returning leased"""
 _RELEASE = "delete from everlog.leases where tenant_id = %(system)s and worker = %(worker)s"
 

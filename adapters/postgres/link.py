@@ -11,7 +11,7 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from adapters.postgres import drain, put
-from adapters.postgres.atom import Busy, Committed
+from adapters.postgres.atom import Busy, Committed, Failing, Full
 from adapters.postgres.database import SETTINGS
 from adapters.postgres.drain import Waiting
 
@@ -29,6 +29,8 @@ _OPTIONS: dict[str, Any] = {
 _ENDED = ("57P01", "57P02", "57P03", "57P05")
 """The server ends the session: on order, in a crash, while starting, after idling."""
 _OF_THE_DATA = ("22", "23", "40", "55")
+_OF_THE_SERVER = ("53", "57", "58")
+"""It lacks something, was told to stop or took too long, or its files cannot be written: no fault of what was sent."""
 _FIND = """
     select position, recorded_at, generation from everlog.events
     where tenant_id = %s and stream = %s and version = %s and event_id = %s"""
@@ -157,6 +159,10 @@ def _told(problem: psycopg.Error) -> Exception:
     """A server's error in the library's words, without the values it quotes."""
     if isinstance(problem, psycopg.errors.LockNotAvailable):
         return Busy("Another writer holds the tenant's log. Try again.")
+    if isinstance(problem, psycopg.errors.DiskFull):
+        return Full("The database's disk is full.")
+    if (problem.sqlstate or "")[:2] in _OF_THE_SERVER:
+        return Failing(f"The database cannot write just now ({problem.sqlstate}).")
     name = next(base.__name__ for base in type(problem).__mro__ if base.__module__ == "psycopg")
     kind = getattr(library, name, library.DatabaseError)
     told: Exception = kind(f"{problem.diag.message_primary} ({problem.sqlstate})")

@@ -24,7 +24,10 @@ from rich.table import Table
 from tests.faults.trial import Fault, Found, Line, Run, Trial
 
 FAULTS = {
+    "clock": Fault("clock:run", cycles=12, long=60),
+    "disk-full": Fault("disk_full:run", cycles=6, long=60),
     "kills": Fault("kills:run", cycles=50, long=500),
+    "power-cut": Fault("power_cut:run", cycles=10, long=100),
 }
 """Imported when it is done: a fault needs what others do not."""
 
