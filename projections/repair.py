@@ -140,7 +140,7 @@ def _again(
         [loaded] = load(work, [wanted])
         changes = fold.run(loaded, ahead)
         work.unpark(fold.build, [each.position for each in events])
-        work.write(fold.build, changes)
+        work.write(fold.build, passes.store.pack(fold.build, changes))
         after = replace(
             checkpoint,
             digest=moved(checkpoint.digest, changes.digest),

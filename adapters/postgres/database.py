@@ -75,6 +75,13 @@ class Database:
             connection.execute(_ENTER, [str(tenant)])
             yield connection
 
+    @contextmanager
+    def exchange(self, tenant: UUID) -> Iterator[Connection]:
+        """The same, whose statements are sent together: what they answer is told when it is fetched, or at the end."""
+        with self._pool().connection() as connection, connection.pipeline(), connection.transaction():
+            connection.execute(_ENTER, [str(tenant)])
+            yield connection
+
     @asynccontextmanager
     async def writing(self, tenant: UUID) -> AsyncIterator[AsyncConnection]:
         """The same, for the event loop."""
