@@ -186,6 +186,10 @@ class Work(Protocol):
         """All rows, in the order of their keys."""
         ...
 
+    def digest(self, build: Build) -> bytes:
+        """The digest of all rows as they are read back."""
+        ...
+
     def unequal(self, one: Build, other: Build) -> Iterator[tuple[str, tuple[Any, ...], int, int]]:
         """Aggregate, day and group, and the two changes, wherever an aggregate differs between two slots of a view."""
         ...

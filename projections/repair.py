@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from domain.kernel import Recorded
 from projections.builds import Build, Checkpoint, Difference, Parked, Stale, Tail, Unstorable, Work
-from projections.digest import EMPTY, digester, moved
+from projections.digest import moved
 from projections.passes import Passes, key_of, load
 
 _log = logging.getLogger(__name__)
@@ -80,8 +80,7 @@ def _swap(passes: Passes, fresh: Checkpoint, *old: Checkpoint) -> bool:
 
 
 def _digest(work: Work, build: Build) -> bytes:
-    digest = digester(build.view.row)
-    return moved(EMPTY, sum(map(digest, work.scan(build))))
+    return work.digest(build)
 
 
 def differences(work: Work, one: Build, other: Build) -> list[Difference]:

@@ -13,7 +13,7 @@ class Doubled(Exception):
     """A view made a second row of a key."""
 
 
-class Cell(Struct):
+class Cell(Struct, gc=False):
     """A key's row as the store has it and as it is now; None where there is none."""
 
     stored: Any

@@ -19,6 +19,8 @@ from projections.passes import Meter, Passes, Silent
 
 _log = logging.getLogger(__name__)
 
+BATCH = 4000
+"""Events folded at once, unless told otherwise: a row that several of them touch is written once."""
 LONG = 10.0
 """Seconds for which a runner that is far behind goes on before it looks around."""
 
@@ -36,7 +38,7 @@ class Runner:
         log: Tail,
         store: Store,
         models: Iterable[View[Any] | Aggregate[Any]],
-        batch: int = 1000,
+        batch: int = BATCH,
         meter: Meter | None = None,
         seen: Callable[[UUID, int, int], object] | None = None,
         threads: Executor | None = None,

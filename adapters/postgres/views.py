@@ -1,7 +1,7 @@
 """The read models of one tenant as their runner sees them: rows and checkpoints that move together."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,9 @@ from adapters.postgres.columns import Column
 from adapters.postgres.database import Database
 from adapters.postgres.packing import Sheet, packed
 from adapters.postgres.roles import Connection
-from adapters.postgres.tables import Stored, reader, sums, table
+from adapters.postgres.tables import Stored, reader, sums, table, unopened
 from projections.builds import Build, Changes, Checkpoint, Parked, Slot, Stale, Unstorable, Wanted
+from projections.digest import EMPTY, digester, moved
 from projections.kernel import Lag
 from tenants.keys import Misplaced, Tokens
 
@@ -171,12 +172,21 @@ class Transaction:
 
     def scan(self, build: Build) -> Iterator[Any]:
         stored = table(build.view, build.slot)
+        return self._scan(build, reader(stored.view.row, stored.columns))
+
+    def digest(self, build: Build) -> bytes:
+        stored = table(build.view, build.slot)
+        row, read = unopened(stored.view.row, stored.columns)
+        return moved(EMPTY, sum(map(digester(row), self._scan(build, read))))
+
+    def _scan(self, build: Build, read: Callable[[tuple[Any, ...]], Any]) -> Iterator[Any]:
+        stored = table(build.view, build.slot)
         cursor = psycopg.ServerCursor(self._connection, f"scan_{build.slot}")
         cursor.itersize = _CHUNK
         cursor.format = psycopg.pq.Format.BINARY
         with cursor:
             cursor.execute(statements.of(stored).scan, [self._tenant], binary=True)
-            yield from map(reader(stored.view.row, stored.columns), cursor)
+            yield from map(read, cursor)
 
     def unequal(self, one: Build, other: Build) -> Iterator[tuple[str, tuple[Any, ...], int, int]]:
         for each in one.aggregates:

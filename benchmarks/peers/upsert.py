@@ -249,7 +249,7 @@ def _upsert(connection: psycopg.Connection, table: str, columns: Sequence[str]) 
     described = connection.execute(f"select {', '.join(columns)} from {table} limit 0".encode()).description or []
     types = {each.name: psycopg.adapters.types[each.type_code].name for each in described}
     told = ", ".join(f"{name} {'text' if type == 'bytea' else type}" for name, type in types.items())
-    values = ", ".join(f"decode(r.{name}, 'base64')" if type == "bytea" else f"r.{name}" for name, type in types.items())
+    values = [f"decode(r.{name}, 'base64')" if type == "bytea" else f"r.{name}" for name, type in types.items()]
     keys = columns[:-1] if columns[-1] == "change" else columns[:1]
     sets = ", ".join(
         f"{name} = t.change + excluded.change" if name == "change" else f"{name} = excluded.{name}"
@@ -257,8 +257,9 @@ def _upsert(connection: psycopg.Connection, table: str, columns: Sequence[str]) 
         if name not in keys
     )
     return (
-        f"insert into {table} as t ({', '.join(columns)}) select {values}"
-        f" from given, json_to_recordset(given.{table}) as r({told}) on conflict ({', '.join(keys)}) do update set {sets}"
+        f"insert into {table} as t ({', '.join(columns)}) select {', '.join(values)}"
+        f" from given, json_to_recordset(given.{table}) as r({told})"
+        f" on conflict ({', '.join(keys)}) do update set {sets}"
     )
 
 
