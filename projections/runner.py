@@ -29,8 +29,8 @@ class Runner:
     """Keeps a tenant's views up with its log. For one thread; any number of processes may run one for the same tenant.
 
     One of them moves the checkpoint, and what the others did is undone. `batch` is the number of events folded at once;
-    `seen` is told tenant, generation and position when all live views have moved on. With `threads`, two or more, and
-    many batches to go one is read and another folded while a third is written.
+    `seen` is told tenant, generation and position when all live views have moved on. With `threads`, two or more, one
+    batch is read and another folded while a third is written; and a batch takes fewer exchanges with the database.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Runner:
             events = events[1:]
         if not events and not stale:
             return 0, group
-        if self._overlap and len(events) == self._batch:
+        if self._overlap and events:
             return self._overlap.run(group, self._batches(events, upto, until), generation)
         return len(events), self._passes.apply(group, events, generation)
 
