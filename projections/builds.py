@@ -220,6 +220,10 @@ class Store(Protocol):
 
     def work(self) -> AbstractContextManager[Work]: ...
 
+    def digests(self, builds: Sequence[Build]) -> list[tuple[Checkpoint, bytes]]:
+        """Of builds that are kept up: the checkpoint, and the digest of the rows read back, of the same moment."""
+        ...
+
     def load(self, wanted: Sequence[Wanted]) -> list[list[Any]]:
         """Rows as they were last committed, whoever may be about to change them."""
         ...

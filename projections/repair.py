@@ -25,6 +25,20 @@ def rebuild(passes: Passes, known: Sequence[Checkpoint], view: str) -> None:
                 work.clear(passes.build(fresh))
 
 
+def check(passes: Passes, known: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Those live copies whose rows are not what was folded: somebody else has written, or lost, some.
+
+    It reads every row, and delays nobody.
+    """
+    live = [each for each in known if passes.live().get((each.view, each.version)) == each.slot]
+    wrong = [
+        each for each, digest in passes.store.digests([passes.build(each) for each in live]) if digest != each.digest
+    ]
+    for each in wrong:
+        _log.error("The rows of %s, tenant %s, are not what was folded.", passes.build(each).name, passes.store.tenant)
+    return wrong
+
+
 def restart(passes: Passes, group: Sequence[Checkpoint]) -> None:
     """Build anew what rests on events that the log has no longer; readers keep the old rows until then."""
     for each in group:

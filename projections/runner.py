@@ -116,6 +116,10 @@ class Runner:
         repair.rebuild(self._passes, self._begin(), view)
         self._known = None
 
+    def check(self) -> list[str]:
+        """The views whose live rows do not have the digest that was kept while folding: `rebuild` repairs them."""
+        return [each.view for each in repair.check(self._passes, self._begin())]
+
     def found(self, view: str) -> list[Difference]:
         """The rows that the last rebuild of a view found wrong in the copy it replaced."""
         return self._passes.found.get(view, [])

@@ -69,6 +69,14 @@ class Views:
     def lag(self) -> list[Lag]:
         return [Lag(*row) for row in self._database.query(self.tenant, statements.LAG, [self.tenant])]
 
+    def digests(self, builds: Sequence[Build]) -> list[tuple[Checkpoint, bytes]]:
+        with self._database.snapshot(self.tenant) as connection:
+            work = Transaction(self.tenant, connection)
+            rows = connection.cursor(binary=True).execute(statements.CHECKPOINTS.encode(), [self.tenant])
+            standing = {each[:3]: Checkpoint(*each) for each in rows}
+            places = [((each.view.name, each.view.version, each.slot), each) for each in builds]
+            return [(standing[place], work.digest(each)) for place, each in places if place in standing]
+
     def load(self, wanted: Sequence[Wanted]) -> list[list[Any]]:
         if not wanted:
             return []

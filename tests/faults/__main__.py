@@ -25,6 +25,8 @@ from tests.faults.trial import Fault, Found, Line, Run, Trial
 
 FAULTS = {
     "kills": Fault("kills:run", cycles=50, long=500),
+    "planted": Fault("planted:run", cycles=20, long=1000),
+    "rebuild": Fault("rebuild:run", cycles=20, long=1000),
 }
 """Imported when it is done: a fault needs what others do not."""
 
