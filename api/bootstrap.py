@@ -3,7 +3,7 @@
 import gc
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, partial
@@ -212,17 +212,27 @@ def views(product: Product, stop: threading.Event) -> threading.Thread:
     leases = Leases(product.database, uuid4())
     told = product.telemetry
 
-    def runner(tenant: UUID) -> Runner:
-        log = product.logs.of(tenant)
-        tap = told.tap(log, product.wakes.seen)
-        return Runner(tap, Views(tenant, product.database, log), MODELS, meter=told.metrics, seen=tap.seen)
-
     def run() -> None:
-        with product.wakes.commits() as ear:
+        with product.wakes.commits() as ear, ThreadPoolExecutor(2, "views") as threads:
             poll = product.settings.poll or None
-            Worker(leases, product.database.heads, runner, ear, poll, told.metrics.lag).run(stop)
+            Worker(
+                leases,
+                product.database.heads,
+                lambda tenant: runner(product, tenant, threads),
+                ear,
+                poll,
+                told.metrics.lag,
+            ).run(stop)
 
     return threading.Thread(target=run, name="views")
+
+
+def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[Any] = MODELS) -> Runner:
+    """What keeps one tenant's views, as the worker has it."""
+    log, told = product.logs.of(tenant), product.telemetry
+    tap = told.tap(log, product.wakes.seen)
+    store = Views(tenant, product.database, log)
+    return Runner(tap, store, models, meter=told.metrics, seen=tap.seen, threads=threads)
 
 
 def relay(product: Product) -> Relay:

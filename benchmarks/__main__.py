@@ -16,13 +16,14 @@ from benchmarks import report
 from benchmarks.ground import prepared
 from benchmarks.kernel import FULL, QUICK, Job, Line, Session
 
-Name = Literal["append-64x1", "append-8x100", "catch-up", "replay", "http", "predict", "startup"]
+Name = Literal["append-64x1", "append-8x100", "catch-up", "lag", "replay", "http", "predict", "startup"]
 ALL: tuple[Name, ...] = get_args(Name)
 JOBS = {
     "calibration": "calibration:run",
     "append-64x1": "append:singles",
     "append-8x100": "append:batches",
     "catch-up": "catch_up:run",
+    "lag": "lag:run",
     "replay": "replay:run",
     "http": "http:run",
     "predict": "predict:run",

@@ -17,7 +17,7 @@ from benchmarks import cpu
 if TYPE_CHECKING:
     from benchmarks.ground import Ground
 
-Against = Literal["pgbench", "eventsourcing", "copy", "hand-written", "cursor", "bare-route", "river"]
+Against = Literal["pgbench", "eventsourcing", "copy", "hand-written", "cursor", "bare-route", "river", "notify"]
 Figures = Mapping[str, float]
 """What one turn measured, by the name of the measure."""
 Turn = Callable[[], Figures]

@@ -166,8 +166,8 @@ class Work(Protocol):
 
     def load(self, wanted: Sequence[Wanted]) -> list[list[Any]]: ...
 
-    def write(self, build: Build, changes: Changes) -> None:
-        """Rows, aggregates and parked events. Raises `Unstorable`."""
+    def write(self, build: Build, packed: Any) -> None:
+        """What the store has packed: rows, aggregates and parked events. Raises `Unstorable`."""
         ...
 
     def advance(self, checkpoints: Sequence[Checkpoint]) -> None: ...
@@ -184,6 +184,10 @@ class Work(Protocol):
 
     def scan(self, build: Build) -> Iterator[Any]:
         """All rows, in the order of their keys."""
+        ...
+
+    def digest(self, build: Build) -> bytes:
+        """The digest of all rows as they are read back."""
         ...
 
     def unequal(self, one: Build, other: Build) -> Iterator[tuple[str, tuple[Any, ...], int, int]]:
@@ -215,5 +219,21 @@ class Store(Protocol):
         ...
 
     def work(self) -> AbstractContextManager[Work]: ...
+
+    def digests(self, builds: Sequence[Build]) -> list[tuple[Checkpoint, bytes]]:
+        """Of builds that are kept up: the checkpoint, and the digest of the rows read back, of the same moment."""
+        ...
+
+    def load(self, wanted: Sequence[Wanted]) -> list[list[Any]]:
+        """Rows as they were last committed, whoever may be about to change them."""
+        ...
+
+    def pack(self, build: Build, changes: Changes) -> Any:
+        """What `Work.write` and `write` take: made without the database. Raises `Unstorable`."""
+        ...
+
+    def write(self, before: Sequence[Checkpoint], packed: Sequence[Any], after: Sequence[Checkpoint]) -> None:
+        """Lock, write and advance in one exchange. Raises `Stale`, and `Unstorable` of any build, with nothing done."""
+        ...
 
     def lag(self) -> list[Lag]: ...

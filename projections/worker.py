@@ -1,4 +1,4 @@
-"""A worker: keeps the views of the tenants it holds leases for up with their logs, a batch of each in turn."""
+"""A worker: keeps the views of the tenants it holds leases for up with their logs, a few batches of each in turn."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -13,6 +13,8 @@ from projections.runner import Runner
 
 _log = logging.getLogger(__name__)
 
+TURN = 0.5
+"""Seconds that the tenants who are behind share: each goes on for its part before the next has its turn."""
 _FIRST, _LONGEST = 0.5, 30.0
 """Seconds until a tenant whose views failed is tried again: doubled each time, up to the longest."""
 
@@ -117,7 +119,7 @@ class Worker:
         return bool(self._due - self._later.keys())
 
     def _step(self, tenant: UUID) -> int:
-        """One batch of one tenant, whose failure is not the others'."""
+        """A turn of one tenant, whose failure is not the others'."""
         runner = self._runners[tenant]
         self._behind.add(tenant)
         try:
@@ -125,7 +127,7 @@ class Worker:
                 # What an earlier release could not apply, this one perhaps can.
                 runner.retry()
                 self._new.discard(tenant)
-            applied = runner.step()
+            applied = runner.step(TURN / max(1, len(self._due)))
         except Exception as error:  # noqa: BLE001 - one tenant's trouble must not stop the others' views
             pause = min(self._later.get(tenant, (0.0, _FIRST / 2))[1] * 2, _LONGEST)
             self._later[tenant] = (monotonic() + pause, pause)

@@ -90,6 +90,21 @@ class Database:
             connection.execute(_ENTER, [str(tenant)])
             yield connection
 
+    @contextmanager
+    def snapshot(self, tenant: UUID) -> Iterator[Connection]:
+        """The same, which sees everything as it was at one moment, and writes nothing."""
+        with self._pool().connection() as connection, connection.transaction():
+            connection.execute("set transaction isolation level repeatable read, read only")
+            connection.execute(_ENTER, [str(tenant)])
+            yield connection
+
+    @contextmanager
+    def exchange(self, tenant: UUID) -> Iterator[Connection]:
+        """The same, whose statements are sent together: what they answer is told when it is fetched, or at the end."""
+        with self._pool().connection() as connection, connection.pipeline(), connection.transaction():
+            connection.execute(_ENTER, [str(tenant)])
+            yield connection
+
     @asynccontextmanager
     async def writing(self, tenant: UUID) -> AsyncIterator[AsyncConnection]:
         """The same, for the event loop."""

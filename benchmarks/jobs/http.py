@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import msgspec
@@ -23,7 +24,6 @@ from projections.prospects import prospects
 
 PROSPECTS = 2_000
 CONNECTIONS = 16
-BATCH = 1_000
 _LIST = "/v1/prospects?limit=50"
 
 
@@ -31,7 +31,8 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
     with opened(ground) as product:
         tenant, authorization = _organisation(product)
         Past(product.logs.of(tenant)).grow(PROSPECTS * 5, until=session.soon())
-        product.runner(tenant, BATCH).catch_up()
+        with ThreadPoolExecutor(2) as threads:
+            product.runner(tenant, threads).catch_up()
         product.settle()
         ids = _ids(product, tenant)
         ours, theirs, bare_port = _environment(product), _same(product, tenant), free()

@@ -43,7 +43,7 @@ def run(*arguments):
 
 def test_everything_is_measured_in_full_where_nothing_is_said(asked):
     assert run() == 0
-    assert asked["names"] == ("append-64x1", "append-8x100", "catch-up", "replay", "http", "predict", "startup")
+    assert asked["names"] == ("append-64x1", "append-8x100", "catch-up", "lag", "replay", "http", "predict", "startup")
     assert asked["scale"] is FULL
 
 

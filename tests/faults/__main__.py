@@ -27,7 +27,9 @@ FAULTS = {
     "clock": Fault("clock:run", cycles=12, long=60),
     "disk-full": Fault("disk_full:run", cycles=6, long=60),
     "kills": Fault("kills:run", cycles=50, long=500),
+    "planted": Fault("planted:run", cycles=20, long=1000),
     "power-cut": Fault("power_cut:run", cycles=10, long=100),
+    "rebuild": Fault("rebuild:run", cycles=20, long=1000),
 }
 """Imported when it is done: a fault needs what others do not."""
 
