@@ -6,13 +6,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from uuid import UUID, uuid4
 
 import psycopg
 
 from api import settings
+from application.pending import Pending
 from application.ports import Appended
 from benchmarks import load
 from benchmarks.ground import Ground
@@ -79,7 +79,7 @@ class Watch:
         self._thread = threading.Thread(target=self._look, name="watch")
         self._left: int | None = None
 
-    def committed(self, future: "Future[Appended]") -> None:
+    def committed(self, future: Pending[Appended]) -> None:
         now, position = time.perf_counter(), future.result().first
         with self._lock:
             self._committed[position] = now
@@ -113,7 +113,7 @@ class Watch:
 def lag(product: Product, tenant: UUID, seconds: float) -> Figures:
     """p50 and p99 in milliseconds."""
     watch, log = Watch(product.superuser, tenant), product.logs.of(tenant)
-    pending: list[Future[Appended]] = []
+    pending: list[Pending[Appended]] = []
     with watch.over():
         began = time.perf_counter()
         for number in range(max(RATE, int(RATE * seconds))):
