@@ -34,6 +34,7 @@ from adapters.postgres.lint import lint
 from adapters.postgres.reads import ReadModels
 from adapters.postgres.recorder import Recorder
 from adapters.postgres.roles import worker_of
+from adapters.postgres.silence import ANSWER, WORK
 from adapters.postgres.tables import create
 from adapters.postgres.views import Views
 from adapters.telemetry import Telemetry
@@ -158,7 +159,7 @@ def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False
         stack.callback(telemetry.close)
         link = Link(settings.nats)
         wakes = Wakes(link)
-        database = stack.enter_context(Database(url))
+        database = stack.enter_context(Database(url, patience=WORK if worker else ANSWER))
         telemetry.metrics.pools(database.use)
         committer = stack.enter_context(Committer(url, wakes.committed, on_drain=telemetry.metrics.drained))
         logs = stack.enter_context(Logs(database, committer, FileKMS(settings.keys), DECIDERS.values()))

@@ -33,7 +33,7 @@ class Patience(Struct, frozen=True):
     connect: float = 2
     pause: float = 0.1
     longest_pause: float = 2
-    ping: float = 5
+    ping: float = 3
     pings: int = 2
 
 

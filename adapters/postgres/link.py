@@ -6,6 +6,7 @@ from typing import Any
 
 import eventsourcing.persistence as library
 import psycopg
+from psycopg import generators
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
@@ -13,6 +14,7 @@ from adapters.postgres import drain
 from adapters.postgres.atom import Busy, Committed
 from adapters.postgres.database import SETTINGS
 from adapters.postgres.drain import Waiting
+from adapters.postgres.silence import Connection
 
 _NAME = b"append"
 _HURRY = "-c plan_cache_mode=force_generic_plan -c lock_timeout=250ms -c statement_timeout=60s"
@@ -21,11 +23,9 @@ _OPTIONS: dict[str, Any] = {
     **SETTINGS,
     "application_name": "everlog committer",
     "options": f"{SETTINGS['options']} {_HURRY}",
-    "connect_timeout": 5,
-    # A server that is gone without a word is noticed.
-    "keepalives_idle": 10,
-    "tcp_user_timeout": 30_000,
 }
+_ANSWER, _RATE = 3.0, 1_000_000
+"""Seconds that a drain may take, and bytes for which it has a second more: then its outcome is in doubt."""
 _ENDED = ("57P01", "57P02", "57P03", "57P05")
 """The server ends the session: on order, in a crash, while starting, after idling."""
 _OF_THE_DATA = ("22", "23", "40", "55")
@@ -53,12 +53,18 @@ class Rejected(Exception):
 class Link:
     def __init__(self, url: str) -> None:
         self._url = url
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: Connection | None = None
 
     def append(self, parameters: Sequence[bytes]) -> list[tuple[bytes | None, ...]]:
         """The rows of one drain's answer. Raises `Broken` or `Rejected`."""
         connection = self._connection or self._connect()
-        result = connection.pgconn.exec_prepared(_NAME, parameters, [1] * len(parameters), 1)
+        seconds = _ANSWER + sum(map(len, parameters)) / _RATE
+        try:
+            connection.pgconn.send_query_prepared(_NAME, parameters, [1] * len(parameters), result_format=1)
+            [result] = connection.wait(generators.execute(connection.pgconn), timeout=seconds)
+        except psycopg.OperationalError as problem:
+            self.close()
+            raise Broken from problem
         if result.status != ExecStatus.TUPLES_OK:
             self._raise(connection, result)
         columns = range(result.nfields)
@@ -95,19 +101,21 @@ class Link:
             with contextlib.suppress(psycopg.Error):
                 connection.close()
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def _connect(self) -> Connection:
         self.close()
         try:
-            connection = psycopg.connect(self._url, **_OPTIONS)
+            connection = Connection.connect(self._url, **_OPTIONS)
+            connection.patience = _ANSWER
+            connection.pgconn.send_prepare(_NAME, drain.SQL, drain.TYPES)
+            [prepared] = connection.wait(generators.execute(connection.pgconn))
         except psycopg.Error as problem:
             raise Away from problem
-        prepared = connection.pgconn.prepare(_NAME, drain.SQL, drain.TYPES)
         if prepared.status != ExecStatus.COMMAND_OK:
             self._raise(connection, prepared)
         self._connection = connection
         return connection
 
-    def _raise(self, connection: psycopg.Connection[Any], result: PGresult) -> None:
+    def _raise(self, connection: Connection, result: PGresult) -> None:
         state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
         if connection.pgconn.status != ConnStatus.OK or state in _ENDED or not state:
             self.close()

@@ -25,6 +25,7 @@ from tests.faults.trial import Fault, Found, Line, Run, Trial
 
 FAULTS = {
     "kills": Fault("kills:run", cycles=50, long=500),
+    "network": Fault("network:run", cycles=10, long=100),
 }
 """Imported when it is done: a fault needs what others do not."""
 

@@ -107,7 +107,7 @@ class Aftermath(Struct):
 def aftermath(settings: Settings, tenant: UUID) -> Aftermath:
     """Read and rebuilt by this process, with nothing of the product running."""
     with ExitStack() as stack:
-        where, _ = bootstrap.embedded(settings, stack)
+        where = bootstrap.embedded(settings, stack)[0] if settings.embedded else settings
         product = stack.enter_context(bootstrap.product(where, worker=True))
         log = product.logs.of(tenant)
         whole = [each for start in range(0, log.head()[1], 1000) for each in log.read(start, 1000)]

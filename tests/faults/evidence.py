@@ -84,13 +84,13 @@ def _kept(ledger: Ledger, log: Sequence[Recorded]) -> Iterator[str]:
 
 
 def _predicted(log: Sequence[Recorded]) -> Iterator[str]:
-    """One prediction for each capture, numbered without gap in the order of captures."""
+    """One prediction for each prospect with a signal, numbered without gap in the order of first signals."""
     made = [each.fact for each in log if isinstance(each.fact, Made) and each.fact.number]
-    captured = [each.id for each in log if each.type == "prospects.captured"]
-    if sorted(each.number for each in made) != list(range(1, len(captured) + 1)):
-        yield f"{len(made)} predictions of {len(captured)} captures, or their numbers have gaps"
+    heard = list(dict.fromkeys(each.id for each in log if each.type == "prospects.signal-observed"))
+    if sorted(each.number for each in made) != list(range(1, len(heard) + 1)):
+        yield f"{len(made)} predictions of {len(heard)} prospects, or their numbers have gaps"
     for each in made:
-        if each.number <= len(captured) and each.prospect != captured[each.number - 1]:
+        if each.number <= len(heard) and each.prospect != heard[each.number - 1]:
             yield f"prediction {each.number} is of {each.prospect}"
 
 
