@@ -26,6 +26,7 @@ from tests.faults.trial import Fault, Found, Line, Run, Trial
 FAULTS = {
     "kills": Fault("kills:run", cycles=50, long=500),
     "network": Fault("network:run", cycles=10, long=100),
+    "takeover": Fault("takeover:run", cycles=8, long=80),
 }
 """Imported when it is done: a fault needs what others do not."""
 

@@ -58,13 +58,14 @@ def _behind(settings: Settings, tenant: UUID, captures: int) -> str:
         views: dict[str, int] = dict(
             connection.execute("select view, position " + of_tenant("checkpoints"), [tenant]).fetchall()
         )
-    carried = asyncio.run(_last(settings.nats, tenant))
+    carried = asyncio.run(last(settings.nats, tenant))
     if made >= captures and set(views.values()) == {head} and carried == head:
         return ""
     return f"{made} of {captures} predicted, head {head}, views {views}, carried {carried}"
 
 
-async def _last(url: str, tenant: UUID) -> int:
+async def last(url: str, tenant: UUID) -> int:
+    """The position of a tenant's last event in JetStream; 0 where there is none."""
     client = await nats.connect(url, allow_reconnect=False)
     try:
         found = await client.jetstream().get_last_msg(subjects.STREAM, subjects.events(tenant))
@@ -73,6 +74,15 @@ async def _last(url: str, tenant: UUID) -> int:
         return 0
     finally:
         await client.close()
+
+
+def signalled(settings: Settings, tenant: UUID) -> int:
+    """How many prospects the log has a signal about."""
+    with psycopg.connect(settings.worker) as connection:
+        connection.execute("select set_config('app.tenant', %s, false)", [str(tenant)])
+        sql = "select count(distinct stream) from everlog.events where tenant_id = %s and type = %s"
+        [(count,)] = connection.execute(sql, [tenant, "prospects.signal-observed"])
+    return int(count)
 
 
 async def carried(url: str, tenant: UUID) -> Carried:

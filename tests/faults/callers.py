@@ -45,13 +45,17 @@ class Answer(Struct, frozen=True):
 
 
 class Caller:
-    """A thread that writes about prospects, or lists them, one request after another with a `pause` in seconds."""
+    """A thread that writes about prospects, or lists them, one request after another with a `pause` in seconds.
 
-    def __init__(self, of: Organisation, *, writes: bool, pause: float = 0.05) -> None:
+    Without `signals` it only captures, and nothing is predicted.
+    """
+
+    def __init__(self, of: Organisation, *, writes: bool, pause: float = 0.05, signals: bool = True) -> None:
         self.tenant = of.tenant
         self.answers: list[Answer] = []
         self.ledger = Ledger()
         self._writes = writes
+        self._signals = signals
         self._captured = ""
         self._pause = pause
         self._stop = threading.Event()
@@ -86,7 +90,7 @@ class Caller:
         answer, position = self._ask("POST", path, json=content)
         if answer.done:
             self.ledger.acknowledge([asked], [{"position": position}])
-            self._captured = id if path == "/v1/prospects" else ""
+            self._captured = id if self._signals and path == "/v1/prospects" else ""
         return answer
 
     def _list(self) -> Answer:

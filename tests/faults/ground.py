@@ -68,10 +68,14 @@ def migrated(product: Served, servers: Servers) -> None:
     answered(["migrate"], product.environment | {"EVERLOG_OWNER_URL": servers.addresses.owner})
 
 
-def direct(environment: dict[str, str], servers: Servers) -> Settings:
+def direct(environment: dict[str, str], servers: Servers, nats: str = "") -> Settings:
     known = servers.addresses
     return replace(
-        configuration.read(environment), database=known.app, worker=known.worker, nats=known.nats, owner=known.owner
+        configuration.read(environment),
+        database=known.app,
+        worker=known.worker,
+        nats=nats or known.nats,
+        owner=known.owner,
     )
 
 

@@ -6,15 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
-from uuid import UUID
 
-import psycopg
 from msgspec import Struct
 
 from adapters.postgres.database import Database
-from api.settings import Settings
 from tenants.context import SYSTEM
-from tests.faults.aftermath import aftermath, carried, settled
+from tests.faults.aftermath import aftermath, carried, settled, signalled
 from tests.faults.callers import Answer, Caller, calling, together
 from tests.faults.control import unseen
 from tests.faults.ground import Wired, wired
@@ -157,15 +154,6 @@ def _until_done(callers: Sequence[Caller], since: float) -> None:
     while not all(any(each.done and each.began > since for each in caller.answers[-50:]) for caller in callers):
         assert time.monotonic() < until, [caller.answers[-1] for caller in callers]
         time.sleep(0.05)
-
-
-def signalled(settings: Settings, tenant: UUID) -> int:
-    """How many prospects the log has a signal about."""
-    with psycopg.connect(settings.worker) as connection:
-        connection.execute("select set_config('app.tenant', %s, false)", [str(tenant)])
-        sql = "select count(distinct stream) from everlog.events where tenant_id = %s and type = %s"
-        [(count,)] = connection.execute(sql, [tenant, "prospects.signal-observed"])
-    return int(count)
 
 
 def waits_for_ever(ground: Wired, limit: float) -> bool:
