@@ -25,7 +25,9 @@ from tests.faults.trial import Fault, Found, Line, Run, Trial
 
 FAULTS = {
     "kills": Fault("kills:run", cycles=50, long=500),
+    "nats-cluster": Fault("nats_cluster:run", cycles=5, long=50),
     "network": Fault("network:run", cycles=10, long=100),
+    "relay": Fault("relay:run", cycles=9, long=90),
     "takeover": Fault("takeover:run", cycles=8, long=80),
 }
 """Imported when it is done: a fault needs what others do not."""

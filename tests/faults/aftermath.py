@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from adapters.nats import message, subjects
 from adapters.nats.consume import Order
+from adapters.nats.link import Away
+from adapters.nats.streams import reach
 from adapters.postgres.recorder import Recorder
 from adapters.postgres.tables import tables
 from adapters.postgres.views import Views
@@ -39,7 +41,7 @@ def settled(settings: Settings, tenant: UUID, captures: int) -> float:
     """Seconds until everything is predicted, no view is behind and JetStream holds the whole log."""
     began = time.monotonic()
     while True:
-        with suppress(psycopg.OperationalError, nats.errors.Error, OSError):
+        with suppress(psycopg.OperationalError, nats.errors.Error, OSError, Away):
             behind = _behind(settings, tenant, captures)
             if not behind:
                 return time.monotonic() - began
@@ -66,7 +68,7 @@ def _behind(settings: Settings, tenant: UUID, captures: int) -> str:
 
 async def last(url: str, tenant: UUID) -> int:
     """The position of a tenant's last event in JetStream; 0 where there is none."""
-    client = await nats.connect(url, allow_reconnect=False)
+    client = await reach(url)
     try:
         found = await client.jetstream().get_last_msg(subjects.STREAM, subjects.events(tenant))
         return int((found.headers or {})["Everlog-Position"])
@@ -74,6 +76,14 @@ async def last(url: str, tenant: UUID) -> int:
         return 0
     finally:
         await client.close()
+
+
+def head(settings: Settings, tenant: UUID) -> int:
+    """The last position of a tenant's log."""
+    with psycopg.connect(settings.worker) as connection:
+        connection.execute("select set_config('app.tenant', %s, false)", [str(tenant)])
+        [(position,)] = connection.execute("select position from everlog.heads where tenant_id = %s", [tenant])
+    return int(position)
 
 
 def signalled(settings: Settings, tenant: UUID) -> int:
@@ -87,7 +97,7 @@ def signalled(settings: Settings, tenant: UUID) -> int:
 
 async def carried(url: str, tenant: UUID) -> Carried:
     """Raises `adapters.nats.consume.Gap` where an event is missing."""
-    client = await nats.connect(url)
+    client = await reach(url)
     order, found, again = Order({}), [], 0
     try:
         consumer = await client.jetstream().pull_subscribe(subjects.events(tenant), stream=subjects.STREAM)

@@ -54,6 +54,9 @@ class Crew:
             self._processes[name].kill()
             self._processes[name].wait()
 
+    def pid(self, name: str) -> int:
+        return self._processes[name].pid
+
     def stop(self) -> None:
         for process in self._processes.values():
             process.terminate()
