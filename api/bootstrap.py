@@ -206,6 +206,11 @@ def scorer(product: Product) -> Any:
     return product.telemetry.scorer(Scorer(product.link))
 
 
+def store(product: Product, tenant: UUID) -> Views:
+    """A tenant's views as their runner sees them."""
+    return Views(tenant, product.database, product.logs.of(tenant))
+
+
 def views(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that keeps the views of the tenants leased to this process."""
     leases = Leases(product.database, uuid4())
@@ -214,7 +219,7 @@ def views(product: Product, stop: threading.Event) -> threading.Thread:
     def runner(tenant: UUID) -> Runner:
         log = product.logs.of(tenant)
         tap = told.tap(log, product.wakes.seen)
-        return Runner(tap, Views(tenant, product.database, log), MODELS, meter=told.metrics, seen=tap.seen)
+        return Runner(tap, store(product, tenant), MODELS, meter=told.metrics, seen=tap.seen)
 
     def run() -> None:
         with product.wakes.commits() as ear:

@@ -27,6 +27,7 @@ FAULTS = {
     "kills": Fault("kills:run", cycles=50, long=500),
     "nats-cluster": Fault("nats_cluster:run", cycles=5, long=50),
     "network": Fault("network:run", cycles=10, long=100),
+    "poison": Fault("poison:run", cycles=3, long=30),
     "relay": Fault("relay:run", cycles=9, long=90),
     "takeover": Fault("takeover:run", cycles=8, long=80),
 }
