@@ -226,16 +226,15 @@ def lag(tenant: UUID, *, json: Json = False) -> None:
 
 @views.command
 def parked(tenant: UUID, *, limit: Limit = 100, json: Json = False) -> None:
-    """The events that a read model could not apply, and those that wait behind them. They are tried again by themselves.
+    """The events that a read model could not apply, and those that wait behind them.
 
-    Each is tried again when a worker takes up the organisation, as one of a new release does. Nothing else waits.
+    They are tried again when a worker takes up the organisation, as one of a new release does. Nothing else waits.
 
     Args:
         tenant: The organisation.
         limit: At most so many, 1 to 200.
         json: Answer with one JSON object.
     """
-
     found = ask(lambda product: asyncio.to_thread(bootstrap.store(product, tenant).parked, limit), tenant)
     form = "{0.view:<16} {1.position:>8}  {1.type:<28} {1.why}"
     lines = [form.format(each, each.event) for each in found]
