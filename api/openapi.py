@@ -45,6 +45,7 @@ AUTHENTICATED = (
     "quota.exceeded",
     "tenants.busy",
     "service.unavailable",
+    "service.overloaded",
 )
 WITH_BODY = ("request.malformed", "request.too-deep", "request.too-large", "request.media-type", "request.invalid")
 

@@ -26,9 +26,12 @@ from tests.faults.trial import Fault, Found, Line, Run, Trial
 FAULTS = {
     "kills": Fault("kills:run", cycles=50, long=500),
     "nats-cluster": Fault("nats_cluster:run", cycles=5, long=50),
+    "neighbour": Fault("neighbour:run", cycles=3, long=20),
     "network": Fault("network:run", cycles=10, long=100),
+    "overload": Fault("overload:run", cycles=2, long=10),
     "poison": Fault("poison:run", cycles=3, long=30),
     "relay": Fault("relay:run", cycles=9, long=90),
+    "soak": Fault("soak:run", cycles=2, long=120),
     "takeover": Fault("takeover:run", cycles=8, long=80),
 }
 """Imported when it is done: a fault needs what others do not."""

@@ -27,7 +27,7 @@ class Crew:
 
     def __init__(self, home: Path, names: Sequence[str], **named: str) -> None:
         self.home = home
-        self.named = environment(EVERLOG_HOME=str(home), EVERLOG_REQUESTS_PER_MINUTE="60000", **named)
+        self.named = environment(**{"EVERLOG_HOME": str(home), "EVERLOG_REQUESTS_PER_MINUTE": "60000", **named})
         self.ports = {name: free_port() for name in names if name.startswith(API)}
         self._names = names
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
