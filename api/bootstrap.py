@@ -34,6 +34,7 @@ from adapters.postgres.lint import lint
 from adapters.postgres.reads import ReadModels
 from adapters.postgres.recorder import Recorder
 from adapters.postgres.roles import worker_of
+from adapters.postgres.silence import ANSWER, WORK
 from adapters.postgres.tables import create
 from adapters.postgres.views import Views
 from adapters.telemetry import Telemetry
@@ -160,7 +161,7 @@ def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False
         stack.callback(telemetry.close)
         link = Link(settings.nats)
         wakes = Wakes(link)
-        database = stack.enter_context(Database(url))
+        database = stack.enter_context(Database(url, patience=WORK if worker else ANSWER))
         telemetry.metrics.pools(database.use)
         committer = stack.enter_context(Committer(url, wakes.committed, on_drain=telemetry.metrics.drained))
         logs = stack.enter_context(Logs(database, committer, FileKMS(settings.keys), DECIDERS.values()))
@@ -205,6 +206,11 @@ def _joined(
 def scorer(product: Product) -> Any:
     """`application.ports.Scorer`, measured."""
     return product.telemetry.scorer(Scorer(product.link))
+
+
+def store(product: Product, tenant: UUID) -> Views:
+    """A tenant's views as their runner sees them."""
+    return Views(tenant, product.database, product.logs.of(tenant))
 
 
 def views(product: Product, stop: threading.Event) -> threading.Thread:

@@ -11,6 +11,7 @@ from api import bootstrap
 from api.app import create_app
 from api.bootstrap import DECIDERS, FULL, UNAVAILABLE, Product
 from api.edge import Edge
+from api.gate import Gate
 from api.settings import Settings
 from api.stream import PATHS, Streams, Tails, handlers
 from tenants.context import SYSTEM
@@ -32,7 +33,7 @@ async def _serve(product: Product) -> None:
         product.link.start()
         # Granian's embedded server works in this very loop.
         server = Server(
-            product.telemetry.http(application(product)),
+            Gate(product.telemetry.http(application(product))),
             address=settings.host,
             port=settings.port,
             interface=Interfaces.ASGI,

@@ -46,6 +46,7 @@ AUTHENTICATED = (
     "tenants.busy",
     "service.unavailable",
     "storage.full",
+    "service.overloaded",
 )
 WITH_BODY = ("request.malformed", "request.too-deep", "request.too-large", "request.media-type", "request.invalid")
 

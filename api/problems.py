@@ -50,6 +50,9 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "storage.full": Kind(
         503, "There is no room to record it", "Nothing was recorded. Send it again after `Retry-After`."
     ),
+    "service.overloaded": Kind(
+        503, "Too much is asked at once", "Send it again after `Retry-After`, and less at once."
+    ),
     "internal": Kind(500, "Something is wrong on our side", "Tell the operator the `instance`."),
     "query.unknown-field": Kind(422, "There is no such field", "See the reference for the fields."),
     "query.personal-field": Kind(
@@ -92,6 +95,7 @@ RETRY: Final = {
     "predictions.unanswered": 2,
     "service.unavailable": 5,
     "storage.full": 10,
+    "service.overloaded": 1,
 }
 """Seconds after which to try again, where nothing tells better."""
 

@@ -41,7 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     """The same under the worker's role, which may also list tenants. Left out: the app's role with `_worker` behind
     its name, and its password."""
     nats: str = ""
-    """The NATS server, with JetStream."""
+    """The NATS server, with JetStream; of a cluster several addresses, with commas between them."""
     keys: Path
     """The folder of key files that personal data are encrypted under; `keys` in the data folder if left out."""
     host: str = "127.0.0.1"

@@ -56,13 +56,17 @@ class Pending(Generic[T]):
                 return
         told(self)
 
-    def __await__(self) -> Generator[Any, None, T]:
+    async def settled(self) -> None:
+        """Return when there is an answer or a problem."""
         if not self._done:
             loop = asyncio.get_running_loop()
             waiting = loop.create_future()
             ring = _bell(loop).ring
             self.add_done_callback(lambda _: ring(waiting))
-            yield from waiting
+            await waiting
+
+    def __await__(self) -> Generator[Any, None, T]:
+        yield from self.settled().__await__()
         return self.result()
 
     def _settle(self) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from msgspec import Struct
 
 from application.kernel import Caller, Command, Once
+from application.patience import Patience
 from application.pending import Pending
 from application.ports import Appended, Conflict, Loaded, Log, NoRoom, Reused, SubjectErased, Taken, Unanswered
 from domain.kernel import Circumstances, Fact, Meta, Refused
@@ -116,10 +117,10 @@ class Turn:
         if self._facts or asked.once:
             self._pending = self._log.submit(asked.stream, loaded.version, self._facts, self._meta(), asked.once)
 
-    async def end(self) -> None:
+    async def end(self, patience: Patience) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self.outcome = await self._settle()
+                self.outcome = await self._settle(patience)
                 return
             except Conflict as conflict:
                 if self.asked.expected is not None:
@@ -130,21 +131,21 @@ class Turn:
             self.begin(await self.load())
         self.outcome = Rejected("contended")
 
-    async def _settle(self) -> Done | Rejected:
+    async def _settle(self, patience: Patience) -> Done | Rejected:
         if self._refusal:
             self.after = self._loaded
             return await self._refused(self._refusal)
         if self._pending is None:
             self.after = self._loaded
             return Done(self.asked.stream, self._loaded.version, self._loaded.position)
-        appended = await self._appended(self._pending)
+        appended = await self._appended(self._pending, patience)
         if isinstance(appended, Rejected):
             return appended
         return await self._earlier(appended) if appended.repeated else self._done(appended)
 
-    async def _appended(self, pending: Pending[Appended]) -> Appended | Rejected:
+    async def _appended(self, pending: Pending[Appended], patience: Patience) -> Appended | Rejected:
         try:
-            return await pending
+            return await patience.answer(pending)
         except Taken as taken:
             return Rejected(f"{taken.scope}-taken", audited=True)
         except SubjectErased:

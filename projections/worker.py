@@ -88,6 +88,7 @@ class Worker:
         self._new: set[UUID] = set()
         self._strangers: set[UUID] = set()
         self._later: dict[UUID, tuple[float, float]] = {}
+        self._last = UUID(int=0)
         self._renew_at = self._poll_at = self._renewed_at = 0.0
 
     def run(self, stop: Event) -> None:
@@ -112,11 +113,20 @@ class Worker:
             self._meet({tenant for tenant, *_ in heads})
             self._due |= {tenant for tenant, *place in heads if self._moved(tenant, *place)}
             self._poll_at = now + self._poll
-        for tenant in sorted(self._due & self._runners.keys()):
+        for tenant in self._in_turn():
             if self._later.get(tenant, (0.0, 0.0))[0] <= now and not self._step(tenant):
                 self._due.discard(tenant)
+            self._last = tenant
+            if monotonic() >= self._renew_at:
+                # Whoever is still due comes first once the leases are renewed: others would take them meanwhile.
+                break
         self._due &= self._runners.keys()
         return bool(self._due - self._later.keys())
+
+    def _in_turn(self) -> list[UUID]:
+        """Those with something to do, beginning behind the one that was last."""
+        due = self._due & self._runners.keys()
+        return sorted(due, key=lambda tenant: (tenant <= self._last, tenant))
 
     def _step(self, tenant: UUID) -> int:
         """A turn of one tenant, whose failure is not the others'."""

@@ -1,12 +1,12 @@
 """The committer's own connection: prepared statements, sent and answered in binary, below psycopg's cursors."""
 
 import contextlib
-import select
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import eventsourcing.persistence as library
 import psycopg
+from psycopg import generators
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
@@ -14,6 +14,7 @@ from adapters.postgres import drain, put
 from adapters.postgres.atom import Busy, Committed, Failing, Full
 from adapters.postgres.database import SETTINGS
 from adapters.postgres.drain import Waiting
+from adapters.postgres.silence import Connection
 
 _HURRY = "-c plan_cache_mode=force_generic_plan -c lock_timeout=250ms -c statement_timeout=60s"
 # Plans are made once: the planner would make one for each drain, to save less than that takes.
@@ -21,11 +22,9 @@ _OPTIONS: dict[str, Any] = {
     **SETTINGS,
     "application_name": "everlog committer",
     "options": f"{SETTINGS['options']} {_HURRY}",
-    "connect_timeout": 5,
-    # A server that is gone without a word is noticed.
-    "keepalives_idle": 10,
-    "tcp_user_timeout": 30_000,
 }
+_ANSWER, _RATE = 3.0, 1_000_000
+"""Seconds that a drain may take, and bytes for which it has a second more: then its outcome is in doubt."""
 _ENDED = ("57P01", "57P02", "57P03", "57P05")
 """The server ends the session: on order, in a crash, while starting, after idling."""
 _OF_THE_DATA = ("22", "23", "40", "55")
@@ -58,7 +57,9 @@ class Rejected(Exception):
 class Link:
     def __init__(self, url: str) -> None:
         self._url = url
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: Connection | None = None
+        self._patience = _ANSWER
+        """Seconds that the statement under way may take."""
 
     def append(self, parameters: Sequence[bytes]) -> Answers:
         """The rows of one drain's answer, in binary. Raises `Broken` or `Rejected`."""
@@ -68,8 +69,10 @@ class Link:
     def send(self, name: bytes, parameters: Sequence[bytes]) -> None:
         """Have one of the statements under way; `receive` comes next. Raises `Broken` or `Rejected`."""
         connection = self._connection or self._connect()
+        self._patience = _ANSWER + sum(map(len, parameters)) / _RATE
         try:
             connection.pgconn.send_query_prepared(name, parameters, [1] * len(parameters), 1)
+            connection.wait(generators.send(connection.pgconn), timeout=self._patience)
         except psycopg.Error as problem:
             self.close()
             raise Broken from problem
@@ -79,20 +82,12 @@ class Link:
         connection = self._connection
         if connection is None:
             raise Broken
-        pgconn = connection.pgconn
-        ready = select.poll()
-        ready.register(pgconn.socket, select.POLLIN)
         try:
-            while pgconn.is_busy():
-                ready.poll()
-                pgconn.consume_input()
-            result = pgconn.get_result()
-            while pgconn.get_result():
-                pass
+            [result] = connection.wait(generators.fetch_many(connection.pgconn), timeout=self._patience)
         except psycopg.Error as problem:
             self.close()
             raise Broken from problem
-        if result is None or result.status != ExecStatus.TUPLES_OK:
+        if result.status != ExecStatus.TUPLES_OK:
             self._raise(connection, result)
         columns = range(result.nfields)
         return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
@@ -128,23 +123,28 @@ class Link:
             with contextlib.suppress(psycopg.Error):
                 connection.close()
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def _connect(self) -> Connection:
         self.close()
         try:
-            connection = psycopg.connect(self._url, **_OPTIONS)
+            connection = Connection.connect(self._url, **_OPTIONS)
+            connection.patience = _ANSWER
         except psycopg.Error as problem:
             raise Away from problem
         for each in (drain, put):
-            prepared = connection.pgconn.prepare(each.NAME, each.SQL, each.TYPES)
-            if prepared.status != ExecStatus.COMMAND_OK:
-                self._raise(connection, prepared)
+            self._prepare(connection, each.NAME, each.SQL, each.TYPES)
         self._connection = connection
         return connection
 
-    def _raise(self, connection: psycopg.Connection[Any], result: PGresult | None) -> NoReturn:
-        if result is None:
-            self.close()
-            raise Broken
+    def _prepare(self, connection: Connection, name: bytes, sql: bytes, types: Sequence[int]) -> None:
+        try:
+            connection.pgconn.send_prepare(name, sql, types)
+            [prepared] = connection.wait(generators.execute(connection.pgconn))
+        except psycopg.Error as problem:
+            raise Away from problem
+        if prepared.status != ExecStatus.COMMAND_OK:
+            self._raise(connection, prepared)
+
+    def _raise(self, connection: Connection, result: PGresult) -> NoReturn:
         state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
         if connection.pgconn.status != ConnStatus.OK or state in _ENDED or not state:
             self.close()

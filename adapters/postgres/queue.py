@@ -28,7 +28,7 @@ class Limits(Struct, frozen=True):
     """Events in one drain, unless one atom alone has more."""
     size: int = 8_000_000
     """Bytes in one drain, with the same exception."""
-    patience: float = 30.0
+    patience: float = 4.0
     """Seconds that an atom waits for a lost server, or for a head that another writer holds."""
 
 

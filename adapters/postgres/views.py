@@ -15,7 +15,7 @@ from adapters.postgres import statements
 from adapters.postgres.columns import Column
 from adapters.postgres.database import Database
 from adapters.postgres.packing import Sheet, packed
-from adapters.postgres.roles import Connection
+from adapters.postgres.silence import Connection
 from adapters.postgres.tables import Stored, reader, sums, table, unopened
 from projections.builds import Build, Changes, Checkpoint, Parked, Slot, Stale, Unstorable, Wanted
 from projections.digest import EMPTY, digester, moved
@@ -27,6 +27,8 @@ _REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLi
 _MISFITS = (struct.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, Misplaced)
 """What packing says of a value that is not of its column's type, or was moved from elsewhere under its seal."""
 _CHUNK = 2000
+_WHOLE = 600.0
+"""Seconds that a statement over all of a build's rows may take."""
 
 
 class Held(Struct, frozen=True):
@@ -172,6 +174,7 @@ class Transaction:
         self._connection.execute(statements.UNPARK, (*self._place(build), list(positions)))
 
     def clear(self, build: Build) -> None:
+        self._connection.patience = _WHOLE
         stored = table(build.view, build.slot)
         self._connection.execute(statements.of(stored).clear, [self._tenant])
         for each in build.aggregates:
@@ -188,6 +191,7 @@ class Transaction:
         return moved(EMPTY, sum(map(digester(row), self._scan(build, read))))
 
     def _scan(self, build: Build, read: Callable[[tuple[Any, ...]], Any]) -> Iterator[Any]:
+        self._connection.patience = _WHOLE
         stored = table(build.view, build.slot)
         cursor = psycopg.ServerCursor(self._connection, f"scan_{build.slot}")
         cursor.itersize = _CHUNK
@@ -197,6 +201,7 @@ class Transaction:
             yield from map(read, cursor)
 
     def unequal(self, one: Build, other: Build) -> Iterator[tuple[str, tuple[Any, ...], int, int]]:
+        self._connection.patience = _WHOLE
         for each in one.aggregates:
             sql = statements.unequal(each, sums(each, one.slot), sums(each, other.slot))
             for *group, left, right in self._connection.execute(sql, [self._tenant, self._tenant]):

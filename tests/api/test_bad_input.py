@@ -154,7 +154,7 @@ def test_a_position_that_the_log_has_not_is_not_waited_for(ask, position):
 
 
 def test_views_that_do_not_catch_up_are_said_to_be_behind(world, monkeypatch):
-    monkeypatch.setattr("application.pipeline.PATIENCE", 0.1)
+    monkeypatch.setattr("application.pipeline.WAIT", 0.1)
     tenant = world.tenant(kept=False)
     answer = world.ask("GET", "/v1/prospects", tenant.keys["Admin"], headers={"Everlog-Min-Position": "1:1"})
     assert problem(answer) == "views.behind"

@@ -27,9 +27,17 @@ FAULTS = {
     "clock": Fault("clock:run", cycles=12, long=60),
     "disk-full": Fault("disk_full:run", cycles=6, long=60),
     "kills": Fault("kills:run", cycles=50, long=500),
+    "nats-cluster": Fault("nats_cluster:run", cycles=5, long=50),
+    "neighbour": Fault("neighbour:run", cycles=3, long=20),
+    "network": Fault("network:run", cycles=10, long=100),
+    "overload": Fault("overload:run", cycles=2, long=10),
     "planted": Fault("planted:run", cycles=20, long=1000),
+    "poison": Fault("poison:run", cycles=3, long=30),
     "power-cut": Fault("power_cut:run", cycles=10, long=100),
     "rebuild": Fault("rebuild:run", cycles=20, long=1000),
+    "relay": Fault("relay:run", cycles=9, long=90),
+    "soak": Fault("soak:run", cycles=2, long=120),
+    "takeover": Fault("takeover:run", cycles=8, long=80),
 }
 """Imported when it is done: a fault needs what others do not."""
 

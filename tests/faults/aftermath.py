@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from adapters.nats import message, subjects
 from adapters.nats.consume import Order
+from adapters.nats.link import Away
+from adapters.nats.streams import reach
 from adapters.postgres.recorder import Recorder
 from adapters.postgres.tables import tables
 from adapters.postgres.views import Views
@@ -39,7 +41,7 @@ def settled(settings: Settings, tenant: UUID, captures: int) -> float:
     """Seconds until everything is predicted, no view is behind and JetStream holds the whole log."""
     began = time.monotonic()
     while True:
-        with suppress(psycopg.OperationalError, nats.errors.Error, OSError):
+        with suppress(psycopg.OperationalError, nats.errors.Error, OSError, Away):
             behind = _behind(settings, tenant, captures)
             if not behind:
                 return time.monotonic() - began
@@ -58,14 +60,15 @@ def _behind(settings: Settings, tenant: UUID, captures: int) -> str:
         views: dict[str, int] = dict(
             connection.execute("select view, position " + of_tenant("checkpoints"), [tenant]).fetchall()
         )
-    carried = asyncio.run(_last(settings.nats, tenant))
+    carried = asyncio.run(last(settings.nats, tenant))
     if made >= captures and set(views.values()) == {head} and carried == head:
         return ""
     return f"{made} of {captures} predicted, head {head}, views {views}, carried {carried}"
 
 
-async def _last(url: str, tenant: UUID) -> int:
-    client = await nats.connect(url, allow_reconnect=False)
+async def last(url: str, tenant: UUID) -> int:
+    """The position of a tenant's last event in JetStream; 0 where there is none."""
+    client = await reach(url)
     try:
         found = await client.jetstream().get_last_msg(subjects.STREAM, subjects.events(tenant))
         return int((found.headers or {})["Everlog-Position"])
@@ -75,9 +78,26 @@ async def _last(url: str, tenant: UUID) -> int:
         await client.close()
 
 
+def head(settings: Settings, tenant: UUID) -> int:
+    """The last position of a tenant's log."""
+    with psycopg.connect(settings.worker) as connection:
+        connection.execute("select set_config('app.tenant', %s, false)", [str(tenant)])
+        [(position,)] = connection.execute("select position from everlog.heads where tenant_id = %s", [tenant])
+    return int(position)
+
+
+def signalled(settings: Settings, tenant: UUID) -> int:
+    """How many prospects the log has a signal about."""
+    with psycopg.connect(settings.worker) as connection:
+        connection.execute("select set_config('app.tenant', %s, false)", [str(tenant)])
+        sql = "select count(distinct stream) from everlog.events where tenant_id = %s and type = %s"
+        [(count,)] = connection.execute(sql, [tenant, "prospects.signal-observed"])
+    return int(count)
+
+
 async def carried(url: str, tenant: UUID) -> Carried:
     """Raises `adapters.nats.consume.Gap` where an event is missing."""
-    client = await nats.connect(url)
+    client = await reach(url)
     order, found, again = Order({}), [], 0
     try:
         consumer = await client.jetstream().pull_subscribe(subjects.events(tenant), stream=subjects.STREAM)
@@ -107,7 +127,7 @@ class Aftermath(Struct):
 def aftermath(settings: Settings, tenant: UUID) -> Aftermath:
     """Read and rebuilt by this process, with nothing of the product running."""
     with ExitStack() as stack:
-        where, _ = bootstrap.embedded(settings, stack)
+        where = bootstrap.embedded(settings, stack)[0] if settings.embedded else settings
         product = stack.enter_context(bootstrap.product(where, worker=True))
         log = product.logs.of(tenant)
         whole = [each for start in range(0, log.head()[1], 1000) for each in log.read(start, 1000)]

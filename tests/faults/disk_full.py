@@ -225,7 +225,7 @@ def relayed(station: Plant, feeds: Sequence[Feed]) -> list[int]:
     found = []
     for feed in feeds:
         try:
-            found.append(asyncio.run(aftermath._last(station.product.settings.nats, feed.client.tenant)))
+            found.append(asyncio.run(aftermath.last(station.product.settings.nats, feed.client.tenant)))
         except (nats.errors.Error, OSError):
             found.append(0)
     return found

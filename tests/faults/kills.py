@@ -129,10 +129,16 @@ def endure(trial: Trial, targets: Sequence[str], least: int) -> Found:
 
 
 def judged(ledger: Ledger, after: Aftermath, stream: Carried) -> Found:
-    """The log by the client's account, the views beside a rebuild, JetStream beside the log."""
-    found = counted(ledger, after.log)
+    """The same, of a client that has repeated each request until it was acknowledged."""
+    found = views_and_stream(ledger, after, stream)
     if len(ledger.acknowledged) != len(ledger.attempted):
         found.violations.append("not all that was attempted was acknowledged in the end")
+    return found
+
+
+def views_and_stream(ledger: Ledger, after: Aftermath, stream: Carried) -> Found:
+    """The log by the client's account, the views beside a rebuild, JetStream beside the log."""
+    found = counted(ledger, after.log)
     found.violations += [f"{view} differs from its rebuild: {rows[:2]}" for view, rows in after.differing.items()]
     if after.parked:
         found.violations.append(f"{after.parked} events are parked")

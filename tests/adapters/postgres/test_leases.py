@@ -77,16 +77,6 @@ def test_leases_are_the_system_tenants(alone, keeper, owner):
     assert rows.fetchall() == [(str(SYSTEM),)]
 
 
-def test_a_lease_for_another_job_is_taken_one_by_one(alone, keeper, owner, tenant):
-    first, second = Leases(keeper, uuid4()), Leases(keeper, uuid4(), seconds=0.0)
-    assert first.hold("relay", tenant)
-    assert first.hold("relay", tenant)
-    assert not second.hold("relay", tenant)
-    assert tenant in second.renew("views")
-    late(owner, first.worker)
-    assert second.hold("relay", tenant)
-
-
 class One:
     """A lease on one tenant alone, so that a worker of these tests leaves other tests' tenants be."""
 
