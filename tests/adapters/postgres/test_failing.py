@@ -37,7 +37,7 @@ def test_it_is_told_to_all_of_the_drain_and_nothing_is_written(
             futures = [committer.submit(tenant, atom(stream(), 1)) for _ in range(3)]
         problems = [future.exception(30) for future in futures]
         assert [type(problem) for problem in problems] == [kind] * 3
-        assert [type(told(problem)) for problem in problems] == [says] * 3
+        assert [type(told(problem)) for problem in problems if problem] == [says] * 3
         assert log(database, tenant) == []
         owner.execute("alter table everlog.events disable trigger failing")
         assert committer.submit(tenant, atom(stream(), 1)).result(30).first == 1
