@@ -26,6 +26,9 @@ class Disk:
 
     def power(self, *_: str) -> str:
         """Mount what is left."""
+        if self.channel >= 0:
+            # Before the folder is left, so that the kernel has nowhere to write what only it knows.
+            os.close(self.channel)
         unmount(self._path)
         self.kernel = Kernel(self.volume)
         self.channel = mount(self._path, self.volume.nodes[ROOT])
@@ -33,9 +36,7 @@ class Disk:
 
     def cut(self, *words: str) -> str:
         """From now on nothing of it can be read or written, whoever still tries."""
-        if self.channel >= 0:
-            os.close(self.channel)
-        self.channel = -1
+        self.kernel.dark = True
         self.volume.cut(Random(words[0]) if words else None)
         return "off"
 
@@ -66,7 +67,7 @@ class Disk:
                 if not (line := os.read(orders, 4096).decode()):
                     return
                 word, *more = line.split()
-                if word == "cut" and self.channel >= 0:
+                if word == "power" and self.channel >= 0:
                     poll.unregister(self.channel)
                 os.write(sys.stdout.fileno(), f"{getattr(self, word)(*more)}\n".encode())
 
@@ -77,5 +78,6 @@ if __name__ == "__main__":
         os.write(sys.stdout.fileno(), f"{disk.power()}\n".encode())
         disk.run()
     finally:
-        disk.cut()
+        if disk.channel >= 0:
+            os.close(disk.channel)
         unmount(Path(sys.argv[1]))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.adapters.supervising import ROOT
+from tests.faults.disk.kernel import unmount
 
 
 class Missing(Exception):
@@ -66,10 +67,12 @@ def drive(folder: Path) -> Iterator[Drive]:
     needed()
     pipe = subprocess.PIPE
     command = [sys.executable, "-m", "tests.faults.disk", str(folder)]
-    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    # In a session of its own: what ends this whole group of processes would leave the folder mounted.
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as process:
         try:
             yield Drive(process)
         finally:
             if process.stdin:
                 process.stdin.close()
             process.wait(60)
+            unmount(folder)

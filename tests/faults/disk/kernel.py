@@ -58,6 +58,8 @@ class Kernel:
 
     def __init__(self, volume: Volume) -> None:
         self._volume = volume
+        self.dark = False
+        """There is no power: whatever is asked fails as it does on a disk that is gone."""
         self._buffer = memoryview(bytearray(_LARGEST + PAGE))
         self._lists: dict[int, list[bytes]] = {}
         self._handles = 0
@@ -110,6 +112,8 @@ class Kernel:
                 os.writev(channel, [head, *answer])
 
     def _answer(self, operation: int, number: int, body: memoryview, uid: int, gid: int) -> tuple[int, list[bytes]]:
+        if self.dark:
+            return errno.EIO, []
         operate = self._operations.get(operation)
         if operate is None:
             return errno.ENOSYS, []

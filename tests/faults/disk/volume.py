@@ -1,11 +1,10 @@
 """What a disk holds and what of it would outlast a power cut: the model under the file system, without the kernel.
 
-The strictest model that PostgreSQL is written to survive, which is that of ext4 and XFS:
+The model of ext4 and XFS, kept to the letter, so that nothing is there by luck:
 
 - What was written to a file is lost unless that file was synced since (fsync, fdatasync, or opened with O_(D)SYNC).
 - A name that was made, changed or removed is as it was before, unless its folder was synced since. A synced file's
-  own name, and the names of the folders above it, are kept with it, as those file systems do and PostgreSQL needs: it
-  never syncs the folder of a table's file.
+  own name, and the names of the folders above it, are kept with it.
 - A rename is never half done.
 
 Modes, owners and times are kept at once: nothing rests on them. At a cut, everything else is thrown away; or, where
