@@ -55,7 +55,7 @@ class Emmett:
     def __init__(self, url: str) -> None:
         self._url = url
         self._process: subprocess.Popen[bytes] | None = None
-        self._filled: dict[str, Any] = {}
+        self._stream = ""
 
     def __enter__(self) -> Self:
         return self
@@ -71,22 +71,25 @@ class Emmett:
         met = self._ask("append", callers=callers, batch=batch, seconds=seconds, meta=meta, body=body)
         return calls.told(met["events"], met["seconds"], met["taken"])
 
-    def fill(self, events: int, each: int, meta: int, body: int) -> None:
-        """Nothing but so many events, in streams of `each`."""
-        self._ask("truncate")
-        self._filled = self._ask("fill", events=events, each=each, meta=meta, body=body) | {"events": events}
-
-    def replay(self) -> Figures:
-        """Events per second of all that it was filled with, in global order."""
+    def replay(self, events: int, each: int, meta: int, body: int) -> Figures:
+        """Events per second of so many, in streams of `each`, read in global order."""
+        self._fill(events, each, meta, body)
         met = self._ask("replay")
-        assert met["events"] == self._filled["events"]
+        assert met["events"] == events
         return {"rate": met["events"] / met["seconds"]}
 
-    def load(self, seconds: float) -> Figures:
-        """Events per second of its last stream, read again and again."""
-        met = self._ask("load", stream=self._filled["stream"], seconds=seconds)
-        assert met["events"]
+    def load(self, events: int, each: int, meta: int, body: int, seconds: float) -> Figures:
+        """Events per second of one stream of `each`, read again and again."""
+        self._fill(events, each, meta, body)
+        met = self._ask("load", stream=self._stream, seconds=seconds)
+        assert met["events"] % each == 0
         return {"rate": met["events"] / met["seconds"]}
+
+    def _fill(self, events: int, each: int, meta: int, body: int) -> None:
+        """Once: nothing but these events."""
+        if not self._stream:
+            self._ask("truncate")
+            self._stream = self._ask("fill", events=events, each=each, meta=meta, body=body)["stream"]
 
     def _ask(self, what: str, **how: Any) -> dict[str, Any]:
         if self._process is None:

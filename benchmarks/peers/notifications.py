@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Self
 from uuid import UUID
 
+import psycopg
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
@@ -26,13 +27,14 @@ class Watched(Aggregate):
 
 
 class Watch(Application[UUID]):
-    pass
+    log_section_size = AT_ONCE
 
 
 class Reader:
-    """An application whose log holds so many events, in aggregates of `each`; closed when the block ends."""
+    """An application, filled when it is first asked; closed when the block ends."""
 
     def __init__(self, url: str) -> None:
+        self._url = url
         self._app = Watch(settings(url))
         self._last = UUID(int=0)
         self.events = 0
@@ -43,26 +45,41 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._app.close()
 
-    def fill(self, events: int, each: int) -> None:
+    def replay(self, events: int, each: int) -> Figures:
+        """Events per second as the recorder hands them over, and as the log's notifications decoded to events."""
+        self._fill(events, each)
+        return {"rate": self._rate(self._selected()), "log": self._rate(self._logged())}
+
+    def load(self, events: int, each: int, seconds: float) -> Figures:
+        """Events per second of one aggregate of `each`, again and again: its events decoded, and folded as well."""
+        self._fill(events, each)
+
+        def decoded() -> int:
+            met = sum(1 for _ in self._app.events.get(self._last))
+            assert met == each
+            return met
+
+        def folded() -> int:
+            aggregate: Aggregate = self._app.repository.get(self._last)
+            assert aggregate.version == each
+            return each
+
+        rate = calls.threads(1, seconds, decoded)["rate"]
+        return {"rate": rate, "folded": calls.threads(1, seconds, folded)["rate"]}
+
+    def _fill(self, events: int, each: int) -> None:
+        """Once: other jobs' events of this application go first."""
+        if self.events:
+            return
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute("truncate watch_events restart identity")
         for number in range(0, events, each):
             watched = Watched(f"Person {number}", f"person{number}@example.org")
             for _ in range(each - 1):
                 watched.observe("page-viewed", 0.5, ["pricing"])
             self._app.save(watched)
             self._last = watched.id
-        self.events = self._app.recorder.max_notification_id() or 0
-
-    def replay(self) -> Figures:
-        """Events per second as the recorder hands them over, and as the log's notifications decoded to events."""
-        return {"rate": self._rate(self._selected()), "log": self._rate(self._logged())}
-
-    def load(self, seconds: float) -> Figures:
-        """Events per second of the last aggregate, again and again: its events, decoded."""
-
-        def load() -> int:
-            return sum(1 for _ in self._app.events.get(self._last))
-
-        return calls.threads(1, seconds, load)
+        self.events = events
 
     def _rate(self, events: Iterator[Any]) -> float:
         began = time.perf_counter()
@@ -78,7 +95,7 @@ class Reader:
 
     def _logged(self) -> Iterator[Any]:
         start = 1
-        while page := self._app.notification_log.select(start, 10):
+        while page := self._app.notification_log.select(start, AT_ONCE):
             for each in page:
                 yield self._app.mapper.to_domain_event(each)
             start = page[-1].id + 1

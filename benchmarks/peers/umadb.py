@@ -32,7 +32,6 @@ class UmaDB:
         self._home: TemporaryDirectory[str] | None = None
         self._server: subprocess.Popen[bytes] | None = None
         self._client: Client | None = None
-        self._filled = 0
         self._tag = ""
 
     def __enter__(self) -> Self:
@@ -55,37 +54,40 @@ class UmaDB:
 
         return calls.threads(callers, seconds, append)
 
-    def fill(self, events: int, each: int, state: bytes) -> None:
-        """So many events more, in streams of `each`."""
-        client = self._opened()
-        for _ in range(0, events, each):
-            self._tag = self._append(client, each, state)
-        self._filled += events
-
-    def replay(self) -> Figures:
-        """Events per second of all there are, in order."""
+    def replay(self, events: int, each: int, state: bytes) -> Figures:
+        """Events per second of so many, in streams of `each`, read in order."""
+        self._fill(events, each, state)
         began = time.perf_counter()
         count, answer = 0, self._opened().read()
         while batch := answer.next_batch():
-            for each in batch:
+            for sequenced in batch:
                 # Its fields become Python's values only when they are asked for.
-                _ = each.position, each.event.event_type, each.event.data
+                _ = sequenced.position, sequenced.event.event_type, sequenced.event.data
             count += len(batch)
         spent = time.perf_counter() - began
-        assert count == self._filled
+        assert count == events
         return {"rate": count / spent}
 
-    def load(self, seconds: float) -> Figures:
-        """Events per second of the last stream that it was filled with, read again and again."""
+    def load(self, events: int, each: int, state: bytes, seconds: float) -> Figures:
+        """Events per second of one stream of `each`, read again and again."""
+        self._fill(events, each, state)
         from umadb import Query, QueryItem
 
         client, wanted = self._opened(), Query([QueryItem(tags=[self._tag])])
 
         def load() -> int:
-            met = [(each.position, each.event.event_type, each.event.data) for each in client.read(wanted)]
-            return len(met)
+            met = [(found.position, found.event.event_type, found.event.data) for found in client.read(wanted)]
+            assert len(met) == each
+            return each
 
         return calls.threads(1, seconds, load)
+
+    def _fill(self, events: int, each: int, state: bytes) -> None:
+        """Once."""
+        if not self._tag:
+            client = self._opened()
+            for _ in range(0, events, each):
+                self._tag = self._append(client, each, state)
 
     def _append(self, client: "Client", batch: int, state: bytes) -> str:
         from umadb import AppendCondition, Event, Query, QueryItem
