@@ -8,7 +8,7 @@ and the ratio is taken within the round. More is better in every ratio.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
@@ -38,7 +38,7 @@ Figures = Mapping[str, float]
 """What one turn measured, by the name of the measure."""
 Turn = Callable[[], Figures]
 
-OURS = "everlog"
+OURS: Final = "everlog"
 HEAVY = 0.15
 """A turn during which others used more than this share of all cores is left out, if enough rounds remain."""
 ENOUGH = 3
@@ -209,7 +209,8 @@ class Session:
     def play(self, turns: Mapping[str, Turn], rounds: int | None = None, cases: int = 1) -> list[Round]:
         """Rounds in which every contender has one turn, until there are enough or the time is up.
 
-        The time is what the job has left, shared by so many cases that are still to come, this one included. A peer that fails is told of and left out from there on; where the product fails, the job does.
+        The time is what the job has left, shared by so many cases that are still to come, this one included. A peer
+        that fails is told of and left out from there on; where the product fails, the job does.
         """
         wanted = rounds or self.scale.rounds
         contenders = dict(turns)

@@ -130,11 +130,12 @@ def batches(ground: Ground, session: Session) -> Iterator[Line]:
     """8 callers of 100 events each, one stream a batch."""
     with contest(ground, session) as who:
         yield from _batches(
-            who, Order([who.product.tenant()], 8, 100, 0), "two personal fields and a mail address kept unique in each", 2
+            who,
+            Order([who.product.tenant()], 8, 100, 0),
+            "two personal fields and a mail address kept unique in each",
+            2,
         )
-        yield from _batches(
-            who, Order([who.product.tenant()], 8, 100, 0, "signal"), "one personal field in each", 1
-        )
+        yield from _batches(who, Order([who.product.tenant()], 8, 100, 0, "signal"), "one personal field in each", 1)
 
 
 def _batches(who: Contest, order: Order, case: str, cases: int) -> Iterator[Line]:

@@ -29,7 +29,7 @@ _POSITIONS = count()
 
 
 class Rows:
-    """A binary COPY message of so many rows, each with so many bytes of `meta` and `body`: of a new stream each time."""
+    """A binary COPY message of so many rows with so many bytes of `meta` and `body`: a new stream each time."""
 
     def __init__(self, rows: int, meta: int, body: int) -> None:
         self._rows = rows

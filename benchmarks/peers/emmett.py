@@ -38,7 +38,15 @@ def installed() -> Path:
         making = Path(name, "packages")
         making.mkdir()
         (making / _PACKAGE.name).write_bytes(wanted)
-        command = [npm, "install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
+        command = [
+            npm,
+            "install",
+            "--ignore-scripts",
+            "--no-package-lock",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ]
         done = subprocess.run(command, cwd=making, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"npm could not install Emmett: {done.stderr.strip()[-500:]}")
