@@ -42,7 +42,7 @@ OURS: Final = "everlog"
 HEAVY = 0.15
 """A turn during which others used more than this share of all cores is left out, if enough rounds remain."""
 ENOUGH = 3
-TIMES = frozenset({"s", "ms", "µs"})
+LESS = frozenset({"s", "ms", "µs", "kB", "connections"})
 """Units in which less is better."""
 
 
@@ -63,6 +63,9 @@ class Scale(Struct, frozen=True):
     tenants: tuple[int, ...]
     log: tuple[int, ...]
     """Events in a tenant."""
+    workers: tuple[int, ...]
+    backlog: int
+    """Events that the workers have before them."""
     writers: tuple[int, ...]
     share: float
     """What one job may take, its preparation included, before it is cut to fewer rounds."""
@@ -79,6 +82,8 @@ FULL = Scale(
     rules=10_000,
     tenants=(1, 10, 100, 1_000),
     log=(10_000, 100_000, 1_000_000, 10_000_000),
+    workers=(1, 2, 4),
+    backlog=40_000,
     writers=(1, 8, 64, 256),
     share=240,
 )
@@ -93,6 +98,8 @@ QUICK = Scale(
     rules=500,
     tenants=(1, 10),
     log=(1_000, 10_000),
+    workers=(1, 2),
+    backlog=4_000,
     writers=(1, 8),
     share=15,
 )
@@ -109,7 +116,7 @@ class Round(Struct, frozen=True):
     def ratio(self, versus: "Versus") -> float:
         """Ours over theirs, or the inverse where less is better."""
         ours, theirs = self.figures[OURS][versus.measure], self.figures[versus.against][versus.other]
-        inverse = versus.unit in TIMES
+        inverse = versus.unit in LESS
         return theirs / ours if inverse else ours / theirs
 
     def disturbance(self, against: str) -> float:

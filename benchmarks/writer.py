@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import IO, Literal, Self
 from uuid import UUID, uuid4
 
@@ -35,6 +36,8 @@ class Order(Struct, frozen=True):
     batch: int
     seconds: float
     kind: Kind = "captured"
+    each: bool = False
+    """Once to each tenant, however long that takes."""
 
 
 def append(logs: Logs, order: Order) -> Figures:
@@ -54,7 +57,9 @@ async def _append(logs: Logs, order: Order) -> Figures:
 
     async def caller(number: int) -> None:
         turn = number
-        while (now := time.perf_counter()) < stop:
+        while (now := time.perf_counter()) < stop or order.each:
+            if order.each and turn >= len(handles):
+                return
             await new(handles[turn % len(handles)], [make() for make in makers])
             taken.append(time.perf_counter() - now)
             turn += order.callers
@@ -96,6 +101,11 @@ class Writers:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @property
+    def resident(self) -> float:
+        """KB of memory that the processes hold."""
+        return sum(resident(process.pid) for process in self._processes)
+
     def append(self, order: Order) -> Figures:
         """The callers are shared out evenly. Rates add up; p50 and p99 are those of the slower process."""
         each = msgspec.structs.replace(order, callers=order.callers // self._count)
@@ -107,6 +117,12 @@ class Writers:
             "rate": sum(one["rate"] for one in met),
             **{name: max(one[name] for one in met) for name in ("p50", "p99")},
         }
+
+
+def resident(pid: int) -> float:
+    """KB of memory that a process holds."""
+    pages = int(Path("/proc", str(pid), "statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE") / 1024
 
 
 def _line(process: subprocess.Popen[bytes]) -> bytes:
