@@ -7,6 +7,7 @@ from random import Random
 from uuid import UUID
 
 import uvloop
+from casbin import Enforcer
 from msgspec.structs import replace
 
 from adapters.casbin import Policy
@@ -119,10 +120,10 @@ def _recorded(product: Product, members: Mapping[UUID, str]) -> UUID:
 
 
 def _agree(
-    members: Mapping[UUID, str], asked: Sequence[Question], compiled: Mapping[Question, str], stock: object
+    members: Mapping[UUID, str], asked: Sequence[Question], compiled: Mapping[Question, str], stock: Enforcer
 ) -> None:
     """All three say the same, or there is nothing to compare."""
     policy = Policy(TENANT, 1, Org("Bench", members))
     for question in asked:
         allowed = policy.decide(*question).allowed
-        assert allowed == (question in compiled) == stock.enforce(*question)  # type: ignore[attr-defined] # no types
+        assert allowed == (question in compiled) == stock.enforce(*question)
