@@ -17,11 +17,12 @@ from psycopg.conninfo import make_conninfo
 
 from benchmarks import calls
 from benchmarks.kernel import Figures
+from benchmarks.peers import tables
 
 NOT_FOUND = "{} is not found: install node 20 or newer with npm (Debian: apt-get install nodejs npm)"
 _HERE = Path(__file__).parent / "node"
-_PACKAGE, _SCRIPT = _HERE / "package.json", _HERE / "emmett.mjs"
-_DATABASE = "emmett"
+_PACKAGE, _SCRIPT = _HERE / "package.json", "emmett.mjs"
+_DATABASE, _VIEWS = "emmett", "emmett_views"
 
 
 def installed() -> Path:
@@ -93,6 +94,18 @@ class Emmett:
         assert met["events"] % each == 0
         return {"rate": met["events"] / met["seconds"]}
 
+    def catch_up(self, events: int) -> Figures:
+        """Events per second of its consumer, from empty views to all of so many events (a multiple of five)."""
+        if not self._stream:
+            self._ask("truncate")
+            self._ask("prospects", events=events)
+            self._stream = "prospects"
+        where = _database(self._url)
+        tables.make(where, _VIEWS)
+        met = self._ask("follow")
+        assert tables.size(where, _VIEWS, "audit") == events
+        return {"rate": events / met["seconds"]}
+
     def _fill(self, events: int, each: int, meta: int, body: int) -> None:
         """Once: nothing but these events."""
         if not self._stream:
@@ -116,7 +129,9 @@ class Emmett:
     def _start(self) -> subprocess.Popen[bytes]:
         node, folder = _program("node"), installed()
         # Node looks for packages beside the script, wherever it is started.
-        script = shutil.copy(_SCRIPT, folder)
+        for path in _HERE.glob("*.mjs"):
+            shutil.copy(path, folder)
+        script = str(folder / _SCRIPT)
         return subprocess.Popen(
             [node, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder
         )

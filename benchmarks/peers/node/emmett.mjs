@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { dumbo } from '@event-driven-io/dumbo';
 import { getPostgreSQLEventStore, readMessagesBatch } from '@event-driven-io/emmett-postgresql';
+import { EACH, prospect, views } from './views.mjs';
 
 const PAGE = 1000;
 let store;
@@ -55,6 +56,26 @@ const asked = {
       await store.appendToStream(stream, Array.from({ length: each }, () => event(meta, body)), fresh);
     }
     return { stream };
+  },
+
+  // So many events of prospects, each step taken by all before the next.
+  async prospects({ events }) {
+    const all = Array.from({ length: events / EACH }, (_, number) => prospect(number));
+    for (const { id, begun } of all) await store.appendToStream(`prospect-${id}`, begun, fresh);
+    for (const { prediction, made } of all) await store.appendToStream(`prediction-${prediction}`, made, fresh);
+    for (const { id, ended } of all) await store.appendToStream(`prospect-${id}`, ended, { expectedStreamVersion: 2n });
+    return {};
+  },
+
+  // Its consumer follows all events from the first on, until none is left.
+  async follow() {
+    const consumer = store.consumer({ stopWhen: { noMessagesLeft: true } });
+    consumer.projector(views());
+    const began = performance.now();
+    await consumer.start();
+    const seconds = (performance.now() - began) / 1000;
+    await consumer.close();
+    return { seconds };
   },
 
   // All events in global order, page by page.
