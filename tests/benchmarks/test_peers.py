@@ -12,7 +12,7 @@ from domain.access import ROLES
 
 @pytest.mark.parametrize("program", ["node", "npm"])
 def test_without_node_the_comparison_with_emmett_says_what_to_install(monkeypatch, tmp_path, program):
-    monkeypatch.setattr(emmett.shutil, "which", lambda name: None if name == program else f"/usr/bin/{name}")
+    monkeypatch.setattr("shutil.which", lambda name: None if name == program else f"/usr/bin/{name}")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     store = Emmett("postgresql://nobody@127.0.0.1:1/none")
     with store, pytest.raises(RuntimeError, match=f"{program} is not"):
@@ -23,7 +23,7 @@ def test_an_installation_that_failed_is_none(monkeypatch, tmp_path):
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho no such package >&2\nexit 1\n")
     npm.chmod(0o700)
-    monkeypatch.setattr(emmett.shutil, "which", lambda name: str(npm))
+    monkeypatch.setattr("shutil.which", lambda name: str(npm))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for _ in range(2):
         with pytest.raises(RuntimeError, match="no such package"):

@@ -37,14 +37,7 @@ _SHAPE = b"""select pg_total_relation_size(c.oid), pg_relation_filepath(i.indexr
 
 
 def compared(product: Product, session: Session) -> Iterator[Line]:
-    until, filled = session.soon(), list[tuple[int, Log]]()
-    for wanted in session.scale.log:
-        session.say(f"making {wanted:,} events")
-        log = product.logs.of(product.tenant())
-        filled.append((_fill(product, log, wanted, until), log))
-        # What does not fit into the time is told as the size that it came to, and nothing larger is begun.
-        if filled[-1][0] < wanted:
-            break
+    filled = _filled(product, session)
     product.settle()
     sizes = [size for size, _ in filled]
     notes = [_shape(product, log) for _, log in filled]
@@ -79,6 +72,20 @@ def _reads(log: Log, size: int, seconds: float) -> Figures:
     }
 
 
+def _filled(product: Product, session: Session) -> list[tuple[int, Log]]:
+    """Logs, and how many events each holds; the last is as long as there was time for."""
+    until, filled = session.soon(), list[tuple[int, Log]]()
+    for wanted in session.scale.log:
+        session.say(f"making {wanted:,} events")
+        log = product.logs.of(product.tenant())
+        size = _fill(product, log, wanted, until)
+        if not filled or size > filled[-1][0]:
+            filled.append((size, log))
+        if size < wanted:
+            break
+    return filled
+
+
 def _fill(product: Product, log: Log, wanted: int, until: float) -> int:
     """The number of events that the log has come to when it is full, or the time is up."""
     meta = Meta(event=uuid4(), actor=Actor("key", load.CREDENTIAL), permission="prospects.move", rule="role:member")
@@ -86,7 +93,7 @@ def _fill(product: Product, log: Log, wanted: int, until: float) -> int:
     last = 1
     with psycopg.connect(product.superuser, autocommit=True) as connection:
         while last < wanted and (time.monotonic() < until or last < AT_ONCE):
-            upto = min(wanted, last + AT_ONCE)
+            upto = min(wanted, (last // AT_ONCE + 1) * AT_ONCE)
             connection.execute(_FILL, {"tenant": str(log.tenant), "first": last + 1, "last": upto})
             last = upto
         connection.execute("update everlog.heads set position = %s where tenant_id = %s", [last, log.tenant])
