@@ -101,7 +101,7 @@ QUICK = Scale(
     workers=(1, 2),
     backlog=4_000,
     writers=(1, 8),
-    share=15,
+    share=12,
 )
 LONG = {"growth": 2.5}
 """Jobs that are given several shares: they are several jobs in one."""
