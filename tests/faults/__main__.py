@@ -78,7 +78,9 @@ def tried(name: str, cycles: int, seed: int) -> Line:
         except Exception as problem:  # noqa: BLE001 - whatever goes wrong in one fault, the others are still done
             traceback.print_exc()
             found = Found(violations=[f"{type(problem).__name__}: {problem}"])
-    counts = asdict(found) | {"violations": len(found.violations), "what": found.violations[:TOLD]}
+    counts = asdict(found)
+    wrong = found.violations + counts.pop("late")
+    counts |= {"violations": len(wrong), "what": wrong[:TOLD]}
     return Line(fault=name, cycles=cycles, seed=seed, seconds=round(time.monotonic() - began, 1), **counts)
 
 

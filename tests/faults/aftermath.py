@@ -22,8 +22,10 @@ from domain.kernel import Recorded
 from projections.builds import Build, builds
 from projections.runner import Runner
 
+WITHIN = 30.0
+"""Seconds after the last fault and the last append in which nothing may be behind any more."""
 CALM = 120.0
-"""Seconds to wait for views, models and the relay to catch up; how long it took is printed, not judged."""
+"""Seconds to wait for it all the same, so that the rest can be judged."""
 
 
 class Carried(Struct):
@@ -35,9 +37,12 @@ class Carried(Struct):
     """How many more messages there were of events that were there already."""
 
 
-def settled(settings: Settings, tenant: UUID, captures: int) -> float:
-    """Seconds until everything is predicted, no view is behind and JetStream holds the whole log."""
-    began = time.monotonic()
+def settled(settings: Settings, tenant: UUID, captures: int, since: float | None = None) -> float:
+    """Seconds until everything is predicted, no view is behind and JetStream holds the whole log.
+
+    They count from `since`, by the monotonic clock: when the last fault was over and the last command acknowledged.
+    """
+    began = time.monotonic() if since is None else since
     while True:
         with suppress(psycopg.OperationalError, nats.errors.Error, OSError):
             behind = _behind(settings, tenant, captures)
@@ -46,6 +51,11 @@ def settled(settings: Settings, tenant: UUID, captures: int) -> float:
             assert time.monotonic() - began < CALM, behind
         assert time.monotonic() - began < CALM
         time.sleep(0.2)
+
+
+def late(seconds: float) -> list[str]:
+    """The judgement of how long it took."""
+    return [f"all was well again only after {seconds:.1f} s"] if seconds > WITHIN else []
 
 
 def _behind(settings: Settings, tenant: UUID, captures: int) -> str:
@@ -113,19 +123,20 @@ def aftermath(settings: Settings, tenant: UUID) -> Aftermath:
         whole = [each for start in range(0, log.head()[1], 1000) for each in log.read(start, 1000)]
         raws = Recorder(tenant, product.database, product.committer).rows(0, len(whole) + 1)
         digests = [(raw[0], message.digest(message.Event(*raw))) for raw in raws]
-        return Aftermath(whole, digests, *_rebuilt(product, tenant))
+        return Aftermath(whole, digests, *rebuilt(product, tenant))
 
 
-def _rebuilt(product: Product, tenant: UUID) -> tuple[dict[str, list[Any]], int]:
+def rebuilt(product: Product, tenant: UUID) -> tuple[dict[str, list[Any]], int]:
+    """By view, the rows in which it differs from what the log comes to; and how many events are parked."""
     views = Views(tenant, product.database, product.logs.of(tenant))
     runner = Runner(product.logs.of(tenant), views, MODELS)
     runner.catch_up()
-    before = {each.name: (_sums(product, tenant, each), _digest(views, each)) for each in _live(views)}
+    before = {each.name: (_sums(product, tenant, each), _digest(views, each)) for each in live(views)}
     for each in builds(MODELS):
         runner.rebuild(each.view.name)
     runner.catch_up()
     differing: dict[str, list[Any]] = {each.view.name: list(runner.found(each.view.name)) for each in builds(MODELS)}
-    after = {each.name: (_sums(product, tenant, each), _digest(views, each)) for each in _live(views)}
+    after = {each.name: (_sums(product, tenant, each), _digest(views, each)) for each in live(views)}
     for build in builds(MODELS):
         first, second = (
             next(state for name, state in states.items() if name[:-1] == build.name[:-1]) for states in (before, after)
@@ -137,7 +148,7 @@ def _rebuilt(product: Product, tenant: UUID) -> tuple[dict[str, list[Any]], int]
     return {view: found for view, found in differing.items() if found}, len(views.parked())
 
 
-def _live(views: Views) -> list[Build]:
+def live(views: Views) -> list[Build]:
     live = views.live()
     return [Build(each.view, each.aggregates, live[each.view.name, each.view.version]) for each in builds(MODELS)]
 
