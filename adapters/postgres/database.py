@@ -17,7 +17,8 @@ AsyncConnection = psycopg.AsyncConnection[Any]
 
 SETTINGS = {
     # Whatever the server's defaults are: names resolve in our schema, times are UTC, nobody waits for ever.
-    "options": "-c search_path=everlog -c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+    # And a process that was stopped in the midst of a transaction gives up what it holds before its leases end.
+    "options": "-c search_path=everlog -c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=10s",
     "application_name": "everlog",
     "autocommit": True,
 }

@@ -24,7 +24,11 @@ from rich.table import Table
 from tests.faults.trial import Fault, Found, Line, Run, Trial
 
 FAULTS = {
+    "failpoints": Fault("failpoints:run", cycles=20, long=200),
     "kills": Fault("kills:run", cycles=50, long=500),
+    "model": Fault("model:run", cycles=200, long=20_000),
+    "stops": Fault("stops:run", cycles=4, long=40),
+    "tail": Fault("tail:run", cycles=60, long=600),
 }
 """Imported when it is done: a fault needs what others do not."""
 

@@ -68,13 +68,14 @@ def _behind(settings: Settings, tenant: UUID, captures: int) -> str:
         views: dict[str, int] = dict(
             connection.execute("select view, position " + of_tenant("checkpoints"), [tenant]).fetchall()
         )
-    carried = asyncio.run(_last(settings.nats, tenant))
+    carried = asyncio.run(last(settings.nats, tenant))
     if made >= captures and set(views.values()) == {head} and carried == head:
         return ""
     return f"{made} of {captures} predicted, head {head}, views {views}, carried {carried}"
 
 
-async def _last(url: str, tenant: UUID) -> int:
+async def last(url: str, tenant: UUID) -> int:
+    """The position of a tenant's last event in JetStream, 0 where there is none."""
     client = await nats.connect(url, allow_reconnect=False)
     try:
         found = await client.jetstream().get_last_msg(subjects.STREAM, subjects.events(tenant))
@@ -118,7 +119,12 @@ def aftermath(settings: Settings, tenant: UUID) -> Aftermath:
     """Read and rebuilt by this process, with nothing of the product running."""
     with ExitStack() as stack:
         where, _ = bootstrap.embedded(settings, stack)
-        product = stack.enter_context(bootstrap.product(where, worker=True))
+        return standing(where, tenant)
+
+
+def standing(where: Settings, tenant: UUID) -> Aftermath:
+    """The same, where servers run already."""
+    with bootstrap.product(where, worker=True) as product:
         log = product.logs.of(tenant)
         whole = [each for start in range(0, log.head()[1], 1000) for each in log.read(start, 1000)]
         raws = Recorder(tenant, product.database, product.committer).rows(0, len(whole) + 1)

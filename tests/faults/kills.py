@@ -23,23 +23,30 @@ from tests.served import Served, answered, end, served
 BULK = 45
 """Commands a request: fifteen applications."""
 ALL = ("api", "views", "postgres", "learning", "nats", "backend", "serve")
+PATIENCE = 600.0
+"""Seconds for which a client repeats what failed: the API may be killed many times in a row."""
 LEAST = 300
 """Applications that each client streams at least."""
 PARTS = {"views": "worker views relay", "learning": "worker learning"}
 
 
 class Feed:
-    """A client that streams applications until it is told that enough is enough, and keeps account of it."""
+    """A client that streams applications until it is told that enough is enough, and keeps account of it.
 
-    def __init__(self, url: str, tenant: UUID, key: str, *, least: int) -> None:
-        self.client = Client(url, tenant, key)
+    It sends `bulk` commands a request, and waits `pause` seconds after each.
+    """
+
+    def __init__(self, url: str, tenant: UUID, key: str, *, least: int, bulk: int = BULK, pause: float = 0.0) -> None:
+        self.client = Client(url, tenant, key, PATIENCE)
         self.ledger = Ledger()
         self.captures = 0
         self.acknowledged = threading.Semaphore(0)
         self._enough = threading.Event()
         self._least = least
+        self._bulk = bulk
+        self._pause = pause
         self._problem: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="feed")
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
     def enough(self) -> None:
@@ -48,6 +55,11 @@ class Feed:
         self._thread.join()
         if self._problem:
             raise self._problem
+
+    def abandon(self) -> None:
+        """Let it end whenever it does: nobody looks at its account any more."""
+        self._least = 0
+        self._enough.set()
 
     def progress(self, seconds: float = 90) -> None:
         """Wait for the next acknowledgement."""
@@ -58,9 +70,10 @@ class Feed:
 
     def _run(self) -> None:
         try:
-            for bulk, outcomes in self.client.acknowledged(self._commands(), BULK):
+            for bulk, outcomes in self.client.acknowledged(self._commands(), self._bulk):
                 self.ledger.acknowledge(bulk, outcomes)
                 self.acknowledged.release()
+                self._enough.wait(self._pause)
         except BaseException as problem:  # noqa: BLE001 - the thread that asks is told
             self._problem = problem
             self.acknowledged.release()
