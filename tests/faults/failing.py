@@ -9,7 +9,8 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,6 @@ from adapters.postgres.link import _NAME, Broken, Link
 from adapters.postgres.views import Transaction, Views
 from projections import builds
 from projections.fold import Fold
-from projections.passes import Passes
 
 Harm = Literal["kill", "raise", "stop", "note", "wrong"]
 
@@ -133,6 +133,22 @@ def refusing(owner: Any, name: str, *errors: type[Exception]) -> Place:
     return place
 
 
+def refused(trap: Trap) -> None:
+    """The same of everything that a worker writes of its views: whether it comes too late, or its session has ended."""
+    inner = Views.work
+
+    @contextmanager
+    def work(self: Views) -> Iterator[Transaction]:
+        try:
+            with inner(self) as transaction:
+                yield transaction
+        except (builds.Stale, psycopg.Error):
+            trap.note()
+            raise
+
+    setattr(Views, "work", work)  # noqa: B010 - mypy rightly dislikes an assignment to a method
+
+
 def unanswered(trap: Trap) -> None:
     """The append is on its way to the server when the process dies, or its connection."""
     inner = Link.append
@@ -149,7 +165,7 @@ def unanswered(trap: Trap) -> None:
                 self.close()
         return inner(self, parameters)
 
-    setattr(Link, "append", trapped)  # noqa: B010 - mypy rightly dislikes an assignment to a method
+    setattr(Link, "append", trapped)  # noqa: B010 - the same
 
 
 def unacknowledged(trap: Trap) -> None:
@@ -200,7 +216,7 @@ POINTS: dict[str, Place] = {
     "relay: before publishing": before(publish, "publish"),
     "relay: published and not acknowledged": unacknowledged,
     "relay: acknowledged and its place not noted": after(publish, "publish"),
-    "view: refused": refusing(Passes, "_commit", builds.Stale, psycopg.Error),
+    "view: refused": refused,
     "relay: refused": refusing(publish, "publish", publish.Stale),
     "view: checkpoints not compared": uncompared,
     "view: rows and checkpoint apart": two_commits,

@@ -22,6 +22,7 @@ STOPPED = 30.0
 """Seconds for which a zombie is one; its leases last for half of them."""
 VIEWS = ("view: before it is loaded", "view: between rows and checkpoint", "view: loaded", "view: evolved")
 RELAYS = ("relay: before publishing", "relay: read")
+PASSES = {"view": 25, "relay": 5}
 WRONG = "view: checkpoints not compared"
 STORM = 40
 """Sessions that are ended in a storm, one after the other."""
@@ -84,8 +85,8 @@ def zombies(
     with ExitStack() as stack:
         stop = []
         for kind, point in zip(refused, points, strict=True):
-            # By then the system's own log, which stands still, is done with.
-            trap = Trap(point, "stop", str(house.word()), [dice.randint(5, 9)])
+            # By then the system's own log, which stands still, is done with, and so are the first looks at all logs.
+            trap = Trap(point, "stop", str(house.word()), [PASSES[kind] + dice.randint(0, 9)])
             traps = [trap, Trap(f"{kind}: refused", "note", str(refused[kind])), *(more if kind == "view" else ())]
             process = stack.enter_context(house.part(f"worker {kind.replace('view', 'views')}", *traps))
             stop.append((process, Path(trap.word)))
