@@ -137,6 +137,9 @@ def rebuilt(product: Product, tenant: UUID) -> tuple[dict[str, list[Any]], int]:
     views = Views(tenant, product.database, product.logs.of(tenant))
     runner = Runner(product.logs.of(tenant), views, MODELS)
     runner.catch_up()
+    hidden = {each.view.name for each in builds(MODELS)} - {each.view.name for each in live(views)}
+    if hidden:
+        return {view: ["no copy of it was fit to be shown"] for view in hidden}, len(views.parked())
     before = {each.name: (_sums(product, tenant, each), _digest(views, each)) for each in live(views)}
     for each in builds(MODELS):
         runner.rebuild(each.view.name)
@@ -155,8 +158,10 @@ def rebuilt(product: Product, tenant: UUID) -> tuple[dict[str, list[Any]], int]:
 
 
 def live(views: Views) -> list[Build]:
-    live = views.live()
-    return [Build(each.view, each.aggregates, live[each.view.name, each.view.version]) for each in builds(MODELS)]
+    """The copies that readers are shown: a view that was found to be other than what was folded has none."""
+    slots = views.live()
+    known = [(each, slots.get((each.view.name, each.view.version))) for each in builds(MODELS)]
+    return [Build(each.view, each.aggregates, slot) for each, slot in known if slot]
 
 
 def _digest(views: Views, build: Build) -> bytes:
