@@ -146,7 +146,7 @@ def refused(trap: Trap) -> None:
             trap.note()
             raise
 
-    setattr(Views, "work", work)  # noqa: B010 - mypy rightly dislikes an assignment to a method
+    setattr(Views, "work", work)  # noqa: B010 - mypy refuses to have a method assigned
 
 
 def unanswered(trap: Trap) -> None:
@@ -165,7 +165,7 @@ def unanswered(trap: Trap) -> None:
                 self.close()
         return inner(self, parameters)
 
-    setattr(Link, "append", trapped)  # noqa: B010 - the same
+    setattr(Link, "append", trapped)  # noqa: B010 - mypy refuses to have a method assigned
 
 
 def unacknowledged(trap: Trap) -> None:
@@ -180,7 +180,7 @@ def unacknowledged(trap: Trap) -> None:
             trap.spring(TimeoutError)
         return await inner(self, subject, payload, **named)
 
-    setattr(Client, "request", trapped)  # noqa: B010 - the same
+    setattr(Client, "request", trapped)  # noqa: B010 - mypy refuses to have a method assigned
 
 
 def two_commits(_: Trap) -> None:
@@ -193,12 +193,12 @@ def two_commits(_: Trap) -> None:
         self._connection.execute("begin")
         self._connection.execute("select set_config('app.tenant', %s, true)", [str(self._tenant)])
 
-    setattr(Transaction, "write", early)  # noqa: B010 - the same
+    setattr(Transaction, "write", early)  # noqa: B010 - mypy refuses to have a method assigned
 
 
 def uncompared(_: Trap) -> None:
     """The same: whoever has loaded rows writes them, wherever their checkpoint stands by then."""
-    setattr(Transaction, "lock", lambda *_: None)  # noqa: B010 - the same
+    setattr(Transaction, "lock", lambda *_: None)  # noqa: B010 - mypy refuses to have a method assigned
 
 
 POINTS: dict[str, Place] = {

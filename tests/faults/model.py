@@ -279,7 +279,7 @@ def examined(ground: Ground, examples: int, seed: int, *, shrink: bool = True) -
             print_blob=False,
         ),
     )
-    return made.calls  # type: ignore[attr-defined] # given above
+    return made.calls  # type: ignore[attr-defined] # the class was made with it above
 
 
 _submit, _load = TenantLog.submit, TenantLog.load
