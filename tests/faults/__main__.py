@@ -26,7 +26,7 @@ from tests.faults.trial import Fault, Found, Line, Run, Trial
 FAULTS = {
     "failpoints": Fault("failpoints:run", cycles=20, long=200),
     "kills": Fault("kills:run", cycles=50, long=500),
-    "model": Fault("model:run", cycles=200, long=20_000),
+    "model": Fault("broken:run", cycles=200, long=20_000),
     "stops": Fault("stops:run", cycles=4, long=40),
     "tail": Fault("tail:run", cycles=60, long=600),
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults import model
+from tests.faults import broken, model
 
 
 @pytest.fixture(scope="module")
@@ -18,4 +18,4 @@ def test_the_log_and_its_view_are_their_model(ground, seed):
 
 
 def test_each_broken_rule_is_found_out(ground, seed):
-    assert model.overlooked(ground, seed) == []
+    assert broken.overlooked(ground, seed) == []
