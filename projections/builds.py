@@ -199,7 +199,7 @@ class Work(Protocol):
         ...
 
     def forget(self, checkpoint: Checkpoint) -> None:
-        """Remove a checkpoint, so that its build is no longer kept up."""
+        """Remove a checkpoint, so that its build is no longer kept up, and what the build had parked."""
         ...
 
 

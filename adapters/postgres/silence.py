@@ -31,8 +31,9 @@ LIMITS = {
     "keepalives_count": 3,
 }
 OPTIONS = (
-    # The server's side of it: a session whose client is gone without a word gives its locks back.
-    "-c idle_in_transaction_session_timeout=20s -c tcp_user_timeout=10s"
+    # The server's side of it: a session whose client is gone without a word, or was stopped in the midst of a
+    # transaction, gives back what others wait for.
+    "-c idle_in_transaction_session_timeout=10s -c tcp_user_timeout=10s"
     " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 )
 

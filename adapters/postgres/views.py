@@ -213,7 +213,10 @@ class Transaction:
 
     def forget(self, checkpoint: Checkpoint) -> None:
         each = checkpoint
-        self._connection.execute(statements.FORGET, [self._tenant, each.view, each.version, each.slot])
+        place = [self._tenant, each.view, each.version, each.slot]
+        self._connection.execute(statements.FORGET, place)
+        # What it had parked is nobody's any more, and would be listed beside what its successor has.
+        self._connection.execute(statements.CLEAR_PARKED, place)
 
     def _place(self, build: Build) -> tuple[UUID, str, int, Slot]:
         return self._tenant, build.view.name, build.view.version, build.slot

@@ -54,6 +54,15 @@ def counted(ledger: Ledger, log: Sequence[Recorded]) -> Found:
     )
 
 
+def torn(carried: Sequence[tuple[int, str]], log: Sequence[tuple[int, str]]) -> list[str]:
+    """What is wrong with what JetStream holds, by position and digest, given the log."""
+    if list(carried) == list(log):
+        return []
+    if missing := set(log) - set(carried):
+        return [f"JetStream lacks {len(missing)} events of the log, the first at {min(missing)[0]}"]
+    return ["JetStream holds something else than the log, or in another order"]
+
+
 def _numbered(log: Sequence[Recorded]) -> Iterator[str]:
     """Positions from 1 on and each stream's versions from 1 on, without gap or repeat, in the order of time."""
     positions = [each.position for each in log]
