@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,9 +16,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg_pool import PoolClosed, PoolTimeout
 
+from adapters import recovery as recovery  # noqa: PLC0414 - commands reach adapters through here alone
 from adapters.casbin import Casbin
 from adapters.embedded import CannotStart, running, wipe
+from adapters.embedded.backup import Unusable
+from adapters.embedded.settings import Settings as Servers
+from adapters.erasures import Erasures, Outdated
 from adapters.kms import Exposed, FileKMS
+from adapters.ledger import Damaged, Ledger
 from adapters.log import Logs
 from adapters.nats.link import Away, Link
 from adapters.nats.relay import Relay
@@ -36,6 +42,7 @@ from adapters.postgres.recorder import Recorder
 from adapters.postgres.roles import worker_of
 from adapters.postgres.tables import create
 from adapters.postgres.views import Views
+from adapters.promotion import Unpromoted
 from adapters.telemetry import Telemetry
 from api.learning import Model, Models
 from api.settings import Settings, Unset
@@ -66,7 +73,10 @@ DECIDERS: dict[str, Decider[Any]] = {
 }
 MODELS = (list_of_prospects, funnel, trail, book, scores, milestones)
 
-PLAIN = (Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout)
+PLAIN = (
+    *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
+    *(Damaged, Outdated, Unpromoted, Unusable),
+)
 """Whose message is all that somebody at a terminal needs."""
 UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Unsettled)
 """Troubles that pass: the request may be sent again."""
@@ -100,7 +110,7 @@ def embedded(settings: Settings, stack: ExitStack) -> tuple[Settings, Callable[[
     Raises:
         CannotStart: it says what is wrong and what to do.
     """
-    servers = stack.enter_context(running(settings.home))
+    servers = stack.enter_context(running(settings.home, Servers(archive=settings.archive)))
     known = servers.addresses
     return replace(
         settings, database=known.app, owner=known.owner, worker=known.worker, nats=known.nats
@@ -110,6 +120,7 @@ def embedded(settings: Settings, stack: ExitStack) -> tuple[Settings, Callable[[
 def wiped(settings: Settings) -> None:
     """Take away all that embedded servers keep; keys stay. Raises `CannotStart` while they run."""
     wipe(settings.home)
+    Ledger(settings.keys).set_aside(datetime.now(UTC))
 
 
 def migrate(settings: Settings) -> None:
@@ -163,6 +174,7 @@ def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False
         committer = stack.enter_context(Committer(url, wakes.committed, on_drain=telemetry.metrics.drained))
         logs = stack.enter_context(Logs(database, committer, FileKMS(settings.keys), DECIDERS.values()))
         logs.provision(SYSTEM)
+        Erasures(database, Ledger(settings.keys)).settle()
         stack.callback(link.stop)
         yield _joined(settings, telemetry, database, committer, logs, link, wakes)
 

@@ -68,25 +68,33 @@ class Keys:
             tenants.keys.Missing: the key service is not the one that the tenant's keys were made with.
             LookupError: the tenant never had a key of that epoch.
         """
-        if number not in self._subjects:
+        if known := self._subjects.get(number):
+            return known
+        with self._lock:
             if ("subjects", number) not in self._keys:
-                with self._lock:
-                    self._load()
+                self._load()
             key = self._keys["subjects", number]
             if key is None:
                 return None
-            self._subjects[number] = Cipher(key)
-        return self._subjects[number]
+            made = self._subjects[number] = Cipher(key)
+            return made
 
     def secret(self, purpose: Purpose) -> bytes:
         """The key for tokens or for requests."""
         key = self._keys.get((purpose, FIRST))
         if key is None:
             self.provision()
-            key = self._keys[purpose, FIRST]
+            key = self._keys.get((purpose, FIRST))
         if key is None:
             raise Destroyed(name(self.tenant, purpose, FIRST))
         return key
+
+    def forget(self) -> None:
+        """Nothing is at hand any more: what counts is read from the database again."""
+        with self._lock:
+            self._until = 0.0
+            self._keys.clear()
+            self._subjects.clear()
 
     def _load(self) -> None:
         for purpose, number, kms_key, wrapped in self._database.query(self.tenant, _HELD, [self.tenant]):
@@ -123,6 +131,12 @@ class Rings:
             ring = self._rings.setdefault(tenant, Ring(keys, self._database, self._cache))
             bound(self._rings, _MOST)
         return ring
+
+    def forget(self) -> None:
+        """Let go of every key that is at hand."""
+        for ring in list(self._rings.values()):
+            ring.keys.forget()
+        self._cache.clear()
 
     def provision(self, tenant: UUID) -> None:
         """Make a new tenant's keys. Doing it again changes nothing."""

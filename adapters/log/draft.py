@@ -48,6 +48,8 @@ class Draft:
         self.future: Future[Appended] = Future()
         self.future.set_running_or_notify_cancel()
         self.tries = 0
+        self.forgot = False
+        """The keys that were at hand are let go of, since the log did not know one of them."""
         self.own = subject(stream)
         about = {each.int: each for fact in facts for each in codec.subjects(fact, self.own)}
         self.about = tuple(about.values())

@@ -63,7 +63,7 @@ class TenantLog:
     async def load(self, stream: str, decider: Decider[State]) -> Loaded[State]:
         """Raises `adapters.log.Unfoldable` where an event of the stream cannot be read."""
         folded = await self._states.load(stream, decider)
-        return Loaded(await self.opened(folded.state), folded.version, folded.position)
+        return Loaded(await self.opened(folded.state), folded.version, folded.position, folded.generation)
 
     def submit(
         self, stream: str, expected: int, facts: Sequence[Fact], meta: Meta, once: Once | None = None
@@ -142,11 +142,19 @@ class TenantLog:
         if problem is None:
             self._accept(draft, committing.result())
         elif isinstance(problem, Minting) and draft.tries < _TRIES:
-            draft.tries += 1
-            draft.minted = ()
-            self._wait(draft)
+            self._retry(draft)
+        elif isinstance(problem, Gone) and not draft.forgot:
+            # Erased, unless the log has lost the tail in which a key at hand was minted: the database says which.
+            draft.forgot = True
+            self._ring.forget(draft.subjects)
+            self._retry(draft)
         else:
             self._refuse(draft, problem)
+
+    def _retry(self, draft: Draft) -> None:
+        draft.tries += 1
+        draft.minted = ()
+        self._wait(draft)
 
     def _accept(self, draft: Draft, done: Committed) -> None:
         if done.repeated:

@@ -1,7 +1,7 @@
 """The committer's own connection: one prepared statement, sent and answered in binary, below psycopg's cursors."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import eventsourcing.persistence as library
@@ -26,8 +26,8 @@ _OPTIONS: dict[str, Any] = {
     "keepalives_idle": 10,
     "tcp_user_timeout": 30_000,
 }
-_ENDED = ("57P01", "57P02", "57P03", "57P05")
-"""The server ends the session: on order, in a crash, while starting, after idling."""
+_ENDED = ("57P01", "57P02", "57P03", "57P05", "25006")
+"""The server ends the session: on order, in a crash, while starting, after idling; or it takes no writes any more."""
 _OF_THE_DATA = ("22", "23", "40", "55")
 _FIND = """
     select position, recorded_at, generation from everlog.events
@@ -51,8 +51,12 @@ class Rejected(Exception):
 
 
 class Link:
-    def __init__(self, url: str) -> None:
+    """`returned` is called whenever there is a connection again, perhaps with a server that lacks a tail."""
+
+    def __init__(self, url: str, returned: Callable[[], object] = bool) -> None:
         self._url = url
+        self._returned = returned
+        self._connected = False
         self._connection: psycopg.Connection[Any] | None = None
 
     def append(self, parameters: Sequence[bytes]) -> list[tuple[bytes | None, ...]]:
@@ -99,12 +103,19 @@ class Link:
         self.close()
         try:
             connection = psycopg.connect(self._url, **_OPTIONS)
+            [(read_only,)] = connection.execute("show transaction_read_only")
         except psycopg.Error as problem:
             raise Away from problem
+        if read_only == "on":
+            connection.close()
+            raise Away
         prepared = connection.pgconn.prepare(_NAME, drain.SQL, drain.TYPES)
         if prepared.status != ExecStatus.COMMAND_OK:
             self._raise(connection, prepared)
         self._connection = connection
+        if self._connected:
+            self._returned()
+        self._connected = True
         return connection
 
     def _raise(self, connection: psycopg.Connection[Any], result: PGresult) -> None:
