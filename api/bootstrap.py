@@ -39,6 +39,7 @@ from adapters.postgres.leases import Leases
 from adapters.postgres.lint import lint
 from adapters.postgres.reads import ReadModels
 from adapters.postgres.recorder import Recorder
+from adapters.postgres.replica import Replica
 from adapters.postgres.roles import worker_of
 from adapters.postgres.tables import create
 from adapters.postgres.views import Views
@@ -96,6 +97,7 @@ class Product(Struct, frozen=True):
     link: Link
     wakes: Wakes
     reads: ReadModels
+    replica: Replica | None
     keyring: Keyring
     access: Casbin
     pipeline: Pipeline
@@ -191,10 +193,11 @@ def _joined(
     # Cursors are bound by a key that all processes of an installation share and that no database holds.
     secret = logs.rings.of(SYSTEM).token("cursors", "secret")
     reads = ReadModels(database, MODELS, secret, logs.of, wakes.views, settings.poll or None)
+    replica = _replica(settings, lambda far: ReadModels(far, MODELS, secret, logs.of))
     told = telemetry.logs(logs)
     keyring = Keyring(told)
     access = Casbin(told, keyring)
-    pipeline = telemetry.pipeline(Pipeline(told, access, Trail(told), reads.of))
+    pipeline = telemetry.pipeline(Pipeline(told, access, Trail(told), replica.beside(reads) if replica else reads.of))
     entry = telemetry.entry(Entry(keyring, told))
     return Product(
         settings=settings,
@@ -205,11 +208,16 @@ def _joined(
         link=link,
         wakes=wakes,
         reads=reads,
+        replica=replica,
         keyring=keyring,
         access=access,
         pipeline=pipeline,
         entry=entry,
     )
+
+
+def _replica(settings: Settings, models: Callable[[Database], ReadModels]) -> Replica | None:
+    return Replica(settings.database, settings.replica, models) if settings.replica else None
 
 
 def scorer(product: Product) -> Any:

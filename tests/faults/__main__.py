@@ -24,7 +24,10 @@ from rich.table import Table
 from tests.faults.trial import Fault, Found, Line, Run, Trial
 
 FAULTS = {
+    "failover": Fault("failover:run", cycles=3, long=30),
     "kills": Fault("kills:run", cycles=50, long=500),
+    "promotion": Fault("promotion:run", cycles=2, long=20),
+    "restore": Fault("restore:run", cycles=2, long=20),
 }
 """Imported when it is done: a fault needs what others do not."""
 

@@ -22,7 +22,7 @@ from domain.kernel import Recorded
 from projections.builds import Build, builds
 from projections.runner import Runner
 
-CALM = 120.0
+CALM = 60.0
 """Seconds to wait for views, models and the relay to catch up; how long it took is printed, not judged."""
 
 
@@ -107,7 +107,7 @@ class Aftermath(Struct):
 def aftermath(settings: Settings, tenant: UUID) -> Aftermath:
     """Read and rebuilt by this process, with nothing of the product running."""
     with ExitStack() as stack:
-        where, _ = bootstrap.embedded(settings, stack)
+        where = bootstrap.embedded(settings, stack)[0] if settings.embedded else settings
         product = stack.enter_context(bootstrap.product(where, worker=True))
         log = product.logs.of(tenant)
         whole = [each for start in range(0, log.head()[1], 1000) for each in log.read(start, 1000)]
