@@ -68,6 +68,7 @@ from projections.runner import Runner
 from projections.worker import Worker
 from tenants.context import SYSTEM
 from tenants.isolation import Finding
+from tenants.keys import Missing
 
 DECIDERS: dict[str, Decider[Any]] = {
     each.name: each for each in (prospects, predictions, orgs, api_keys, audit, tenancy)
@@ -76,7 +77,7 @@ MODELS = (list_of_prospects, funnel, trail, book, scores, milestones)
 
 PLAIN = (
     *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
-    *(Damaged, Outdated, Unpromoted, Unusable),
+    *(Damaged, Missing, Outdated, Unpromoted, Unusable),
 )
 """Whose message is all that somebody at a terminal needs."""
 UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Unsettled)

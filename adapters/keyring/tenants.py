@@ -36,7 +36,11 @@ class Keys:
 
     @property
     def epoch(self) -> int:
-        return epoch(self._clock())
+        """The one of now; where its key is destroyed before its time, the first one after that has not lost its own."""
+        number = epoch(self._clock())
+        while self._keys.get(("subjects", number), b"") is None:
+            number += 1
+        return number
 
     @property
     def ready(self) -> bool:
@@ -46,20 +50,20 @@ class Keys:
     def provision(self) -> None:
         """Make the keys that the tenant needs now, unless it has them; others may be doing the same."""
         with self._lock:
+            self._load()
             current = self.epoch
             wanted: tuple[tuple[Purpose, int], ...] = (
                 ("subjects", current),
                 ("tokens", FIRST),
                 ("requests", FIRST),
             )
-            self._load()
             missing = [each for each in wanted if each not in self._keys]
             for purpose, number in missing:
                 self._add(purpose, number)
             if missing:
                 # Another process may have been first; what stands in the database is what counts.
                 self._load()
-            self._until = (current + 1) * EPOCH
+            self._until = (epoch(self._clock()) + 1) * EPOCH
 
     def cipher(self, number: int) -> Cipher | None:
         """What wraps the subject keys of an epoch; None where that epoch is destroyed.

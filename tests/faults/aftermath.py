@@ -22,7 +22,7 @@ from domain.kernel import Recorded
 from projections.builds import Build, builds
 from projections.runner import Runner
 
-CALM = 60.0
+CALM = 120.0
 """Seconds to wait for views, models and the relay to catch up; how long it took is printed, not judged."""
 
 
