@@ -31,5 +31,5 @@ def _writable(place: Place, archive: Path) -> bool:
     if not place.account:
         return os.access(archive, os.W_OK | os.X_OK)
     account = {"user": place.account.uid, "group": place.account.gid, "extra_groups": []}
-    done = subprocess.run(["/usr/bin/test", "-w", archive, "-a", "-x", archive], cwd="/", check=False, **account)  # type: ignore[call-overload]
+    done = subprocess.run(["/usr/bin/test", "-w", archive, "-a", "-x", archive], cwd="/", check=False, **account)  # type: ignore[call-overload] # the types are those of `run`
     return bool(done.returncode == 0)

@@ -63,12 +63,7 @@ def restore(
     folder = folders.prepare(folder)
     chosen = backup.choose(backups, at)
     with lock.held(folder), ExitStack() as stack:
-        known = memory.load(folder)
-        where = folders.find(folder, known, settings)
-        _must_fit(chosen, where, replace=replace)
-        if known is None:
-            known = Memory(home=str(where.home), postgres_port=0, nats_port=0)
-            memory.save(folder, known)
+        where, known = _at(folder, settings, lambda where: _must_fit(chosen, where, replace=replace))
         if where.home != folder:
             stack.enter_context(lock.held(where.home))
         postgres.clear(where)
@@ -84,6 +79,17 @@ def restore(
             folders.remove(fresh)
             raise
         return Restored(chosen, _swapped(where, fresh), until, done)
+
+
+def _at(folder: Path, settings: Settings, fits: Callable[[Place], None]) -> tuple[Place, Memory]:
+    """Where the servers' data are to lie, and their passwords; made where nothing speaks against it."""
+    known = memory.load(folder)
+    where = folders.find(folder, known, settings)
+    fits(where)
+    if known is None:
+        known = Memory(home=str(where.home), postgres_port=0, nats_port=0)
+        memory.save(folder, known)
+    return where, known
 
 
 def _must_fit(chosen: Backup, where: Place, *, replace: bool) -> None:

@@ -134,7 +134,7 @@ def test_a_model_that_learned_from_a_lost_tail_begins_anew(left):
     log.facts = log.facts[:3] + [recorded(n, 2) for n in range(4, left + 1)]
     models.advance(log.tenant)
     assert [each.heard for each in learners] == [list(range(1, 8)), list(range(1, left + 1))]
-    model: Any = Model(log, Listener())  # type: ignore[arg-type] # the same
+    model: Any = Model(log, Listener())  # type: ignore[arg-type] # they do what is asked of them here
     model.advance()
     log.facts = log.facts[:1]
     with pytest.raises(Superseded):

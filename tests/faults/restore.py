@@ -1,6 +1,5 @@
 """Back to a point in time: the tail never happened, whoever saw it finds back, and who was erased stays erased."""
 
-import asyncio
 import shutil
 import time
 from datetime import datetime
@@ -11,16 +10,10 @@ from uuid import UUID
 import psycopg
 
 from adapters.embedded import wipe
-from adapters.erasures import Erasures
-from adapters.ledger import Ledger as Remembered
-from adapters.postgres.database import Database
-from api import settings as configuration
 from api.demo.applications import prospect
-from api.demo.client import Client
-from tests.faults.aftermath import aftermath, settled
-from tests.faults.evidence import Ledger, counted
-from tests.faults.kills import organisation
-from tests.faults.tail import Consumer, Stream, compared, send, some, stale, tokens
+from tests.faults.aftermath import settled
+from tests.faults.evidence import Ledger
+from tests.faults.tail import Witnesses, tokens
 from tests.faults.trial import Found, Trial
 from tests.served import Served, answered, served
 
@@ -51,43 +44,29 @@ def once(home: Path) -> Found:
 
 
 def _once(product: Served, home: Path) -> Found:
-    url, tenant, key = organisation(product)
-    client, ledger, stream, consumer = Client(url, tenant, key), Ledger(), Stream(), Consumer("apart")
-    erased = [prospect(tenant, 1), prospect(tenant, KEPT + 1)]
-    send(client, ledger, some(tenant, 0, KEPT // 2))
+    them = Witnesses(product)
+    erased = [prospect(them.tenant, 1), prospect(them.tenant, KEPT + 1)]
+    them.send(0, KEPT // 2, them.ledger)
     answered(["backup", str(home / "backups")], product.environment)
-    send(client, ledger, some(tenant, KEPT // 2, KEPT))
-    settled(product.settings, tenant, KEPT)
+    them.send(KEPT // 2, KEPT, them.ledger)
+    settled(product.settings, them.tenant, KEPT)
     at = clock(product)
-    send(client, Ledger(), some(tenant, KEPT, LOST))
-    settled(product.settings, tenant, LOST)
-    given = tokens(client, prospect(tenant, 0))
-    stream.read(client)
-    asyncio.run(consumer.read(product.settings.nats, tenant))
-    with Database(product.settings.database) as database:
-        Erasures(database, Remembered(product.settings.keys)).erase(tenant, erased)
+    them.send(KEPT, LOST, Ledger())
+    settled(product.settings, them.tenant, LOST)
+    given = tokens(them.client, prospect(them.tenant, 0))
+    them.read()
+    them.erase(*erased)
     product.stop()
     began = time.monotonic()
     put_back(product.environment, home, at, "--replace")
     product.start()
     back = time.monotonic() - began
-    client.position = ""
-    send(client, ledger, some(tenant, LOST, AFTER))
-    wrong = stale(client, given, url)
-    if not client.get(f"/v1/prospects/{erased[0]}")["erased"]:
-        wrong.append("who was erased after the point in time is back")
-    lag = settled(product.settings, tenant, KEPT + AFTER - LOST)
-    stream.read(client)
-    asyncio.run(consumer.read(product.settings.nats, tenant))
+    wrong, lag = them.again(given, erased[0], KEPT + AFTER - LOST, LOST, AFTER)
     product.stop()
-    after = aftermath(configuration.read(product.environment), tenant)
-    found = counted(ledger, after.log)
+    found = them.judged()
     found.notes |= {"put back and served after, s": round(back, 1), "views then after, s": round(lag, 1)}
-    followed = compared(stream, consumer, after)
-    found.add(followed)
     found.violations += wrong
-    found.violations += [f"{view} differs from its rebuild: {rows[:2]}" for view, rows in after.differing.items()]
-    found.control_red = followed.control_red and forgotten(product, home, at, tenant, erased[0])
+    found.control_red &= forgotten(product, home, at, them.tenant, erased[0])
     return found
 
 

@@ -1,5 +1,6 @@
 """Those who stand in a log's tail when it is lost, and whether each of them ends up with the log that there is."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -12,15 +13,21 @@ import nats
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from adapters.erasures import Erasures
+from adapters.ledger import Ledger as Remembered
 from adapters.nats import message, subjects
 from adapters.nats.consume import Gap, Order
 from adapters.nats.message import Carried
+from adapters.postgres.database import Database
+from api import settings as configuration
 from api.demo.applications import applications, commands
 from api.demo.client import Client
 from domain.kernel import Recorded
-from tests.faults.aftermath import Aftermath
-from tests.faults.evidence import Ledger
+from tests.faults.aftermath import Aftermath, aftermath, settled
+from tests.faults.evidence import Ledger, counted
+from tests.faults.kills import organisation
 from tests.faults.trial import Found
+from tests.served import Served
 
 Fact = tuple[int, int, str]
 """Generation, position, type."""
@@ -158,3 +165,46 @@ def compared(stream: Stream, consumer: Consumer, after: Aftermath) -> Found:
 def visible(log: Sequence[Recorded]) -> list[Fact]:
     """What an Admin may follow."""
     return [(each.generation, each.position, each.type) for each in log if each.capability != "tenancy"]
+
+
+class Witnesses:
+    """An organisation's client, with all who stand in its log's tail."""
+
+    def __init__(self, product: Served) -> None:
+        self.product = product
+        self.url, self.tenant, key = organisation(product)
+        self.client, self.ledger = Client(self.url, self.tenant, key), Ledger()
+        self.stream, self.consumer = Stream(), Consumer("apart")
+
+    def send(self, first: int, last: int, ledger: Ledger) -> None:
+        send(self.client, ledger, some(self.tenant, first, last))
+
+    def read(self) -> None:
+        self.stream.read(self.client)
+        asyncio.run(self.consumer.read(self.product.settings.nats, self.tenant))
+
+    def erase(self, *subjects: UUID) -> None:
+        settings = self.product.settings
+        with Database(settings.database) as database:
+            Erasures(database, Remembered(settings.keys)).erase(self.tenant, subjects)
+
+    def again(self, given: Tokens, erased: UUID, captures: int, first: int, last: int) -> tuple[list[str], float]:
+        """Go on in the new generation: what is wrong, and the seconds until all was well."""
+        self.client.position = ""
+        self.send(first, last, self.ledger)
+        wrong = stale(self.client, given, self.url)
+        if not self.client.get(f"/v1/prospects/{erased}")["erased"]:
+            wrong.append("who was erased in the lost tail is back")
+        lag = settled(self.product.settings, self.tenant, captures)
+        self.read()
+        return wrong, lag
+
+    def judged(self) -> Found:
+        """Everything beside the log that there is, the product being stopped."""
+        after = aftermath(configuration.read(self.product.environment), self.tenant)
+        found = counted(self.ledger, after.log)
+        followed = compared(self.stream, self.consumer, after)
+        found.add(followed)
+        found.control_red = followed.control_red
+        found.violations += [f"{view} differs from its rebuild: {rows[:2]}" for view, rows in after.differing.items()]
+        return found

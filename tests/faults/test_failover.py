@@ -17,58 +17,74 @@ from tests.faults.failover import REMOTE
 from tests.waiting import until
 
 
+class Writers:
+    """Four threads that append for as long as the block lasts, and what was acknowledged to them."""
+
+    def __init__(self, recorder):
+        self.acknowledged = []
+        self._recorder = recorder
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._write) for _ in range(4)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def more(self):
+        """Return when fifty more are acknowledged."""
+        wanted = len(self.acknowledged) + 50
+        until(lambda: len(self.acknowledged) > wanted)
+
+    def _write(self):
+        while not self._stop.is_set():
+            stream = f"prospects/{uuid4()}"
+            try:
+                self._recorder.insert_events([StoredEvent(stream, 1, "prospects.noted", b"{}")])
+                self.acknowledged.append(stream)
+            except PersistenceError:
+                continue
+
+
 def failed_over(tmp_path, *, apart):
     """Streams that were acknowledged, and those that the promoted replica has; `apart`: nobody waited for it."""
-    acknowledged, stop = [], threading.Event()
+    tenant = uuid4()
     with pair() as (primary, replica):
         migrate(primary.url("everlog_owner"), primary.url("everlog_app"), primary.url("everlog_worker"))
         if not apart:
             primary.ask(*REMOTE)
         hosts = f"127.0.0.1:{primary.port},127.0.0.1:{replica.port}"
         url = f"postgresql://everlog_app:{PASSWORD}@{hosts}/everlog?target_session_attrs=read-write"
-        tenant = uuid4()
         with Database(url) as database, Committer(url) as committer:
             found(database, tenant)
-            recorder = Recorder(tenant, database, committer)
-
-            def write():
-                while not stop.is_set():
-                    stream = f"prospects/{uuid4()}"
-                    try:
-                        recorder.insert_events([StoredEvent(stream, 1, "prospects.noted", b"{}")])
-                        acknowledged.append(stream)
-                    except PersistenceError:
-                        continue
-
-            until(lambda: replica.ask("select 1 from pg_database where datname = 'everlog'"))
-            threads = [threading.Thread(target=write) for _ in range(4)]
-            try:
-                for thread in threads:
-                    thread.start()
-                until(lambda: len(acknowledged) > 50)
+            with Writers(Recorder(tenant, database, committer)) as writers:
+                writers.more()
                 if apart:
                     cut_off(replica)
-                    more = len(acknowledged) + 50
-                    until(lambda: len(acknowledged) > more)
+                    writers.more()
                 primary.kill()
                 said = promote(replica.url(), Ledger(tmp_path), [])
-                more = len(acknowledged) + 50
-                until(lambda: len(acknowledged) > more)
-            finally:
-                stop.set()
-                for thread in threads:
-                    thread.join()
-        assert said.replica
-        assert said.resumption.generation == 2
-        with psycopg.connect(replica.url()) as connection:
-            rows = connection.execute(
-                "select position, stream, generation, type from everlog.events where tenant_id = %s order by position",
-                [tenant],
-            ).fetchall()
+                writers.more()
+        assert (said.replica, said.resumption.generation) == (True, 2)
+        return writers.acknowledged, _stands(replica, tenant)
+
+
+def _stands(replica, tenant):
+    """The streams of the log, numbered without a gap, in generation 2 from the fact that begins it on."""
+    with psycopg.connect(replica.url()) as connection:
+        rows = connection.execute(
+            "select position, stream, generation, type from everlog.events where tenant_id = %s order by position",
+            [tenant],
+        ).fetchall()
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
-    [begun] = [row for row in rows if row[3] == "tenancy.resumed"]
-    assert [row[2] for row in rows] == [1 if row[0] < begun[0] else 2 for row in rows]
-    return acknowledged, [row[1] for row in rows]
+    [begun] = [row[0] for row in rows if row[3] == "tenancy.resumed"]
+    assert [row[2] for row in rows] == [1 if row[0] < begun else 2 for row in rows]
+    return [row[1] for row in rows]
 
 
 def test_nothing_acknowledged_is_lost_with_a_replica_that_is_waited_for(tmp_path):

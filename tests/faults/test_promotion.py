@@ -144,6 +144,13 @@ def test_whoever_saw_the_lost_tail_finds_back(world):
     [allowed, state] = world.run(lambda: access.decide(caller, "orgs.manage"), lambda: world.log.load(one, prospects))
     assert not allowed.allowed
     assert state.version == 1
+    judged(world, before, last)
+    with pytest.raises(SubjectErased):
+        world.append(two, 1, Noted("about nobody"))
+
+
+def judged(world, before, last):
+    """Views, the relay and a consumer stand as the log does; the second prospect is erased."""
     log = world.events()
     world.runner.catch_up()
     with world.store.work() as work:
@@ -155,5 +162,3 @@ def test_whoever_saw_the_lost_tail_finds_back(world):
     assert held(world, [*before, *log[3:]], blind=True) != log
     second = world.log.open(whole[2].fact)
     assert isinstance(second.name, Erased)
-    with pytest.raises(SubjectErased):
-        world.append(two, 1, Noted("about nobody"))

@@ -290,18 +290,3 @@ def test_more_subjects_than_the_cache_holds_are_opened_nevertheless(database, co
         for future in [log.submit(f"prospects/{uuid4()}", 0, [captured(str(n))], meta()) for n in range(20)]:
             future.result(10)
         assert [event.fact.name for event in named(log)] == list(map(str, range(20)))
-
-
-def test_after_an_epoch_was_destroyed_before_its_time_others_can_be_recorded(database, committer, tenant, folder):
-    with Logs(database, committer, FileKMS(folder), DECIDERS) as logs:
-        logs.provision(tenant)
-        gone = f"prospects/{uuid4()}"
-        logs.of(tenant).submit(gone, 0, [captured()], meta()).result(10)
-        number = logs.rings.of(tenant).keys.epoch
-    FileKMS(folder).destroy(f"{tenant}.subjects.{number}")
-    with Logs(database, committer, FileKMS(folder), DECIDERS) as logs:
-        log = logs.of(tenant)
-        log.submit(f"prospects/{uuid4()}", 0, [captured("Bob")], meta()).result(10)
-        assert [each.fact.name for each in named(log)] == [Erased(), "Bob"]
-        with pytest.raises(SubjectErased):
-            log.submit(gone, 1, [Noted("met")], meta()).result(10)

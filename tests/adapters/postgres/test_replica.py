@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import ExitStack
 from functools import partial
 from uuid import uuid4
 
@@ -33,15 +34,30 @@ async def until(true, seconds=60.0):
         await asyncio.sleep(0.05)
 
 
-class Asking:
-    """A client, and where each of its answers came from."""
+class Product:
+    """Two tenants on the primary, a client of the first, and where each of its answers came from."""
 
-    def __init__(self, replica, near, tenant):
-        self.of, self.tenant, self.replica = replica.beside(near), tenant, replica
+    def __init__(self, primary, home, stack):
+        app = primary.url("everlog_app")
+        self.tenant, self.other = uuid4(), uuid4()
+        self.database = stack.enter_context(Database(app))
+        self.keeper = stack.enter_context(Database(primary.url("everlog_worker")))
+        committer = stack.enter_context(Committer(app))
+        self.logs = stack.enter_context(Logs(self.database, committer, FileKMS(home / "keys"), DECIDERS))
+        self.models = partial(ReadModels, models=[prospects], secret=b"#" * 32, tokens=self.logs.of)
 
-    async def count(self, position=0):
+    def capture(self, tenant):
+        self.logs.provision(tenant)
+        log = self.logs.of(tenant)
+        fact = Captured("Ada", f"{uuid4()}@example.org", "engines")
+        meta = Meta(uuid4(), Actor("user", uuid4()), "test")
+        done = log.submit(f"prospects/{uuid4()}", 0, [fact], meta).result(60)
+        Runner(log, Views(tenant, self.keeper, log), [prospects]).catch_up()
+        return done.last
+
+    async def count(self, far, position=0):
         """How many prospects there are, of a state that holds the position; and whether the replica said so."""
-        reads = self.of(self.tenant)
+        reads = far.beside(self.models(self.database))(self.tenant)
         if position:
             assert await reads.reached(position, 30, 1)
         found = await reads.page(prospects)
@@ -62,62 +78,51 @@ def servers():
 
 def test_the_replica_answers_what_it_has_and_the_primary_the_rest(servers, tmp_path, monkeypatch):
     primary, replica = servers
-    tenant, other = uuid4(), uuid4()
-    app, worker = primary.url("everlog_app"), primary.url("everlog_worker")
-    with (
-        Database(app) as database,
-        Database(worker) as keeper,
-        Committer(app) as committer,
-        Logs(database, committer, FileKMS(tmp_path / "keys"), DECIDERS) as logs,
-    ):
 
-        def capture(whose):
-            logs.provision(whose)
-            log = logs.of(whose)
-            fact = Captured("Ada", f"{uuid4()}@example.org", "engines")
-            meta = Meta(uuid4(), Actor("user", uuid4()), "test")
-            done = log.submit(f"prospects/{uuid4()}", 0, [fact], meta).result(60)
-            Runner(log, Views(whose, keeper, log), [prospects]).catch_up()
-            return done.last
+    async def story(product):
+        far = Replica(primary.url("everlog_app"), replica.url("everlog_app"), product.models)
+        await product.database.start()
+        await far.start()
+        try:
+            await _behind(product, far, primary, replica, monkeypatch)
+            await _gone(product, far, replica)
+        finally:
+            await far.stop()
+            await product.database.stop()
 
-        models = partial(ReadModels, models=[prospects], secret=b"#" * 32, tokens=logs.of)
-        far = Replica(app, replica.url("everlog_app"), models)
-        asking = Asking(far, models(database), tenant)
+    with ExitStack() as stack:
+        asyncio.run(story(Product(primary, tmp_path, stack)))
 
-        async def story():
-            await database.start()
-            await far.start()
-            try:
-                capture(tenant)
-                capture(other)
-                caught_up(primary, replica)
-                await until(lambda: far.fit)
-                assert await asking.count(1) == (1, True)
-                _walls_hold(replica, tenant)
-                replica.ask("select pg_wal_replay_pause()")
-                second = capture(tenant)
-                # Without a position, what the replica has; with one that it has not, the primary's answer.
-                assert await asking.count() == (1, True)
-                assert await asking.count(second) == (2, False)
-                monkeypatch.setattr(module, "BEHIND", 0.5)
-                await until(lambda: not far.fit)
-                assert await asking.count() == (2, False)
-                replica.ask("select pg_wal_replay_resume()")
-                monkeypatch.undo()
-                await until(lambda: far.fit)
-                assert await asking.count(second) == (2, True)
-                replica.ask("select pg_promote()")
-                # It follows nobody any more, so that what it holds is another history.
-                await until(lambda: not far.fit)
-                replica.kill()
-                far.fit = True
-                assert await asking.count(second) == (2, False)
-                assert not far.fit
-            finally:
-                await far.stop()
-                await database.stop()
 
-        asyncio.run(story())
+async def _behind(product, far, primary, replica, monkeypatch):
+    """Without a position, what the replica has; with one that it has not, and when it is too old, the primary's."""
+    product.capture(product.tenant)
+    product.capture(product.other)
+    caught_up(primary, replica)
+    await until(lambda: far.fit)
+    assert await product.count(far, 1) == (1, True)
+    _walls_hold(replica, product.tenant)
+    replica.ask("select pg_wal_replay_pause()")
+    second = product.capture(product.tenant)
+    assert await product.count(far) == (1, True)
+    assert await product.count(far, second) == (2, False)
+    with monkeypatch.context() as hurry:
+        hurry.setattr(module, "BEHIND", 0.5)
+        await until(lambda: not far.fit)
+        assert await product.count(far) == (2, False)
+        replica.ask("select pg_wal_replay_resume()")
+    await until(lambda: far.fit)
+    assert await product.count(far, second) == (2, True)
+
+
+async def _gone(product, far, replica):
+    """Promoted, it follows nobody any more, so that what it holds is another history; dead, it says nothing."""
+    replica.ask("select pg_promote()")
+    await until(lambda: not far.fit)
+    replica.kill()
+    far.fit = True
+    assert await product.count(far, 2) == (2, False)
+    assert not far.fit
 
 
 def _walls_hold(replica, tenant):
