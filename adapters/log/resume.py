@@ -20,6 +20,8 @@ _HEAD = """
 _VERSION = "select coalesce(max(version), 0) + 1 from everlog.events where tenant_id = %s and stream = %s"
 _RECORD = "insert into everlog.events values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 _MOVE = "update everlog.heads set position = %s, generation = %s, recorded_at = %s where tenant_id = %s"
+_POINT = "update everlog.pointers set generation = %s where tenant_id = %s"
+"""Readers' cursors are bound to it: those of the lost tail are refused before the views have moved on."""
 
 
 def resume(connection: Connection, tenants: Iterable[UUID], generation: int, cause: Cause) -> int:
@@ -50,6 +52,7 @@ def _resume(connection: Connection, codec: Codec, tenant: UUID, generation: int,
     row += [codec.encode_meta(meta, stream, version, _nobody), codec.encode(fact, stream, version, _nobody)]
     connection.execute(_RECORD, [*row, urandom(SALT), generation])
     connection.execute(_MOVE, [position + 1, generation, at, tenant])
+    connection.execute(_POINT, [generation, tenant])
     return True
 
 
