@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,9 +16,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg_pool import PoolClosed, PoolTimeout
 
+from adapters import recovery as recovery  # noqa: PLC0414 - commands reach adapters through here alone
 from adapters.casbin import Casbin
 from adapters.embedded import CannotStart, running, wipe
+from adapters.embedded.backup import Unusable
+from adapters.embedded.settings import Settings as Servers
+from adapters.erasures import Erasures, Outdated
 from adapters.kms import Exposed, FileKMS
+from adapters.ledger import Damaged, Ledger
 from adapters.log import Logs
 from adapters.nats.link import Away, Link
 from adapters.nats.relay import Relay
@@ -33,10 +39,12 @@ from adapters.postgres.leases import Leases
 from adapters.postgres.lint import lint
 from adapters.postgres.reads import ReadModels
 from adapters.postgres.recorder import Recorder
+from adapters.postgres.replica import Replica
 from adapters.postgres.roles import worker_of
 from adapters.postgres.silence import ANSWER, WORK
 from adapters.postgres.tables import create
 from adapters.postgres.views import Views
+from adapters.promotion import Unpromoted
 from adapters.telemetry import Telemetry
 from api.learning import Model, Models
 from api.settings import Settings, Unset
@@ -61,13 +69,17 @@ from projections.runner import Runner
 from projections.worker import Worker
 from tenants.context import SYSTEM
 from tenants.isolation import Finding
+from tenants.keys import Missing
 
 DECIDERS: dict[str, Decider[Any]] = {
     each.name: each for each in (prospects, predictions, orgs, api_keys, audit, tenancy)
 }
 MODELS = (list_of_prospects, funnel, trail, book, scores, milestones)
 
-PLAIN = (Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout)
+PLAIN = (
+    *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
+    *(Damaged, Missing, Outdated, Unpromoted, Unusable),
+)
 """Whose message is all that somebody at a terminal needs."""
 UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Failing, Unsettled)
 """Troubles that pass: the request may be sent again."""
@@ -89,6 +101,7 @@ class Product(Struct, frozen=True):
     link: Link
     wakes: Wakes
     reads: ReadModels
+    replica: Replica | None
     keyring: Keyring
     access: Casbin
     pipeline: Pipeline
@@ -103,7 +116,7 @@ def embedded(settings: Settings, stack: ExitStack) -> tuple[Settings, Callable[[
     Raises:
         CannotStart: it says what is wrong and what to do.
     """
-    servers = stack.enter_context(running(settings.home))
+    servers = stack.enter_context(running(settings.home, Servers(archive=settings.archive)))
     known = servers.addresses
     return replace(
         settings, database=known.app, owner=known.owner, worker=known.worker, nats=known.nats
@@ -113,6 +126,7 @@ def embedded(settings: Settings, stack: ExitStack) -> tuple[Settings, Callable[[
 def wiped(settings: Settings) -> None:
     """Take away all that embedded servers keep; keys stay. Raises `CannotStart` while they run."""
     wipe(settings.home)
+    Ledger(settings.keys).set_aside(datetime.now(UTC))
 
 
 def migrate(settings: Settings) -> None:
@@ -166,6 +180,7 @@ def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False
         committer = stack.enter_context(Committer(url, wakes.committed, on_drain=telemetry.metrics.drained))
         logs = stack.enter_context(Logs(database, committer, FileKMS(settings.keys), DECIDERS.values()))
         logs.provision(SYSTEM)
+        Erasures(database, Ledger(settings.keys)).settle()
         stack.callback(link.stop)
         yield _joined(settings, telemetry, database, committer, logs, link, wakes)
 
@@ -182,10 +197,11 @@ def _joined(
     # Cursors are bound by a key that all processes of an installation share and that no database holds.
     secret = logs.rings.of(SYSTEM).token("cursors", "secret")
     reads = ReadModels(database, MODELS, secret, logs.of, wakes.views, settings.poll or None)
+    replica = _replica(settings, lambda far: ReadModels(far, MODELS, secret, logs.of))
     told = telemetry.logs(logs)
     keyring = Keyring(told)
     access = Casbin(told, keyring)
-    pipeline = telemetry.pipeline(Pipeline(told, access, Trail(told), reads.of))
+    pipeline = telemetry.pipeline(Pipeline(told, access, Trail(told), replica.beside(reads) if replica else reads.of))
     entry = telemetry.entry(Entry(keyring, told))
     return Product(
         settings=settings,
@@ -196,11 +212,16 @@ def _joined(
         link=link,
         wakes=wakes,
         reads=reads,
+        replica=replica,
         keyring=keyring,
         access=access,
         pipeline=pipeline,
         entry=entry,
     )
+
+
+def _replica(settings: Settings, models: Callable[[Database], ReadModels]) -> Replica | None:
+    return Replica(settings.database, settings.replica, models) if settings.replica else None
 
 
 def scorer(product: Product) -> Any:

@@ -31,6 +31,8 @@ async def _serve(product: Product) -> None:
     await product.database.start()
     try:
         product.link.start()
+        if product.replica:
+            await product.replica.start()
         # Granian's embedded server works in this very loop.
         server = Server(
             Gate(product.telemetry.http(application(product))),
@@ -44,6 +46,8 @@ async def _serve(product: Product) -> None:
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         await server.serve()
     finally:
+        if product.replica:
+            await product.replica.stop()
         await product.database.stop()
 
 

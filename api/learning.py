@@ -24,6 +24,10 @@ WAIT = 30.0
 """Seconds that a prediction may take to be recorded before it is tried again."""
 
 
+class Superseded(Exception):
+    """The log was restored without the fact that was folded last: what was learned is of a past that did not happen."""
+
+
 class Asked(Struct, frozen=True, forbid_unknown_fields=True):
     """A request for a score, made now and recorded."""
 
@@ -39,6 +43,8 @@ class Model:
     def __init__(self, log: Log, learner: Learner) -> None:
         self._log = log
         self._reaction = Reaction(learner)
+        self._last: tuple[int, UUID] | None = None
+        """Generation and event id of the fact that was folded last."""
         self._replayed = log.head()[1]
         """Up to here the log may hold already what the learner comes to."""
         self._underway: dict[UUID, tuple[Emission, Pending[Appended]]] = {}
@@ -50,14 +56,24 @@ class Model:
 
     def advance(self) -> int:
         """Fold what the log has got since, record what came of it, and answer how many facts were folded."""
-        batch = self._log.read(self.position, BATCH)
+        batch = self._unseen()
         for recorded in _opened(self._log, batch):
             self._reaction.step(recorded)
         if batch:
             self.position = batch[-1].position
+            self._last = _name(batch[-1])
         if self.caught_up:
             self._record()
         return len(batch)
+
+    def _unseen(self) -> list[Recorded]:
+        """The next batch. Raises `Superseded` where the log has no longer what was folded last."""
+        batch = self._log.read(max(self.position - 1, 0), BATCH + bool(self.position))
+        if self._last is None:
+            return batch
+        if not batch or _name(batch[0]) != self._last:
+            raise Superseded
+        return batch[1:]
 
     def score(self, prospect: UUID) -> Made:
         """Predict now, and record it. Raises `Refused`; `Unanswered` while the log is still being replayed."""
@@ -135,7 +151,13 @@ class Models:
             model = self._open(tenant)
             with self._lock:
                 self._models[tenant] = model
-        return model.advance()
+        try:
+            return model.advance()
+        except Superseded:
+            _log.warning("learning.superseded", tenant=str(tenant))
+            with self._lock:
+                self._models[tenant] = model = self._open(tenant)
+            return model.advance()
 
     def score(self, tenant: UUID, payload: bytes) -> Made:
         """Answer a request for a score. Raises `Unanswered` where another process has the model."""
@@ -156,6 +178,11 @@ def opened(log: Log, upto: int) -> Iterator[Recorded]:
     while batch := log.read(position, BATCH, upto):
         yield from _opened(log, batch)
         position = batch[-1].position
+
+
+def _name(recorded: Recorded) -> tuple[int, UUID]:
+    """Tells a fact, and by its generation all that stands before it."""
+    return recorded.generation, recorded.meta.event
 
 
 def _opened(log: Log, batch: list[Recorded]) -> list[Recorded]:

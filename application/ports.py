@@ -21,6 +21,8 @@ class Loaded(Struct, Generic[State], frozen=True):
     version: int
     position: int = 0
     """The position of the stream's last fact in the tenant's log."""
+    generation: int = 0
+    """The log's own, when this was read: in another one, the same version may have come about otherwise."""
 
 
 class Appended(Struct, frozen=True):

@@ -64,8 +64,12 @@ class Checkpoint(Struct, frozen=True):
 
 
 def mark(recorded: Recorded) -> bytes:
-    """Identifies an event, wherever it stands: no two have the same event id."""
-    text = f"{recorded.position} {recorded.stream} {recorded.version} {recorded.type} {recorded.meta.event}"
+    """Identifies an event, and by its generation all that stands before it.
+
+    The event id is not enough: a model makes the same prediction again, under the same id, where a tail was lost.
+    """
+    place = f"{recorded.generation} {recorded.position} {recorded.stream} {recorded.version}"
+    text = f"{place} {recorded.type} {recorded.meta.event}"
     return sha256(text.encode()).digest()
 
 

@@ -27,7 +27,7 @@ class MemoryLog:
         self.loads += 1
         recorded = [each for each in self.facts if each.stream == stream]
         position = recorded[-1].position if recorded else 0
-        return Loaded(decider.fold(each.fact for each in recorded), len(recorded), position)
+        return Loaded(decider.fold(each.fact for each in recorded), len(recorded), position, 1)
 
     def submit(self, stream, expected, facts, meta, once=None):
         if self.before_submit:

@@ -60,6 +60,8 @@ class Ring:
 
     def mint(self, subject: UUID) -> tuple[Minted, SubjectKey]:
         """A key that counts once an append has written it. Asks nobody where `keys.ready`."""
+        if not self.keys.ready:
+            self.keys.provision()
         key, number = crypto.mint(), self.keys.epoch
         over = self.keys.cipher(number)
         if over is None:

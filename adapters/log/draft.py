@@ -38,7 +38,20 @@ _RANDOM_A, _RANDOM_B = 0xFFF << 64, (1 << 62) - 1
 class Draft:
     """What a caller wants appended, until it is."""
 
-    __slots__ = ("about", "answer", "expected", "facts", "meta", "minted", "once", "own", "stream", "subjects", "tries")
+    __slots__ = (
+        "about",
+        "answer",
+        "expected",
+        "facts",
+        "forgot",
+        "meta",
+        "minted",
+        "once",
+        "own",
+        "stream",
+        "subjects",
+        "tries",
+    )
 
     def __init__(
         self, codec: Codec, stream: str, expected: int, facts: Sequence[Fact], meta: Meta, once: Once | None
@@ -50,6 +63,8 @@ class Draft:
         self.once = once
         self.answer: Pending[Appended] = Pending()
         self.tries = 0
+        self.forgot = False
+        """The keys that were at hand are let go of, since the log did not know one of them."""
         self.own = subject(stream)
         about = {each.int: each for fact in facts for each in codec.subjects(fact, self.own)}
         self.about = tuple(about.values())

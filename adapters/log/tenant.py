@@ -64,7 +64,7 @@ class TenantLog:
     async def load(self, stream: str, decider: Decider[State]) -> Loaded[State]:
         """Raises `adapters.log.Unfoldable` where an event of the stream cannot be read."""
         folded = await self._states.load(stream, decider)
-        return Loaded(await self.opened(folded.state), folded.version, folded.position)
+        return Loaded(await self.opened(folded.state), folded.version, folded.position, folded.generation)
 
     def submit(
         self, stream: str, expected: int, facts: Sequence[Fact], meta: Meta, once: Once | None = None
@@ -139,11 +139,19 @@ class TenantLog:
         if isinstance(outcome, Committed):
             self._accept(draft, outcome)
         elif isinstance(outcome, Minting) and draft.tries < _TRIES:
-            draft.tries += 1
-            draft.minted = ()
-            self._wait(draft)
+            self._retry(draft)
+        elif isinstance(outcome, Gone) and not draft.forgot:
+            # Erased, unless the log has lost the tail in which a key at hand was minted: the database says which.
+            draft.forgot = True
+            self._ring.forget(draft.subjects)
+            self._retry(draft)
         else:
             self._refuse(draft, outcome)
+
+    def _retry(self, draft: Draft) -> None:
+        draft.tries += 1
+        draft.minted = ()
+        self._wait(draft)
 
     def _accept(self, draft: Draft, done: Committed) -> None:
         if done.repeated:

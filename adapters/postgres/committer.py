@@ -34,7 +34,8 @@ class Committer:
         limits: Limits = _LIMITS,
     ) -> None:
         self._watchers: list[OnCommit] = [on_commit] if on_commit else []
-        self._lanes = [Lane(url, self._committed, on_drain, limits) for _ in range(lanes)]
+        self._returns: list[Callable[[], None]] = []
+        self._lanes = [Lane(url, self._committed, on_drain, limits, self._returned) for _ in range(lanes)]
         self._open = False
 
     def open(self) -> None:
@@ -93,6 +94,14 @@ class Committer:
         """Call back after each commit, until the function that is returned is called."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
+
+    def on_return(self, watcher: Callable[[], None]) -> None:
+        """Call back, in a committer's thread, whenever a lost connection was made again, without blocking."""
+        self._returns.append(watcher)
+
+    def _returned(self) -> None:
+        for watcher in self._returns:
+            watcher()
 
     def _committed(self, tenant: UUID, generation: int, last: int) -> None:
         for watcher in tuple(self._watchers):

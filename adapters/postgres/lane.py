@@ -57,8 +57,9 @@ class Lane:
         on_commit: Callable[[UUID, int, int], None],
         on_drain: Callable[[Drained], None] | None,
         limits: Limits,
+        on_return: Callable[[], object],
     ) -> None:
-        self._link = Link(url)
+        self._link = Link(url, on_return)
         self._on_commit = on_commit
         self._on_drain = on_drain
         self._queue = Queue(limits)

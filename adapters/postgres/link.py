@@ -1,7 +1,7 @@
 """The committer's own connection: prepared statements, sent and answered in binary, below psycopg's cursors."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import eventsourcing.persistence as library
@@ -25,8 +25,8 @@ _OPTIONS: dict[str, Any] = {
 }
 _ANSWER, _RATE = 3.0, 1_000_000
 """Seconds that a drain may take, and bytes for which it has a second more: then its outcome is in doubt."""
-_ENDED = ("57P01", "57P02", "57P03", "57P05")
-"""The server ends the session: on order, in a crash, while starting, after idling."""
+_ENDED = ("57P01", "57P02", "57P03", "57P05", "25006")
+"""The server ends the session: on order, in a crash, while starting, after idling; or it takes no writes any more."""
 _OF_THE_DATA = ("22", "23", "40", "55")
 _OF_THE_SERVER = ("53", "57", "58")
 """It lacks something, was told to stop or took too long, or its files cannot be written: no fault of what was sent."""
@@ -55,8 +55,12 @@ class Rejected(Exception):
 
 
 class Link:
-    def __init__(self, url: str) -> None:
+    """`returned` is called whenever there is a connection again, perhaps with a server that lacks a tail."""
+
+    def __init__(self, url: str, returned: Callable[[], object] = bool) -> None:
         self._url = url
+        self._returned = returned
+        self._connected = False
         self._connection: Connection | None = None
         self._patience = _ANSWER
         """Seconds that the statement under way may take."""
@@ -128,11 +132,18 @@ class Link:
         try:
             connection = Connection.connect(self._url, **_OPTIONS)
             connection.patience = _ANSWER
+            [(read_only,)] = connection.execute("show transaction_read_only")
         except psycopg.Error as problem:
             raise Away from problem
+        if read_only == "on":
+            connection.close()
+            raise Away
         for each in (drain, put):
             self._prepare(connection, each.NAME, each.SQL, each.TYPES)
         self._connection = connection
+        if self._connected:
+            self._returned()
+        self._connected = True
         return connection
 
     def _prepare(self, connection: Connection, name: bytes, sql: bytes, types: Sequence[int]) -> None:

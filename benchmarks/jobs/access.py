@@ -69,7 +69,7 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
 
 def ours(members: Mapping[UUID, str], asked: Sequence[Question], seconds: float) -> Figures:
     """Decisions per second of a policy that was just built: each question once, then some of them again and again."""
-    policy = Policy(TENANT, 1, Org("Bench", members))
+    policy = Policy(TENANT, (1, 1), Org("Bench", members))
     stop, began, done = time.perf_counter() + seconds, time.perf_counter(), 0
     for subject, permission in asked:
         policy.decide(subject, permission)
@@ -123,7 +123,7 @@ def _agree(
     members: Mapping[UUID, str], asked: Sequence[Question], compiled: Mapping[Question, str], stock: Enforcer
 ) -> None:
     """All three say the same, or there is nothing to compare."""
-    policy = Policy(TENANT, 1, Org("Bench", members))
+    policy = Policy(TENANT, (1, 1), Org("Bench", members))
     for question in asked:
         allowed = policy.decide(*question).allowed
         assert allowed == (question in compiled) == stock.enforce(*question)

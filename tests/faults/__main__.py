@@ -26,6 +26,7 @@ from tests.faults.trial import Fault, Found, Line, Run, Trial
 FAULTS = {
     "clock": Fault("clock:run", cycles=12, long=60),
     "disk-full": Fault("disk_full:run", cycles=6, long=60),
+    "failover": Fault("failover:run", cycles=3, long=30),
     "failpoints": Fault("failpoints:run", cycles=20, long=200),
     "kills": Fault("kills:run", cycles=50, long=500),
     "model": Fault("broken:run", cycles=200, long=20_000),
@@ -36,8 +37,10 @@ FAULTS = {
     "planted": Fault("planted:run", cycles=20, long=1000),
     "poison": Fault("poison:run", cycles=3, long=30),
     "power-cut": Fault("power_cut:run", cycles=10, long=100),
+    "promotion": Fault("promotion:run", cycles=2, long=20),
     "rebuild": Fault("rebuild:run", cycles=20, long=1000),
     "relay": Fault("relay:run", cycles=9, long=90),
+    "restore": Fault("restore:run", cycles=2, long=20),
     "soak": Fault("soak:run", cycles=2, long=120),
     "stops": Fault("stops:run", cycles=4, long=40),
     "tail": Fault("tail:run", cycles=60, long=600),
