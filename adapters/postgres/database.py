@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 from uuid import UUID
 
-import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from adapters.postgres.ask import ask
+from adapters.postgres.hand import Hand
 from adapters.postgres.roles import Connection
+from adapters.postgres.watch import AsyncConnection
 
 Row = tuple[Any, ...]
-AsyncConnection = psycopg.AsyncConnection[Any]
 
 SETTINGS = {
     # Whatever the server's defaults are: names resolve in our schema, times are UTC, nobody waits for ever.
@@ -36,7 +36,7 @@ class Database:
         self._size = size
         self._timeout = timeout
         self._threads: ConnectionPool[Connection] | None = None
-        self._loop: AsyncConnectionPool[AsyncConnection] | None = None
+        self._loop: Hand | None = None
 
     def open(self) -> None:
         if self._threads is None:
@@ -51,10 +51,11 @@ class Database:
 
     async def start(self) -> None:
         if self._loop is None:
-            self._loop = AsyncConnectionPool(
+            pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
                 self.url, kwargs=SETTINGS, min_size=1, max_size=self._size, timeout=self._timeout, open=False
             )
-            await self._loop.open()
+            await pool.open()
+            self._loop = Hand(pool)
 
     async def stop(self) -> None:
         if self._loop is not None:
@@ -78,7 +79,7 @@ class Database:
     @asynccontextmanager
     async def writing(self, tenant: UUID) -> AsyncIterator[AsyncConnection]:
         """The same, for the event loop."""
-        async with self._async_pool().connection() as connection, connection.transaction():
+        async with self._hand().lent() as connection, connection.transaction():
             await connection.execute(_ENTER, [str(tenant)])
             yield connection
 
@@ -89,8 +90,7 @@ class Database:
 
     async def fetch(self, tenant: UUID, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
         """The same, for the event loop."""
-        async with self._async_pool().connection() as connection:
-            return await connection.wait(ask(connection, tenant, sql, params))
+        return await self._hand().fetch(tenant, sql, params)
 
     def call(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """The rows of one function that sets the tenant itself: one message, twice the rate of `query`."""
@@ -99,21 +99,20 @@ class Database:
 
     async def acall(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """The same, for the event loop."""
-        async with self._async_pool().connection() as connection:
+        async with self._hand().lent() as connection:
             cursor = await connection.cursor(binary=True).execute(sql.encode(), params)
             return await cursor.fetchall()
 
     def use(self) -> dict[str, int]:
         """Connections, by pool: open ones, idle ones, and callers that wait for one."""
-        pools = {"threads": self._threads, "loop": self._loop}
-        names = {"pool_size": "open", "pool_available": "idle", "requests_waiting": "waiting"}
-        return {
-            f"{kind}_{name}": stats.get(key, 0)
-            for kind, pool in pools.items()
-            if pool is not None
-            for stats in [pool.get_stats()]
-            for key, name in names.items()
-        }
+        found: dict[str, int] = {}
+        if self._threads is not None:
+            found |= _use("threads", self._threads.get_stats())
+        if self._loop is not None:
+            found |= _use("loop", self._loop.pool.get_stats())
+            found["loop_idle"] += self._loop.idle
+            found["loop_waiting"] += self._loop.waiting
+        return found
 
     def heads(self) -> list[tuple[UUID, int, int]]:
         """Every tenant with the generation and last position of its log; only the worker's role sees any."""
@@ -124,10 +123,15 @@ class Database:
             raise RuntimeError("The database is not open for threads: call open() first.")
         return self._threads
 
-    def _async_pool(self) -> AsyncConnectionPool[AsyncConnection]:
+    def _hand(self) -> Hand:
         if self._loop is None:
             raise RuntimeError("The database is not open for the event loop: await start() first.")
         return self._loop
+
+
+def _use(kind: str, stats: dict[str, int]) -> dict[str, int]:
+    names = {"pool_size": "open", "pool_available": "idle", "requests_waiting": "waiting"}
+    return {f"{kind}_{name}": stats.get(key, 0) for key, name in names.items()}
 
 
 def found(database: Database, tenant: UUID) -> None:
