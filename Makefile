@@ -57,7 +57,7 @@ check: .venv/dev ## lint, format, types and import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: .venv/run ## measure against peers in the same run (ARGS="[JOB ...] [--quick] --json")
+bench: .venv/bench ## measure against peers in the same run (ARGS="[JOB ...] [--quick] --json")
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: .venv/dev ## write the generated pages of docs/reference anew
@@ -66,6 +66,7 @@ docs: .venv/dev ## write the generated pages of docs/reference anew
 lock: .venv/dev ## write the hash-locked requirements anew, within the ranges of pyproject.toml
 	@$(LOCK) --upgrade --group build --output-file requirements.txt pyproject.toml
 	@$(LOCK) --upgrade --group dev --constraints requirements.txt --output-file requirements-dev.txt pyproject.toml
+	@$(LOCK) --upgrade --group bench --output-file requirements-bench.txt
 
 clean: ## remove .venv and every cache; data stays
 	@rm -rf .venv build dist everlog.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -76,6 +77,10 @@ clean: ## remove .venv and every cache; data stays
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
 		--no-deps --no-build-isolation --editable .; \
 	rm .venv/.filling; touch $@; } >&2
+
+# Emmett is no wheel: the benchmarks fetch it with npm where they need it, and say so where there is none.
+.venv/bench: requirements-bench.txt .venv/run
+	@{ $(call FILL,requirements-bench.txt); rm .venv/.filling; touch $@; } >&2
 
 .venv/dev: requirements-dev.txt .venv/run
 	@{ $(call FILL,requirements-dev.txt); rm .venv/.filling; touch $@; } >&2

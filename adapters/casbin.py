@@ -36,15 +36,15 @@ _PERMISSIONS = 1_000
 
 
 class Policy:
-    """What a tenant's organisation allows at one version. Nothing in it changes after it is built.
+    """What a tenant's organisation allows at one generation and version. Nothing in it changes after it is built.
 
     pycasbin decides for each holder of permissions (a role, a kind of actor) once; whoever has the role shares its
     answers, so that what members ask is looked up. The lock is there because the library writes to its tables of
     functions while it decides.
     """
 
-    def __init__(self, tenant: UUID, version: int, org: Org) -> None:
-        self.version = version
+    def __init__(self, tenant: UUID, place: tuple[int, int], org: Org) -> None:
+        self.place = place
         self._domain = str(tenant)
         model = Model()
         model.load_model_from_text(MODEL)
@@ -107,8 +107,9 @@ class Casbin:
     async def _look(self, tenant: UUID) -> Policy:
         loaded = await self._logs.of(tenant).load(f"{orgs.name}/{tenant}", orgs)
         built = self._built.get(tenant)
-        if built is None or built.version != loaded.version:
-            built = self._built[tenant] = Policy(tenant, loaded.version, loaded.state)
+        place = loaded.generation, loaded.version
+        if built is None or built.place != place:
+            built = self._built[tenant] = Policy(tenant, place, loaded.state)
         return built
 
 

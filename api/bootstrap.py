@@ -3,9 +3,10 @@
 import gc
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,9 +16,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg_pool import PoolClosed, PoolTimeout
 
+from adapters import recovery as recovery  # noqa: PLC0414 - commands reach adapters through here alone
 from adapters.casbin import Casbin
 from adapters.embedded import CannotStart, running, wipe
+from adapters.embedded.backup import Unusable
+from adapters.embedded.settings import Settings as Servers
+from adapters.erasures import Erasures, Outdated
 from adapters.kms import Exposed, FileKMS
+from adapters.ledger import Damaged, Ledger
 from adapters.log import Logs
 from adapters.nats.link import Away, Link
 from adapters.nats.relay import Relay
@@ -25,7 +31,7 @@ from adapters.nats.score import Scorer, serve_scores
 from adapters.nats.streams import TooOld, ensure_streams
 from adapters.nats.wake import Wakes
 from adapters.postgres import migrate as schema
-from adapters.postgres.atom import Busy, Unsettled
+from adapters.postgres.atom import Busy, Failing, Full, Unsettled
 from adapters.postgres.check import Unsafe, check
 from adapters.postgres.committer import Committer
 from adapters.postgres.database import Database
@@ -33,9 +39,12 @@ from adapters.postgres.leases import Leases
 from adapters.postgres.lint import lint
 from adapters.postgres.reads import ReadModels
 from adapters.postgres.recorder import Recorder
+from adapters.postgres.replica import Replica
 from adapters.postgres.roles import worker_of
+from adapters.postgres.silence import ANSWER, WORK
 from adapters.postgres.tables import create
 from adapters.postgres.views import Views
+from adapters.promotion import Unpromoted
 from adapters.telemetry import Telemetry
 from api.learning import Model, Models
 from api.settings import Settings, Unset
@@ -60,16 +69,22 @@ from projections.runner import Runner
 from projections.worker import Worker
 from tenants.context import SYSTEM
 from tenants.isolation import Finding
+from tenants.keys import Missing
 
 DECIDERS: dict[str, Decider[Any]] = {
     each.name: each for each in (prospects, predictions, orgs, api_keys, audit, tenancy)
 }
 MODELS = (list_of_prospects, funnel, trail, book, scores, milestones)
 
-PLAIN = (Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout)
+PLAIN = (
+    *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
+    *(Damaged, Missing, Outdated, Unpromoted, Unusable),
+)
 """Whose message is all that somebody at a terminal needs."""
-UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Unsettled)
+UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Failing, Unsettled)
 """Troubles that pass: the request may be sent again."""
+FULL = (psycopg.errors.DiskFull, Full)
+"""Those of them that pass when somebody makes room."""
 
 TERMINAL = "everlog"
 """The service that a command of the command line is."""
@@ -86,6 +101,7 @@ class Product(Struct, frozen=True):
     link: Link
     wakes: Wakes
     reads: ReadModels
+    replica: Replica | None
     keyring: Keyring
     access: Casbin
     pipeline: Pipeline
@@ -100,7 +116,7 @@ def embedded(settings: Settings, stack: ExitStack) -> tuple[Settings, Callable[[
     Raises:
         CannotStart: it says what is wrong and what to do.
     """
-    servers = stack.enter_context(running(settings.home))
+    servers = stack.enter_context(running(settings.home, Servers(archive=settings.archive)))
     known = servers.addresses
     return replace(
         settings, database=known.app, owner=known.owner, worker=known.worker, nats=known.nats
@@ -110,6 +126,7 @@ def embedded(settings: Settings, stack: ExitStack) -> tuple[Settings, Callable[[
 def wiped(settings: Settings) -> None:
     """Take away all that embedded servers keep; keys stay. Raises `CannotStart` while they run."""
     wipe(settings.home)
+    Ledger(settings.keys).set_aside(datetime.now(UTC))
 
 
 def migrate(settings: Settings) -> None:
@@ -158,11 +175,12 @@ def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False
         stack.callback(telemetry.close)
         link = Link(settings.nats)
         wakes = Wakes(link)
-        database = stack.enter_context(Database(url))
+        database = stack.enter_context(Database(url, patience=WORK if worker else ANSWER))
         telemetry.metrics.pools(database.use)
         committer = stack.enter_context(Committer(url, wakes.committed, on_drain=telemetry.metrics.drained))
         logs = stack.enter_context(Logs(database, committer, FileKMS(settings.keys), DECIDERS.values()))
         logs.provision(SYSTEM)
+        Erasures(database, Ledger(settings.keys)).settle()
         stack.callback(link.stop)
         yield _joined(settings, telemetry, database, committer, logs, link, wakes)
 
@@ -179,10 +197,11 @@ def _joined(
     # Cursors are bound by a key that all processes of an installation share and that no database holds.
     secret = logs.rings.of(SYSTEM).token("cursors", "secret")
     reads = ReadModels(database, MODELS, secret, logs.of, wakes.views, settings.poll or None)
+    replica = _replica(settings, lambda far: ReadModels(far, MODELS, secret, logs.of))
     told = telemetry.logs(logs)
     keyring = Keyring(told)
     access = Casbin(told, keyring)
-    pipeline = telemetry.pipeline(Pipeline(told, access, Trail(told), reads.of))
+    pipeline = telemetry.pipeline(Pipeline(told, access, Trail(told), replica.beside(reads) if replica else reads.of))
     entry = telemetry.entry(Entry(keyring, told))
     return Product(
         settings=settings,
@@ -193,6 +212,7 @@ def _joined(
         link=link,
         wakes=wakes,
         reads=reads,
+        replica=replica,
         keyring=keyring,
         access=access,
         pipeline=pipeline,
@@ -200,9 +220,18 @@ def _joined(
     )
 
 
+def _replica(settings: Settings, models: Callable[[Database], ReadModels]) -> Replica | None:
+    return Replica(settings.database, settings.replica, models) if settings.replica else None
+
+
 def scorer(product: Product) -> Any:
     """`application.ports.Scorer`, measured."""
     return product.telemetry.scorer(Scorer(product.link))
+
+
+def store(product: Product, tenant: UUID) -> Views:
+    """A tenant's views as their runner sees them."""
+    return Views(tenant, product.database, product.logs.of(tenant))
 
 
 def views(product: Product, stop: threading.Event) -> threading.Thread:
@@ -210,17 +239,27 @@ def views(product: Product, stop: threading.Event) -> threading.Thread:
     leases = Leases(product.database, uuid4())
     told = product.telemetry
 
-    def runner(tenant: UUID) -> Runner:
-        log = product.logs.of(tenant)
-        tap = told.tap(log, product.wakes.seen)
-        return Runner(tap, Views(tenant, product.database, log), MODELS, meter=told.metrics, seen=tap.seen)
-
     def run() -> None:
-        with product.wakes.commits() as ear:
+        with product.wakes.commits() as ear, ThreadPoolExecutor(2, "views") as threads:
             poll = product.settings.poll or None
-            Worker(leases, product.database.heads, runner, ear, poll, told.metrics.lag).run(stop)
+            Worker(
+                leases,
+                product.database.heads,
+                lambda tenant: runner(product, tenant, threads),
+                ear,
+                poll,
+                told.metrics.lag,
+            ).run(stop)
 
     return threading.Thread(target=run, name="views")
+
+
+def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[Any] = MODELS) -> Runner:
+    """What keeps one tenant's views, as the worker has it."""
+    log, told = product.logs.of(tenant), product.telemetry
+    tap = told.tap(log, product.wakes.seen)
+    store = Views(tenant, product.database, log)
+    return Runner(tap, store, models, meter=told.metrics, seen=tap.seen, threads=threads)
 
 
 def relay(product: Product) -> Relay:

@@ -1,5 +1,6 @@
 """Commands over HTTP, written once: one by one, and in bulk with a result each."""
 
+from math import ceil
 from typing import Annotated, Any, Union
 from uuid import UUID, uuid4
 
@@ -135,7 +136,7 @@ def bulk(commands: tuple[type[Command], ...]) -> Route:
         body=body,
         answer=Results,
         headers=("Idempotency-Key", "Everlog-Reason"),
-        returns=RETURNS,
+        returns=(*RETURNS, "Retry-After"),
         limit=LARGE,
         serve=serve,
     )
@@ -151,7 +152,7 @@ _BULK = (
 async def _all(edge: Edge, call: Call, asked: list[Asked | Problem]) -> Reply:
     sound = [each for each in asked if isinstance(each, Asked)]
     outcomes = iter(await edge.pipeline.run_all(call.caller, sound))
-    results, position, generation = [], 0, 1
+    results, position, generation, retry = [], 0, 1, 0.0
     for each in asked:
         done = next(outcomes) if isinstance(each, Asked) else each
         if isinstance(done, Done):
@@ -160,8 +161,11 @@ async def _all(edge: Edge, call: Call, asked: list[Asked | Problem]) -> Reply:
         else:
             problem = Problem.of(done) if isinstance(done, Rejected) else done
             results.append(Result(status=problem.status, problem=problem.told(call.request)))
+            retry = max(retry, problem.retry or 0)
         position = max(position, done.position or 0)
     headers = [("Everlog-Position", f"{generation}:{position}")] if position else []
+    if retry:
+        headers.append(("Retry-After", str(ceil(retry))))
     return reply(Results(results), headers=headers)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from math import ceil
 from time import monotonic
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,7 +26,7 @@ from application.entry import Entry
 from application.fresh import Fresh
 from application.kernel import Caller
 from application.pipeline import Pipeline, Rejected
-from application.ports import Logs, Scorer, Unanswered
+from application.ports import Logs, NoRoom, Scorer, Unanswered
 from domain.kernel import Circumstances, Decider, Refused
 from tenants.quotas import Quota, Verdict
 
@@ -44,7 +45,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Edge:
-    """What handlers reach: the pipeline, the logs and the models; and `answer`, which every endpoint goes through."""
+    """What handlers reach: the pipeline, the logs and the models; and `answer`, which every endpoint goes through.
+
+    `passing` are the troubles that pass, by the code that each is told by; the first that fits counts.
+    """
 
     def __init__(
         self,
@@ -56,7 +60,7 @@ class Edge:
         quota: Quota,
         *,
         trace: Callable[[], str] = str,
-        unavailable: tuple[type[Exception], ...] = (),
+        passing: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),
     ) -> None:
         self.pipeline = pipeline
         self.logs = logs
@@ -69,7 +73,7 @@ class Edge:
         self._attempts = Quota(ATTEMPTS)
         self._busy: dict[UUID, int] = {}
         self._trace = trace
-        self._unavailable = unavailable
+        self._passing = passing
 
     async def generation(self, tenant: UUID) -> int:
         """Of the tenant's log, as of a moment ago."""
@@ -156,12 +160,15 @@ class Edge:
                 known = Problem(problem.code, details=problem.details)
             case Unauthenticated():
                 known = Problem(problem.code)
+            case NoRoom():
+                known = Problem("storage.full")
             case Unanswered():
                 known = Problem("service.unavailable", retry=problem.seconds)
             case ClientException():
                 known = Problem("request.too-large" if problem.status_code == TOO_LARGE else "request.malformed")
             case _:
-                known = Problem("service.unavailable" if isinstance(problem, self._unavailable) else "internal")
+                codes = (code for code, kinds in self._passing.items() if isinstance(problem, kinds))
+                known = Problem(next(codes, "internal"))
         return known
 
 

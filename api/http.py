@@ -8,9 +8,10 @@ from granian.server.embed import Server
 
 from api import bootstrap
 from api.app import create_app
-from api.bootstrap import DECIDERS, UNAVAILABLE, Product
+from api.bootstrap import DECIDERS, FULL, UNAVAILABLE, Product
 from api.direct import Direct
 from api.edge import Edge
+from api.gate import Gate
 from api.settings import Settings
 from api.stream import PATHS, Streams, Tails, handlers
 from tenants.context import SYSTEM
@@ -30,9 +31,11 @@ async def _serve(product: Product) -> None:
     await product.database.start()
     try:
         product.link.start()
+        if product.replica:
+            await product.replica.start()
         # Granian's embedded server works in this very loop.
         server = Server(
-            product.telemetry.http(application(product)),
+            Gate(product.telemetry.http(application(product))),
             address=settings.host,
             port=settings.port,
             interface=Interfaces.ASGI,
@@ -43,6 +46,8 @@ async def _serve(product: Product) -> None:
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         await server.serve()
     finally:
+        if product.replica:
+            await product.replica.stop()
         await product.database.stop()
 
 
@@ -56,7 +61,7 @@ def application(product: Product) -> Direct:
         DECIDERS,
         Quota(product.settings.rate),
         trace=product.telemetry.traces.current,
-        unavailable=UNAVAILABLE,
+        passing={"storage.full": FULL, "service.unavailable": UNAVAILABLE},
     )
     streams = Streams(edge, product.access, product.keyring, Tails(product.logs, product.wakes))
 

@@ -2,8 +2,8 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from uuid import UUID
 
 import msgspec
@@ -11,6 +11,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from application.pending import Pending
 from application.ports import Appended, Conflict, Log, SubjectErased, Unanswered
 from application.predictions import Emission, Learner, Reaction, emit
 from domain.kernel import Recorded
@@ -21,6 +22,10 @@ _log = structlog.get_logger(__name__)
 BATCH = 500
 WAIT = 30.0
 """Seconds that a prediction may take to be recorded before it is tried again."""
+
+
+class Superseded(Exception):
+    """The log was restored without the fact that was folded last: what was learned is of a past that did not happen."""
 
 
 class Asked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,9 +43,11 @@ class Model:
     def __init__(self, log: Log, learner: Learner) -> None:
         self._log = log
         self._reaction = Reaction(learner)
+        self._last: tuple[int, UUID] | None = None
+        """Generation and event id of the fact that was folded last."""
         self._replayed = log.head()[1]
         """Up to here the log may hold already what the learner comes to."""
-        self._underway: dict[UUID, tuple[Emission, Future[Appended]]] = {}
+        self._underway: dict[UUID, tuple[Emission, Pending[Appended]]] = {}
         self.position = 0
 
     @property
@@ -49,14 +56,24 @@ class Model:
 
     def advance(self) -> int:
         """Fold what the log has got since, record what came of it, and answer how many facts were folded."""
-        batch = self._log.read(self.position, BATCH)
+        batch = self._unseen()
         for recorded in _opened(self._log, batch):
             self._reaction.step(recorded)
         if batch:
             self.position = batch[-1].position
+            self._last = _name(batch[-1])
         if self.caught_up:
             self._record()
         return len(batch)
+
+    def _unseen(self) -> list[Recorded]:
+        """The next batch. Raises `Superseded` where the log has no longer what was folded last."""
+        batch = self._log.read(max(self.position - 1, 0), BATCH + bool(self.position))
+        if self._last is None:
+            return batch
+        if not batch or _name(batch[0]) != self._last:
+            raise Superseded
+        return batch[1:]
 
     def score(self, prospect: UUID) -> Made:
         """Predict now, and record it. Raises `Refused`; `Unanswered` while the log is still being replayed."""
@@ -75,21 +92,25 @@ class Model:
         for event, emission in due.items():
             if event not in self._underway:
                 self._underway[event] = (emission, self._submit(emission))
+        problems: Counter[str] = Counter()
         for event, (emission, future) in list(self._underway.items()):
-            if event not in due or (future.done() and not self._settled(emission, future)):
+            if event not in due or (future.done() and not self._settled(emission, future, problems)):
                 del self._underway[event]
+        # One line for all of them: while the log's disk is full, none can be recorded.
+        for problem, count in problems.items():
+            _log.warning("prediction.not-recorded", tenant=str(self._log.tenant), problem=problem, count=count)
 
-    def _settled(self, emission: Emission, future: Future[Appended]) -> bool:
+    def _settled(self, emission: Emission, future: Pending[Appended], problems: Counter[str]) -> bool:
         """Whether it needs no second try: it is on record and will be met in the log, or never can be."""
         problem = future.exception()
         if problem is None or isinstance(problem, SubjectErased):
             return True
         if isinstance(problem, Conflict):
             return problem.actual > emission.expected
-        _log.warning("prediction.not-recorded", tenant=str(self._log.tenant), problem=type(problem).__name__)
+        problems[type(problem).__name__] += 1
         return False
 
-    def _submit(self, emission: Emission) -> Future[Appended]:
+    def _submit(self, emission: Emission) -> Pending[Appended]:
         return self._log.submit(emission.stream, emission.expected, [emission.fact], emission.meta)
 
 
@@ -130,7 +151,13 @@ class Models:
             model = self._open(tenant)
             with self._lock:
                 self._models[tenant] = model
-        return model.advance()
+        try:
+            return model.advance()
+        except Superseded:
+            _log.warning("learning.superseded", tenant=str(tenant))
+            with self._lock:
+                self._models[tenant] = model = self._open(tenant)
+            return model.advance()
 
     def score(self, tenant: UUID, payload: bytes) -> Made:
         """Answer a request for a score. Raises `Unanswered` where another process has the model."""
@@ -151,6 +178,11 @@ def opened(log: Log, upto: int) -> Iterator[Recorded]:
     while batch := log.read(position, BATCH, upto):
         yield from _opened(log, batch)
         position = batch[-1].position
+
+
+def _name(recorded: Recorded) -> tuple[int, UUID]:
+    """Tells a fact, and by its generation all that stands before it."""
+    return recorded.generation, recorded.meta.event
 
 
 def _opened(log: Log, batch: list[Recorded]) -> list[Recorded]:

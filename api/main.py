@@ -2,7 +2,9 @@
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -85,6 +87,54 @@ def migrate(*, json: Json = False) -> None:
     settings = configuration.of_running(configuration.read())
     bootstrap.migrate(settings)
     shell.say({"migrated": True}, "Roles, tables, policies and streams are up to date.", json=json)
+
+
+@app.command
+def backup(into: Path, *, json: Json = False) -> None:
+    """Copy the whole database, while it runs, into a new folder below this one; keys are not in it.
+
+    Without EVERLOG_DATABASE_URL it is the embedded server's that runs in EVERLOG_HOME.
+
+    Args:
+        into: The folder of the backups; best on another disk.
+        json: Answer with one JSON object.
+    """
+    from api import recovery
+
+    recovery.backup(into, json=json)
+
+
+@app.command
+def restore(backups: Path, *, at: datetime | None = None, replace: Flag = False, json: Json = False) -> None:
+    """Put a backup back into EVERLOG_HOME while nothing runs there: a new generation of every log begins.
+
+    Who was erased since is erased again before anything is served. Exit code 1, and nothing changed, where the backup
+    is damaged, of another release of PostgreSQL, or does not reach that time.
+
+    Args:
+        backups: A backup, or the folder of several: then the latest that was finished by that time.
+        at: Up to which time (ISO 8601; without a zone, this machine's); as far as EVERLOG_ARCHIVE goes, if left out.
+        replace: Where there is a database already, move it aside.
+        json: Answer with one JSON object.
+    """
+    from api import recovery
+
+    recovery.restore(backups, at, replace=replace, json=json)
+
+
+@app.command
+def promote(*, backups: Path | None = None, json: Json = False) -> None:
+    """Promote the replica of EVERLOG_OWNER_URL, or take into use what was put back there; logs get a new generation.
+
+    Nobody can write before it is done. Cut short, it is done again.
+
+    Args:
+        backups: A folder of backups, for the copies of the ledger in them; where the key folder was lost too.
+        json: Answer with one JSON object.
+    """
+    from api import recovery
+
+    recovery.promote(backups, json=json)
 
 
 @app.command

@@ -45,6 +45,8 @@ AUTHENTICATED = (
     "quota.exceeded",
     "tenants.busy",
     "service.unavailable",
+    "storage.full",
+    "service.overloaded",
 )
 WITH_BODY = ("request.malformed", "request.too-deep", "request.too-large", "request.media-type", "request.invalid")
 

@@ -47,6 +47,12 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "views.behind": Kind(503, "The views are behind that position", "Send it again after `Retry-After`."),
     "predictions.unanswered": Kind(503, "No model answers just now", "Send it again after `Retry-After`."),
     "service.unavailable": Kind(503, "A server behind this one is not reachable", "Send it again after `Retry-After`."),
+    "storage.full": Kind(
+        503, "There is no room to record it", "Nothing was recorded. Send it again after `Retry-After`."
+    ),
+    "service.overloaded": Kind(
+        503, "Too much is asked at once", "Send it again after `Retry-After`, and less at once."
+    ),
     "internal": Kind(500, "Something is wrong on our side", "Tell the operator the `instance`."),
     "query.unknown-field": Kind(422, "There is no such field", "See the reference for the fields."),
     "query.personal-field": Kind(
@@ -83,7 +89,14 @@ PROBLEMS: Final[dict[str, Kind]] = {
 }
 """Every code that a response may carry."""
 
-RETRY: Final = {"contended": 1, "views.behind": 1, "predictions.unanswered": 2, "service.unavailable": 5}
+RETRY: Final = {
+    "contended": 1,
+    "views.behind": 1,
+    "predictions.unanswered": 2,
+    "service.unavailable": 5,
+    "storage.full": 10,
+    "service.overloaded": 1,
+}
 """Seconds after which to try again, where nothing tells better."""
 
 

@@ -18,9 +18,12 @@ NAMES = {
     "database": "EVERLOG_DATABASE_URL",
     "owner": "EVERLOG_OWNER_URL",
     "worker": "EVERLOG_WORKER_URL",
+    "replica": "EVERLOG_REPLICA_URL",
+    "backup": "EVERLOG_BACKUP_URL",
     "nats": "EVERLOG_NATS_URL",
     "home": "EVERLOG_HOME",
     "keys": "EVERLOG_KEYS",
+    "archive": "EVERLOG_ARCHIVE",
     "host": "EVERLOG_HOST",
     "port": "EVERLOG_PORT",
     "poll": "EVERLOG_POLL_SECONDS",
@@ -40,10 +43,17 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     worker: str = ""
     """The same under the worker's role, which may also list tenants. Left out: the app's role with `_worker` behind
     its name, and its password."""
+    replica: str = ""
+    """A streaming replica of the database, under the app's role. Queries are answered from it while it is at most five
+    seconds behind; those that ask for a position, only where it has that position."""
+    backup: str = ""
+    """The database under a role that may replicate. For `everlog backup` alone."""
     nats: str = ""
-    """The NATS server, with JetStream."""
+    """The NATS server, with JetStream; of a cluster several addresses, with commas between them."""
     keys: Path
     """The folder of key files that personal data are encrypted under; `keys` in the data folder if left out."""
+    archive: Path | None = None
+    """Where the embedded PostgreSQL archives what it writes, for restores to a point in time: best on another disk."""
     host: str = "127.0.0.1"
     """The address that the API listens on; it speaks plain HTTP, so put TLS before it."""
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
@@ -71,6 +81,8 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     given = {name: environment[name] for name in NAMES.values() if environment.get(name)}
     home = Path(given.get(NAMES["home"], ".everlog")).absolute()
     given |= {NAMES["home"]: str(home), NAMES["keys"]: given.get(NAMES["keys"], str(home / "keys"))}
+    if archive := given.get(NAMES["archive"]):
+        given[NAMES["archive"]] = str(Path(archive).absolute())
     try:
         settings = msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, value: kind(value))
     except msgspec.ValidationError as problem:
@@ -81,7 +93,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
 
 def _must_name_servers(settings: Settings) -> None:
     """Said here, since what a library says of a wrong URL may quote the password in it."""
-    for name in ("database", "owner", "worker"):
+    for name in ("database", "owner", "worker", "replica", "backup"):
         if (url := getattr(settings, name)) and not re.match(r"postgres(ql)?://", url):
             raise Unset(f"{NAMES[name]} is no URL such as postgresql://ROLE:PASSWORD@HOST:PORT/DATABASE.")
     if settings.database and not re.search(r"://[^/@:]+(:[^@]*)?@|[?&]user=", settings.database):
@@ -129,8 +141,10 @@ def leave_word(settings: Settings) -> None:
 
 def environment(settings: Settings) -> dict[str, str]:
     """What a child process needs in its environment to run with the same settings, the owner's password left out."""
-    named = {variable: str(getattr(settings, name)) for name, variable in NAMES.items() if name != "owner"}
-    return {**os.environ, **{variable: value for variable, value in named.items() if value}}
+    private = ("owner", "backup")
+    named = {variable: getattr(settings, name) for name, variable in NAMES.items() if name not in private}
+    inherited = {name: value for name, value in os.environ.items() if name not in {NAMES[each] for each in private}}
+    return {**inherited, **{variable: str(value) for variable, value in named.items() if value or value == 0}}
 
 
 def _word(home: Path) -> Path:

@@ -224,6 +224,34 @@ def lag(tenant: UUID, *, json: Json = False) -> None:
     say(msgspec.to_builtins(found), "\n".join(lines) or "Nothing yet.", json=json)
 
 
+@views.command
+def parked(tenant: UUID, *, limit: Limit = 100, json: Json = False) -> None:
+    """The events that a read model could not apply, and those that wait behind them.
+
+    They are tried again when a worker takes up the organisation, as one of a new release does. Nothing else waits.
+
+    Args:
+        tenant: The organisation.
+        limit: At most so many, 1 to 200.
+        json: Answer with one JSON object.
+    """
+    found = ask(lambda product: asyncio.to_thread(bootstrap.store(product, tenant).parked, limit), tenant)
+    form = "{0.view:<16} {1.position:>8}  {1.type:<28} {1.why}"
+    lines = [form.format(each, each.event) for each in found]
+    told = [
+        {
+            "view": each.view,
+            "position": each.event.position,
+            "type": each.event.type,
+            "why": each.event.why,
+            "behind": each.event.behind,
+            "since": each.since,
+        }
+        for each in found
+    ]
+    say(told, "\n".join(lines) or "Nothing.", json=json)
+
+
 def check_walls(*, json: bool) -> None:
     """Say what is wrong with the walls, and exit with 1 if anything is."""
     findings = bootstrap.holes(configuration.of_running(configuration.read()))

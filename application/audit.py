@@ -1,6 +1,5 @@
 """The trail of what was refused. What was done stands in the log anyway."""
 
-from asyncio import wrap_future
 from collections import Counter
 from time import monotonic
 from uuid import UUID, uuid4
@@ -8,6 +7,7 @@ from uuid import UUID, uuid4
 from msgspec.structs import replace
 
 from application.kernel import Caller
+from application.patience import Patience
 from application.ports import Appended, Logs
 from domain.audit import Denial, audit
 from domain.kernel import Meta
@@ -43,4 +43,4 @@ class Trail:
             circumstances=caller.circumstances,
         )
         log = self._logs.of(caller.tenant)
-        return await wrap_future(log.submit(f"{audit.name}/{event}", 0, [denial], meta))
+        return await Patience().answer(log.submit(f"{audit.name}/{event}", 0, [denial], meta))

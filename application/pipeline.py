@@ -8,6 +8,7 @@ from uuid import UUID
 from application.access import name
 from application.audit import Trail
 from application.kernel import Caller
+from application.patience import Patience
 from application.ports import Access, Loaded, Logs, Query, Reads, Unanswered
 from application.turn import Asked, Done, Rejected, Turn
 from domain.audit import Denial
@@ -19,7 +20,7 @@ AT_ONCE = 16
 """How many streams of a bulk are loaded at the same time."""
 STRETCH = 20
 """Commands of a bulk that are sealed and submitted before other requests have their turn."""
-PATIENCE = 5.0
+WAIT = 4.0
 """Seconds that a read waits for the position it asks for."""
 
 
@@ -46,6 +47,7 @@ class Pipeline:
         granted = [turn for turn in turns if turn.outcome is None]
         known: dict[str, Loaded[Any]] = {}
         await _load(known, granted)
+        patience = Patience()
         for wave in _waves(granted):
             await _load(known, wave)
             for number, turn in enumerate(wave, 1):
@@ -53,7 +55,7 @@ class Pipeline:
                 if number % STRETCH == 0:
                     await asyncio.sleep(0)
             for turn in wave:
-                await turn.end()
+                await turn.end(patience)
                 known.pop(turn.asked.stream, None)
                 if turn.after:
                     known[turn.asked.stream] = turn.after
@@ -100,7 +102,7 @@ class Pipeline:
         now, last = await asyncio.to_thread(self._logs.of(tenant).head)
         if position > last or generation not in (None, now):
             raise Rejected("query.position", {"position": position, "last": last})
-        if not await reads.reached(position, PATIENCE, generation, views):
+        if not await reads.reached(position, WAIT, generation, views):
             raise Rejected("views.behind", {"position": position})
 
     async def _authorise(self, turn: Turn) -> None:

@@ -1,7 +1,6 @@
 """What the application needs of the world; `api.bootstrap` joins each to an adapter."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from application.kernel import Caller, Once
+from application.pending import Pending
 from domain.kernel import Decider, Fact, Meta, Recorded, State
 
 T = TypeVar("T")
@@ -21,6 +21,8 @@ class Loaded(Struct, Generic[State], frozen=True):
     version: int
     position: int = 0
     """The position of the stream's last fact in the tenant's log."""
+    generation: int = 0
+    """The log's own, when this was read: in another one, the same version may have come about otherwise."""
 
 
 class Appended(Struct, frozen=True):
@@ -71,10 +73,10 @@ class Log(Protocol):
 
     def submit(
         self, stream: str, expected: int, facts: Sequence[Fact], meta: Meta, once: Once | None = None
-    ) -> Future[Appended]:
+    ) -> Pending[Appended]:
         """Append to a stream that stands at version `expected`, in one transaction with others that are under way.
 
-        `meta.event` is the first fact's event id; further facts get ids of their own. The future raises `Conflict`,
+        `meta.event` is the first fact's event id; further facts get ids of their own. The answer raises `Conflict`,
         `Taken`, `Reused` or `SubjectErased`; a repeat of `once` answers with `repeated` set.
         """
         ...
@@ -174,3 +176,7 @@ class Unanswered(Exception):
     def __init__(self, seconds: int = 1) -> None:
         super().__init__(seconds)
         self.seconds = seconds
+
+
+class NoRoom(Unanswered):
+    """Nothing was recorded: the log's disk is full."""

@@ -1,7 +1,6 @@
 """One command on its way through the pipeline: decided on a state, appended, decided anew where the stream moved on."""
 
 import asyncio
-from concurrent.futures import Future
 from datetime import datetime
 from random import random
 from typing import Any
@@ -10,7 +9,9 @@ from uuid import UUID, uuid4
 from msgspec import Struct
 
 from application.kernel import Caller, Command, Once
-from application.ports import Appended, Conflict, Loaded, Log, Reused, SubjectErased, Taken, Unanswered
+from application.patience import Patience
+from application.pending import Pending
+from application.ports import Appended, Conflict, Loaded, Log, NoRoom, Reused, SubjectErased, Taken, Unanswered
 from domain.kernel import Circumstances, Fact, Meta, Refused
 
 ATTEMPTS = 12
@@ -86,7 +87,7 @@ class Turn:
         self._loaded: Loaded[Any] = self.empty
         self._facts: list[Fact] = []
         self._refusal: Rejected | None = None
-        self._pending: Future[Appended] | None = None
+        self._pending: Pending[Appended] | None = None
 
     @property
     def empty(self) -> Loaded[Any]:
@@ -116,10 +117,10 @@ class Turn:
         if self._facts or asked.once:
             self._pending = self._log.submit(asked.stream, loaded.version, self._facts, self._meta(), asked.once)
 
-    async def end(self) -> None:
+    async def end(self, patience: Patience) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self.outcome = await self._settle()
+                self.outcome = await self._settle(patience)
                 return
             except Conflict as conflict:
                 if self.asked.expected is not None:
@@ -130,27 +131,29 @@ class Turn:
             self.begin(await self.load())
         self.outcome = Rejected("contended")
 
-    async def _settle(self) -> Done | Rejected:
+    async def _settle(self, patience: Patience) -> Done | Rejected:
         if self._refusal:
             self.after = self._loaded
             return await self._refused(self._refusal)
         if self._pending is None:
             self.after = self._loaded
             return Done(self.asked.stream, self._loaded.version, self._loaded.position)
-        appended = await self._appended(self._pending)
+        appended = await self._appended(self._pending, patience)
         if isinstance(appended, Rejected):
             return appended
         return await self._earlier(appended) if appended.repeated else self._done(appended)
 
-    async def _appended(self, pending: Future[Appended]) -> Appended | Rejected:
+    async def _appended(self, pending: Pending[Appended], patience: Patience) -> Appended | Rejected:
         try:
-            return await asyncio.wrap_future(pending)
+            return await patience.answer(pending)
         except Taken as taken:
             return Rejected(f"{taken.scope}-taken", audited=True)
         except SubjectErased:
             return Rejected("subject.erased", audited=True)
         except Reused:
             return Rejected("idempotency.reused", audited=True)
+        except NoRoom:
+            return Rejected("storage.full")
         except Unanswered:
             return Rejected("service.unavailable")
 

@@ -16,17 +16,39 @@ from benchmarks import report
 from benchmarks.ground import prepared
 from benchmarks.kernel import FULL, QUICK, Job, Line, Session
 
-Name = Literal["append-64x1", "append-8x100", "catch-up", "replay", "http", "predict", "startup"]
+Name = Literal[
+    "append-64x1",
+    "append-8x1",
+    "append-1x1",
+    "append-8x100",
+    "catch-up",
+    "lag",
+    "replay",
+    "load-stream",
+    "http",
+    "access",
+    "encrypt",
+    "predict",
+    "startup",
+    "growth",
+]
 ALL: tuple[Name, ...] = get_args(Name)
 JOBS = {
     "calibration": "calibration:run",
-    "append-64x1": "append:singles",
+    "append-64x1": "append:many",
+    "append-8x1": "append:few",
+    "append-1x1": "append:one",
     "append-8x100": "append:batches",
     "catch-up": "catch_up:run",
+    "lag": "lag:run",
     "replay": "replay:run",
+    "load-stream": "stream:run",
     "http": "http:run",
+    "access": "access:run",
+    "encrypt": "encrypt:run",
     "predict": "predict:run",
     "startup": "startup:run",
+    "growth": "growth:run",
 }
 """Imported when it is measured: a job needs what others do not."""
 
@@ -46,7 +68,7 @@ def bench(
 
     Args:
         jobs: What to measure, in this order; everything if none is named.
-        quick: Few rounds on little data: ends within three minutes instead of forty.
+        quick: Few rounds on little data: ends within five minutes instead of an hour.
         as_json: One JSON object a line on standard output instead of a table.
     """
     # Ended from outside, the servers are stopped and their folder is removed all the same.
@@ -80,6 +102,7 @@ def measured(names: Sequence[Name], session: Session, failed: list[str]) -> Iter
             except Exception:  # noqa: BLE001 - whatever goes wrong in one job, the others can still be measured
                 traceback.print_exc()
                 failed.append(f"{name} failed; its lines are missing.")
+        failed.extend(session.problems)
 
 
 def job(name: str) -> Job:

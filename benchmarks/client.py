@@ -7,9 +7,11 @@ knows just enough of HTTP to count answers, so that on a small machine the serve
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
 from functools import partial
 from itertools import cycle
 from typing import cast
+from uuid import uuid4
 
 import msgspec
 import uvloop
@@ -26,11 +28,13 @@ class Load(Struct, frozen=True):
     paths: list[str]
     connections: int
     seconds: float
+    bodies: list[str] = []
+    """Each is posted once, under an idempotency key of its own, to the only path; without any the paths are got."""
 
 
 class Met(Struct, frozen=True):
     rate: float
-    """Answers with status 200 per second."""
+    """Answers with a status of success per second."""
     p50: float
     p99: float
     """Milliseconds from the request's last byte sent to the answer's last byte received."""
@@ -41,8 +45,8 @@ class Met(Struct, frozen=True):
 class Asking(asyncio.Protocol):
     """One connection: the next request goes out when the answer to the last is whole."""
 
-    def __init__(self, requests: list[bytes], until: float, done: asyncio.Future[None]) -> None:
-        self._requests = cycle(requests)
+    def __init__(self, requests: Iterator[bytes], until: float, done: asyncio.Future[None]) -> None:
+        self._requests = requests
         self._until = until
         self._done = done
         self._buffer = b""
@@ -55,8 +59,13 @@ class Asking(asyncio.Protocol):
         self._ask()
 
     def _ask(self) -> None:
+        request = next(self._requests, None)
+        if request is None:
+            self._done.set_exception(EOFError("there were not enough bodies to post"))
+            self._transport.close()
+            return
         self._sent = time.perf_counter()
-        self._transport.write(next(self._requests))
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -69,7 +78,7 @@ class Asking(asyncio.Protocol):
         if len(self._buffer) < whole:
             return
         now = time.perf_counter()
-        if self._buffer.startswith(b"HTTP/1.1 200"):
+        if self._buffer.startswith(b"HTTP/1.1 2"):
             self.taken.append(now - self._sent)
         else:
             self.others += 1
@@ -85,6 +94,11 @@ class Asking(asyncio.Protocol):
             self._done.set_exception(exc or ConnectionResetError())
 
 
+def _post(path: str, head: str, body: str) -> bytes:
+    about = f"content-type: application/json\r\nidempotency-key: {uuid4()}\r\ncontent-length: {len(body.encode())}\r\n"
+    return f"POST {path} HTTP/1.1\r\n{head}{about}\r\n{body}".encode()
+
+
 def _same(asking: Asking) -> Asking:
     return asking
 
@@ -92,15 +106,17 @@ def _same(asking: Asking) -> Asking:
 async def meet(load: Load) -> Met:
     loop = asyncio.get_running_loop()
     head = "".join(f"{name}: {value}\r\n" for name, value in {"host": load.host, **load.headers}.items())
-    requests = [f"GET {path} HTTP/1.1\r\n{head}\r\n".encode() for path in load.paths]
+    posts = [_post(load.paths[0], head, body) for body in load.bodies]
+    gets = [f"GET {path} HTTP/1.1\r\n{head}\r\n".encode() for path in load.paths]
     began = time.perf_counter()
     until = began + load.seconds
     connections: list[Asking] = []
     ends = [loop.create_future() for _ in range(load.connections)]
     for number, done in enumerate(ends):
-        # Each connection starts elsewhere in the list, so that not all ask for the same row.
-        start = number * 7 % len(requests)
-        asking = Asking(requests[start:] + requests[:start], until, done)
+        # Each connection starts elsewhere in the list, so that not all ask for the same row; nobody posts twice.
+        start = number * 7 % len(gets)
+        requests = iter(posts[number :: load.connections]) if posts else cycle(gets[start:] + gets[:start])
+        asking = Asking(requests, until, done)
         connections.append(asking)
         await loop.create_connection(partial(_same, asking), load.host, load.port)
     await asyncio.gather(*ends)

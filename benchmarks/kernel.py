@@ -6,9 +6,9 @@ and the ratio is taken within the round. More is better in every ratio.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
@@ -17,16 +17,33 @@ from benchmarks import cpu
 if TYPE_CHECKING:
     from benchmarks.ground import Ground
 
-Against = Literal["pgbench", "eventsourcing", "copy", "hand-written", "cursor", "bare-route", "river"]
+Against = Literal[
+    "pgbench",
+    "eventsourcing",
+    "emmett",
+    "umadb",
+    "copy",
+    "hand-written",
+    "cursor",
+    "keyset",
+    "bare-route",
+    "river",
+    "compiled",
+    "pycasbin",
+    "everlog",
+    "notify",
+    "target",
+]
+"""`everlog` is ourselves under another condition; `target` is a figure that was asked for, whatever the machine."""
 Figures = Mapping[str, float]
 """What one turn measured, by the name of the measure."""
 Turn = Callable[[], Figures]
 
-OURS = "everlog"
+OURS: Final = "everlog"
 HEAVY = 0.15
 """A turn during which others used more than this share of all cores is left out, if enough rounds remain."""
 ENOUGH = 3
-TIMES = frozenset({"s", "ms", "µs"})
+LESS = frozenset({"s", "ms", "µs", "kB", "connections"})
 """Units in which less is better."""
 
 
@@ -40,13 +57,55 @@ class Scale(Struct, frozen=True):
     replay: int
     slow: int
     """What peers get that would take minutes over the whole."""
+    few: int
+    """The same, where they take a tenth of that time."""
     predict: int
+    rules: int
+    tenants: tuple[int, ...]
+    log: tuple[int, ...]
+    """Events in a tenant."""
+    workers: tuple[int, ...]
+    backlog: int
+    """Events that the workers have before them."""
+    writers: tuple[int, ...]
     share: float
     """What one job may take, its preparation included, before it is cut to fewer rounds."""
 
 
-FULL = Scale(rounds=7, seconds=5, catch_up=200_000, replay=500_000, slow=5_000, predict=2_000, share=330)
-QUICK = Scale(rounds=3, seconds=1, catch_up=4_000, replay=10_000, slow=500, predict=300, share=20)
+FULL = Scale(
+    rounds=7,
+    seconds=3,
+    catch_up=200_000,
+    replay=1_000_000,
+    slow=5_000,
+    few=20_000,
+    predict=2_000,
+    rules=10_000,
+    tenants=(1, 10, 100, 1_000),
+    log=(10_000, 100_000, 1_000_000, 10_000_000),
+    workers=(1, 2, 4),
+    backlog=40_000,
+    writers=(1, 8, 64, 256),
+    share=240,
+)
+QUICK = Scale(
+    rounds=3,
+    seconds=0.5,
+    catch_up=4_000,
+    replay=10_000,
+    slow=500,
+    few=2_000,
+    predict=300,
+    rules=500,
+    tenants=(1, 10),
+    log=(1_000, 10_000),
+    workers=(1, 2),
+    backlog=4_000,
+    writers=(1, 8),
+    share=12,
+)
+LONG = {"growth": 2.5}
+"""Jobs that are given several shares: they are several jobs in one."""
 
 
 class Round(Struct, frozen=True):
@@ -55,9 +114,10 @@ class Round(Struct, frozen=True):
     figures: dict[str, Figures]
     foreign: dict[str, float]
 
-    def ratio(self, against: str, measure: str, *, inverse: bool) -> float:
+    def ratio(self, versus: "Versus") -> float:
         """Ours over theirs, or the inverse where less is better."""
-        ours, theirs = self.figures[OURS][measure], self.figures[against][measure]
+        ours, theirs = self.figures[OURS][versus.measure], self.figures[versus.against][versus.other]
+        inverse = versus.unit in LESS
         return theirs / ours if inverse else ours / theirs
 
     def disturbance(self, against: str) -> float:
@@ -92,21 +152,26 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class Versus(Struct, frozen=True, kw_only=True):
-    """What is compared with whom; `measure` is the name under which the turns give their figure."""
+    """What is compared with whom; `measure` is the name under which our turn gives its figure."""
 
     against: Against
     kind: Literal["limit", "peer"]
     case: str
     measure: str
+    theirs: str = ""
+    """The name of their figure, where it is another."""
     unit: str
     aim: float | None = None
     note: str = ""
 
-    def line(self, job: str, rounds: list[Round]) -> Line:
+    @property
+    def other(self) -> str:
+        return self.theirs or self.measure
+
+    def line(self, job: str, rounds: Sequence[Round]) -> Line:
         """Raises `ValueError` without a round."""
         counted = undisturbed(rounds, self.against)
-        inverse = self.unit in TIMES
-        ratios = [one.ratio(self.against, self.measure, inverse=inverse) for one in counted]
+        ratios = [one.ratio(self) for one in counted]
         return Line(
             job=job,
             against=self.against,
@@ -114,7 +179,7 @@ class Versus(Struct, frozen=True, kw_only=True):
             case=self.case,
             unit=self.unit,
             ours=short(median(one.figures[OURS][self.measure] for one in counted)),
-            theirs=short(median(one.figures[self.against][self.measure] for one in counted)),
+            theirs=short(median(one.figures[self.against][self.other] for one in counted)),
             ratio=Spread(short(min(ratios)), short(median(ratios)), short(max(ratios))),
             rounds=len(counted),
             left_out=len(rounds) - len(counted),
@@ -132,10 +197,12 @@ class Session:
         self._show = show
         self._job = ""
         self._until = 0.0
+        self.problems: list[str] = []
+        """What could not be compared, and why."""
 
     def begin(self, job: str) -> None:
         self._job = job
-        self._until = time.monotonic() + self.scale.share
+        self._until = time.monotonic() + self.scale.share * LONG.get(job, 1)
 
     def say(self, words: str) -> None:
         self._show(f"{self._job}: {words}")
@@ -147,28 +214,52 @@ class Session:
     def left(self) -> float:
         return self._until - time.monotonic()
 
-    def play(self, turns: Mapping[str, Turn], rounds: int | None = None) -> list[Round]:
-        """Rounds in which every contender has one turn, until there are enough or the job's time is up."""
+    def play(self, turns: Mapping[str, Turn], rounds: int | None = None, cases: int = 1) -> list[Round]:
+        """Rounds in which every contender has one turn, until there are enough or the time is up.
+
+        The time is what the job has left, shared by so many cases that are still to come, this one included. A peer
+        that fails is told of and left out from there on; where the product fails, the job does.
+        """
         wanted = rounds or self.scale.rounds
+        contenders = dict(turns)
         played: list[Round] = []
         began = time.monotonic()
+        until = began + self.left() / cases
         for number in range(wanted):
-            # A round that would end after the job's time is not begun; one round there always is.
-            if played and self.left() < (time.monotonic() - began) / len(played):
+            # A round that would end after its time is not begun; one round there always is.
+            if played and until - (now := time.monotonic()) < (now - began) / len(played):
                 break
             self.say(f"round {number + 1} of {wanted}")
-            played.append(_round(list(turns.items()), number))
+            played.append(_round(contenders, number, self._failed))
         return played
+
+    def compared(self, rounds: Sequence[Round], *many: Versus) -> Iterator[Line]:
+        """A line for each comparison whose peer had a turn."""
+        for versus in many:
+            met = [one for one in rounds if versus.against in one.figures]
+            if met:
+                yield versus.line(self._job, met)
+
+    def _failed(self, peer: str, problem: Exception) -> None:
+        self.problems.append(f"{self._job} against {peer} could not be measured: {problem}")
 
 
 Job = Callable[["Ground", Session], Iterator[Line]]
 
 
-def _round(turns: list[tuple[str, Turn]], number: int) -> Round:
+def _round(contenders: dict[str, Turn], number: int, failed: Callable[[str, Exception], None]) -> Round:
+    """One turn for each; a peer that fails is taken out of the contenders."""
     figures, foreign = {}, {}
-    for name, turn in rotated(turns, number):
+    for name, turn in rotated(list(contenders.items()), number):
         before = cpu.look()
-        figures[name] = turn()
+        try:
+            figures[name] = turn()
+        except Exception as problem:
+            if name == OURS:
+                raise
+            failed(name, problem)
+            del contenders[name]
+            continue
         foreign[name] = cpu.foreign(before, cpu.look())
     return Round(figures, foreign)
 
@@ -179,7 +270,7 @@ def rotated(turns: list[tuple[str, Turn]], number: int) -> Iterator[tuple[str, T
     return iter(turns[start:] + turns[:start])
 
 
-def undisturbed(rounds: list[Round], against: str) -> list[Round]:
+def undisturbed(rounds: Sequence[Round], against: str) -> list[Round]:
     """The rounds that count: the quiet ones, or the quietest few where others never gave way."""
     quiet = [one for one in rounds if one.disturbance(against) <= HEAVY]
     if len(quiet) >= min(ENOUGH, len(rounds)):

@@ -1,6 +1,7 @@
 """What callers append: facts with two personal fields, full metadata and an idempotency key, as the API would."""
 
 from itertools import count
+from os import getpid
 from uuid import UUID, uuid4
 
 import msgspec
@@ -15,9 +16,9 @@ _numbers = count(1)
 
 
 def captured() -> Captured:
-    """Somebody new: no two have the same mail address."""
+    """Somebody new: no two have the same mail address, whichever process they come from."""
     number = next(_numbers)
-    return Captured(f"Augusta Ada King {number}", f"ada.king.{number}@example.org", "computing")
+    return Captured(f"Augusta Ada King {number}", f"ada.king.{getpid()}.{number}@example.org", "computing")
 
 
 def signal() -> SignalObserved:

@@ -1,14 +1,15 @@
 """The product on the benchmark's servers, put together by its own bootstrap."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 from msgspec import Struct
 
 from adapters.postgres.tables import sums, table
-from adapters.postgres.views import Views
 from api import bootstrap
 from api.settings import Settings
 from application.ports import Logs
@@ -59,12 +60,9 @@ class Product(Struct, frozen=True):
             connection.execute("vacuum analyze")
             connection.execute("checkpoint")
 
-    def runner(self, tenant: UUID, batch: int) -> Runner:
-        """As the worker has one: `api.bootstrap.views`."""
-        log, told = self.worker.logs.of(tenant), self.worker.telemetry
-        tap = told.tap(log, self.worker.wakes.seen)
-        store = Views(tenant, self.worker.database, log)
-        return Runner(tap, store, bootstrap.MODELS, batch, meter=told.metrics, seen=tap.seen)
+    def runner(self, tenant: UUID, threads: Executor, models: Sequence[Any] = bootstrap.MODELS) -> Runner:
+        """As the worker has one, of these views."""
+        return bootstrap.runner(self.worker, tenant, threads, models)
 
     def forget_views(self) -> None:
         """Empty read models, as before the first event."""

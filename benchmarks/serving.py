@@ -36,7 +36,7 @@ def serving(
 
 
 def ask(load: Load) -> Met:
-    """Raises `RuntimeError` where not every answer was a 200."""
+    """Raises `RuntimeError` where not every answer was one of success."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.client"],
         input=msgspec.json.encode(load),
@@ -48,7 +48,7 @@ def ask(load: Load) -> Met:
         raise RuntimeError(f"the client failed: {done.stderr.decode()[-2000:]}")
     met = msgspec.json.decode(done.stdout, type=Met)
     if met.others:
-        raise RuntimeError(f"{met.others} answers were no 200")
+        raise RuntimeError(f"{met.others} answers told of no success")
     return met
 
 

@@ -1,23 +1,46 @@
-"""A tenant as the installation sees it: that there is one. Its own log holds everything else."""
+"""A tenant as the installation sees it: that there is one. Its own log holds everything else.
+
+A tenant's own log has a stream of this kind too: what happened to the log as a whole.
+"""
+
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.kernel import Decider, Fact, Refused
 
+Cause = Literal["restore", "promotion"]
+
 
 class Created(Fact, frozen=True, tag="tenancy.created"):
     name: str
+
+
+class Resumed(Fact, frozen=True, tag="tenancy.resumed"):
+    """The log goes on in a new generation: whatever an earlier one held beyond `after` never happened."""
+
+    generation: int
+    previous: int
+    """The generation that it takes the place of."""
+    after: int
+    """The position of the last event that was kept."""
+    cause: Cause
+
+
+Facts = Created | Resumed
 
 
 class Tenant(Struct, frozen=True):
     created: Created | None = None
 
 
-def evolve(tenant: Tenant, fact: Created) -> Tenant:
+def evolve(tenant: Tenant, fact: Facts) -> Tenant:
     match fact:
         case Created():
             return replace(tenant, created=fact)
+        case Resumed():
+            return tenant
 
 
 def create(tenant: Tenant, name: str) -> list[Fact]:
@@ -27,4 +50,4 @@ def create(tenant: Tenant, name: str) -> list[Fact]:
     return [] if tenant.created else [created]
 
 
-tenancy = Decider("tenancy", Created, Tenant(), evolve)
+tenancy = Decider("tenancy", Facts, Tenant(), evolve)

@@ -14,7 +14,7 @@ from projections.kernel import Is, Page, Query, Reads, View, Where, Within
 Outcome = Literal["accepted", "refused"]
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     position: int
     at: datetime
     actor_kind: str

@@ -64,8 +64,12 @@ class Checkpoint(Struct, frozen=True):
 
 
 def mark(recorded: Recorded) -> bytes:
-    """Identifies an event, wherever it stands: no two have the same event id."""
-    text = f"{recorded.position} {recorded.stream} {recorded.version} {recorded.type} {recorded.meta.event}"
+    """Identifies an event, and by its generation all that stands before it.
+
+    The event id is not enough: a model makes the same prediction again, under the same id, where a tail was lost.
+    """
+    place = f"{recorded.generation} {recorded.position} {recorded.stream} {recorded.version}"
+    text = f"{place} {recorded.type} {recorded.meta.event}"
     return sha256(text.encode()).digest()
 
 
@@ -166,8 +170,8 @@ class Work(Protocol):
 
     def load(self, wanted: Sequence[Wanted]) -> list[list[Any]]: ...
 
-    def write(self, build: Build, changes: Changes) -> None:
-        """Rows, aggregates and parked events. Raises `Unstorable`."""
+    def write(self, build: Build, packed: Any) -> None:
+        """What the store has packed: rows, aggregates and parked events. Raises `Unstorable`."""
         ...
 
     def advance(self, checkpoints: Sequence[Checkpoint]) -> None: ...
@@ -186,6 +190,10 @@ class Work(Protocol):
         """All rows, in the order of their keys."""
         ...
 
+    def digest(self, build: Build) -> bytes:
+        """The digest of all rows as they are read back."""
+        ...
+
     def unequal(self, one: Build, other: Build) -> Iterator[tuple[str, tuple[Any, ...], int, int]]:
         """Aggregate, day and group, and the two changes, wherever an aggregate differs between two slots of a view."""
         ...
@@ -195,7 +203,7 @@ class Work(Protocol):
         ...
 
     def forget(self, checkpoint: Checkpoint) -> None:
-        """Remove a checkpoint, so that its build is no longer kept up."""
+        """Remove a checkpoint, so that its build is no longer kept up, and what the build had parked."""
         ...
 
 
@@ -215,5 +223,21 @@ class Store(Protocol):
         ...
 
     def work(self) -> AbstractContextManager[Work]: ...
+
+    def digests(self, builds: Sequence[Build]) -> list[tuple[Checkpoint, bytes]]:
+        """Of builds that are kept up: the checkpoint, and the digest of the rows read back, of the same moment."""
+        ...
+
+    def load(self, wanted: Sequence[Wanted]) -> list[list[Any]]:
+        """Rows as they were last committed, whoever may be about to change them."""
+        ...
+
+    def pack(self, build: Build, changes: Changes) -> Any:
+        """What `Work.write` and `write` take: made without the database. Raises `Unstorable`."""
+        ...
+
+    def write(self, before: Sequence[Checkpoint], packed: Sequence[Any], after: Sequence[Checkpoint]) -> None:
+        """Lock, write and advance in one exchange. Raises `Stale`, and `Unstorable` of any build, with nothing done."""
+        ...
 
     def lag(self) -> list[Lag]: ...

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
+from operator import attrgetter
 from pathlib import PurePath
 from traceback import walk_tb
 from typing import Any
@@ -10,7 +11,7 @@ from domain.kernel import Fact, Recorded, Unreadable
 from projections.builds import Build, Change, Changes, Checkpoint, Parked, Unstorable, Wanted
 from projections.digest import digester
 from projections.kernel import Where
-from projections.rows import Cell, Rows
+from projections.rows import Cell, Rows, spot
 from projections.waiting import Waiting
 
 Sums = dict[str, defaultdict[tuple[Any, ...], int]]
@@ -20,6 +21,8 @@ class Fold:
     """`prepare` a batch, load what it wants, `run`, write the changes, and say when they are `kept`.
 
     Rows of a batch need not be loaded again for the next: they are remembered while one checkpoint follows the other.
+    So the next batch can be prepared, loaded and run while the changes of the last are still being written: what it
+    loads is as it was before them, and what they touched is remembered.
     """
 
     def __init__(self, build: Build) -> None:
@@ -28,7 +31,8 @@ class Fold:
         self._digest = digester(build.view.row)
         self._kinds = _Kinds(build.view.types)
         self._tags = {kind.__struct_config__.tag for kind in build.view.types}
-        self._batch: list[tuple[Recorded, Where]] = []
+        self._batch: list[tuple[Recorded, Where, Hashable]] = []
+        """Each event with the rows that it touches, and the spot of the value they are found by."""
         self._failed: dict[int, str] = {}
         self._known: dict[Hashable, Cell] = {}
         self._next: dict[Hashable, Cell] = {}
@@ -47,7 +51,7 @@ class Fold:
             if not kinds[kind] or (kind is Unreadable and not self._takes(recorded)):
                 continue
             if kind is Unreadable and recorded.position in self._failed:
-                add((recorded, _NOWHERE))
+                add((recorded, _NOWHERE, None))
                 continue
             try:
                 where = select(recorded)
@@ -55,12 +59,12 @@ class Fold:
                 self._failed.setdefault(recorded.position, place(error))
                 where = _NOWHERE
             if where is not None:
-                add((recorded, where))
+                add((recorded, where, spot(where.value)))
         return self._wanted()
 
     def run(self, loaded: Iterable[Sequence[Any]], parked: Sequence[Parked]) -> Changes:
         """What the prepared batch makes of the rows that were loaded."""
-        rows = Rows(self._key, {where.column for _, where in self._batch} - {""})
+        rows = Rows(self._key, {where.column for _, where, _ in self._batch} - {""})
         # Until these changes are kept, nothing is remembered: the cells are about to change.
         known, self._known, self._at = self._known, {}, None
         rows.remember(known)
@@ -68,14 +72,15 @@ class Fold:
             rows.load(each)
         changes, waiting = Changes(), Waiting(parked)
         sums: Sums = {each.name: defaultdict(int) for each in self.build.aggregates}
-        failed = self._failed
-        for recorded, where in self._batch:
+        failed, held = self._failed, bool(waiting)
+        for recorded, where, value in self._batch:
             if failed and (why := failed.get(recorded.position)):
                 behind = None
             else:
-                why, behind = self._apply(recorded, where, rows, waiting, sums)
+                why, behind = self._apply(recorded, where, value, rows, waiting if held else None, sums)
             if why:
                 changes.parked.append(waiting.add(recorded, where, why, behind))
+                held = True
         self._settle(rows.cells, changes)
         for name, groups in sums.items():
             changes.sums[name] = [Change(each[0], each[1:], by) for each, by in groups.items() if by]
@@ -90,10 +95,16 @@ class Fold:
         self._known, self._next, self._at = {}, {}, None
 
     def _apply(
-        self, recorded: Recorded, where: Where, rows: Rows, waiting: Waiting, sums: Sums
+        self,
+        recorded: Recorded,
+        where: Where,
+        value: Hashable,
+        rows: Rows,
+        waiting: Waiting | None,
+        sums: Sums,
     ) -> tuple[str, int | None]:
         """Apply one event, or say why it must be parked and behind which."""
-        cell, before = rows.touched(where)
+        cell, before = rows.touched(where.column, value)
         if waiting and (behind := waiting.behind(recorded, where, before)):
             return "waits", behind
         try:
@@ -101,7 +112,7 @@ class Fold:
             if waiting and (behind := waiting.behind(recorded, where, after)):
                 return "waits", behind
             moves = self._moves(before, after) if sums else ()
-            rows.replace(where, cell, before, after)
+            rows.replace(where.column, value, cell, before, after)
         except Exception as error:  # noqa: BLE001 - whatever a view raises, its event is parked, not lost
             return place(error), None
         if moves:
@@ -122,21 +133,22 @@ class Fold:
 
     def _settle(self, cells: dict[Hashable, Cell], changes: Changes) -> None:
         """Tell new, changed and gone rows apart, and what that does to the digest."""
-        columns, self._next = set(self.build.view.row.__struct_fields__), {}
+        columns, self._next = _Columns(self.build.view.row.__struct_fields__), {}
         try:
             for key, cell in cells.items():
                 if cell.now is not cell.stored and cell.now != cell.stored:
-                    becomes = self._change(key, cell, changes, columns)
-                    if cell.now is not None:
-                        self._next[key] = Cell(cell.now, cell.now, becomes)
-                elif cell.digest is not None:
+                    becomes = self._change(cell, changes, columns)
+                    # A row that is gone is remembered too: until that is written, the store still has it.
+                    self._next[key] = Cell(cell.now, cell.now, becomes)
+                elif cell.digest is not None and cell.now is not None:
                     self._next[key] = cell
         except Exception as error:
             raise Unstorable(self.build, place(error)) from error
+        changes.columns = columns.moved
         changes.rows = len(changes.new) - len(changes.gone)
 
-    def _change(self, key: Hashable, cell: Cell, changes: Changes, columns: set[str]) -> int:
-        """Enter one change; `columns` are those that no row has changed in yet."""
+    def _change(self, cell: Cell, changes: Changes, columns: "_Columns") -> int:
+        """Enter one change; the digest of the row as it is now."""
         before, after = cell.stored, cell.now
         becomes = 0 if after is None else self._digest(after)
         was = 0 if before is None else self._digest(before) if cell.digest is None else cell.digest
@@ -144,12 +156,10 @@ class Fold:
         if before is None:
             changes.new.append(after)
         elif after is None:
-            changes.gone.append(key)
+            changes.gone.append(getattr(before, self._key))
         else:
             changes.changed.append(after)
-            moved = {name for name in columns if getattr(before, name) is not getattr(after, name)}
-            changes.columns |= moved
-            columns -= moved
+            columns.compare(before, after)
         return becomes
 
     def _takes(self, recorded: Recorded) -> bool:
@@ -162,16 +172,34 @@ class Fold:
         return mine
 
     def _wanted(self) -> list[Wanted]:
-        values: defaultdict[str, dict[Hashable, None]] = defaultdict(dict)
-        for _, (column, value) in self._batch:
-            values[column][value] = None
+        values: defaultdict[str, dict[Hashable, Hashable]] = defaultdict(dict)
+        for _, where, value in self._batch:
+            values[where.column][value] = where.value
         values.pop("", None)
         if keys := values.pop(self._key, None):
-            known, self._known = self._known, {}
-            self._known = {key: known[key] for key in keys if key in known}
-            if missing := {key: None for key in keys if key not in known}:
+            known = self._known
+            if missing := {value: each for value, each in keys.items() if value not in known}:
                 values[self._key] = missing
-        return [Wanted(self.build, column, list(each)) for column, each in values.items()]
+            if values.keys() <= {self._key}:
+                self._known = {value: known[value] for value in keys.keys() & known.keys()}
+        return [Wanted(self.build, column, list(each.values())) for column, each in values.items()]
+
+
+class _Columns:
+    """In which columns rows have changed: those that no row has changed in yet are compared all at once."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.moved: set[str] = set()
+        self._still = list(names)
+        self._values = attrgetter(*self._still, self._still[0])
+
+    def compare(self, before: Any, after: Any) -> None:
+        if self._values(before) != self._values(after):
+            moved = [name for name in self._still if getattr(before, name) != getattr(after, name)]
+            self.moved.update(moved)
+            self._still = [name for name in self._still if name not in moved]
+            # With one name alone the getter would give no tuple, so the key, which never changes, stands twice.
+            self._values = attrgetter(*self._still, self._still[0])
 
 
 class _Kinds(dict[type[Fact], bool]):

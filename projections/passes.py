@@ -100,36 +100,45 @@ class Passes:
                 raise
             return self.apply(group, events, generation, {**(failed or {}), key: {events[0].position: refused.why}})
 
+    def prepare(
+        self, group: Sequence[Checkpoint], events: Sequence[Recorded], failed: Failed | None = None
+    ) -> list[list[Wanted]]:
+        """Which rows each build wants loaded."""
+        parked = failed or {}
+        return [self.fold(each).prepare(events, parked.get(key_of(each), {}), each) for each in group]
+
+    def written(self, group: Sequence[Checkpoint], made: Sequence[Changes], events: int) -> None:
+        """A batch is in the store: count it."""
+        for each, changes in zip(group, made, strict=True):
+            self.meter.applied(each.view, events)
+            if changes.parked:
+                self.meter.parked(each.view, len(changes.parked))
+
     def _commit(
         self, group: Sequence[Checkpoint], events: Sequence[Recorded], generation: int, failed: Failed
     ) -> list[Checkpoint]:
         folds = [self.fold(each) for each in group]
-        wanted = [
-            fold.prepare(events, failed.get(key_of(each), {}), each) for fold, each in zip(folds, group, strict=True)
-        ]
+        wanted = self.prepare(group, events, failed)
         made: list[Changes] = []
         with self.store.work() as work:
             work.lock(group)
             loaded = load(work, wanted)
             for fold, each in zip(folds, group, strict=True):
                 changes = fold.run(next(loaded), work.parked(fold.build) if each.parked else ())
-                work.write(fold.build, changes)
+                work.write(fold.build, self.store.pack(fold.build, changes))
                 made.append(changes)
             last = events[-1] if events else None
             after = [advanced(*each, generation, last) for each in zip(group, made, strict=True)]
             work.advance(after)
         for fold, each in zip(folds, after, strict=True):
             fold.kept(each)
-        for each, changes in zip(group, made, strict=True):
-            self.meter.applied(each.view, len(events))
-            if changes.parked:
-                self.meter.parked(each.view, len(changes.parked))
+        self.written(group, made, len(events))
         return after
 
 
-def load(work: Work, wanted: Sequence[Sequence[Wanted]]) -> Iterator[list[list[Any]]]:
+def load(source: Work | Store, wanted: Sequence[Sequence[Wanted]]) -> Iterator[list[list[Any]]]:
     """What each build wants, loaded together."""
-    loaded = iter(work.load([each for wants in wanted for each in wants]))
+    loaded = iter(source.load([each for wants in wanted for each in wants]))
     return ([next(loaded) for _ in wants] for wants in wanted)
 
 

@@ -12,7 +12,7 @@ from domain.prospects import Attributes, Captured, Facts, Lost, Noted, SignalObs
 from projections.kernel import Is, Page, Query, Reads, View, Where, Within
 
 
-class ProspectRow(Struct, frozen=True):
+class ProspectRow(Struct, frozen=True, gc=False):
     id: UUID
     name: Personal[str]
     email: Annotated[Personal[str], Meta(extra={"lookup": True})]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from domain.kernel import Recorded
 from projections.builds import Build, Checkpoint, Difference, Parked, Stale, Tail, Unstorable, Work
-from projections.digest import EMPTY, digester, moved
+from projections.digest import moved
 from projections.passes import Passes, key_of, load
 
 _log = logging.getLogger(__name__)
@@ -23,6 +23,20 @@ def rebuild(passes: Passes, known: Sequence[Checkpoint], view: str) -> None:
             with passes.store.work() as work:
                 work.begin(fresh)
                 work.clear(passes.build(fresh))
+
+
+def check(passes: Passes, known: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Those live copies whose rows are not what was folded: somebody else has written, or lost, some.
+
+    It reads every row, and delays nobody.
+    """
+    live = [each for each in known if passes.live().get((each.view, each.version)) == each.slot]
+    wrong = [
+        each for each, digest in passes.store.digests([passes.build(each) for each in live]) if digest != each.digest
+    ]
+    for each in wrong:
+        _log.error("The rows of %s, tenant %s, are not what was folded.", passes.build(each).name, passes.store.tenant)
+    return wrong
 
 
 def restart(passes: Passes, group: Sequence[Checkpoint]) -> None:
@@ -80,8 +94,7 @@ def _swap(passes: Passes, fresh: Checkpoint, *old: Checkpoint) -> bool:
 
 
 def _digest(work: Work, build: Build) -> bytes:
-    digest = digester(build.view.row)
-    return moved(EMPTY, sum(map(digest, work.scan(build))))
+    return work.digest(build)
 
 
 def differences(work: Work, one: Build, other: Build) -> list[Difference]:
@@ -140,7 +153,7 @@ def _again(
         [loaded] = load(work, [wanted])
         changes = fold.run(loaded, ahead)
         work.unpark(fold.build, [each.position for each in events])
-        work.write(fold.build, changes)
+        work.write(fold.build, passes.store.pack(fold.build, changes))
         after = replace(
             checkpoint,
             digest=moved(checkpoint.digest, changes.digest),

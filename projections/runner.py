@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from itertools import groupby
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -13,17 +14,23 @@ from domain.kernel import Recorded
 from projections import repair
 from projections.builds import Checkpoint, Difference, Stale, Store, Tail, mark
 from projections.kernel import Aggregate, Lag, View
+from projections.overlap import Overlap
 from projections.passes import Meter, Passes, Silent
 
 _log = logging.getLogger(__name__)
+
+BATCH = 4000
+"""Events folded at once, unless told otherwise: a row that several of them touch is written once."""
+LONG = 10.0
+"""Seconds for which a runner that is far behind goes on before it looks around."""
 
 
 class Runner:
     """Keeps a tenant's views up with its log. For one thread; any number of processes may run one for the same tenant.
 
     One of them moves the checkpoint, and what the others did is undone. `batch` is the number of events folded at once;
-    `seen` is told tenant, generation and position when all live views have moved on. With `threads`, the next batch is
-    read while one is written.
+    `seen` is told tenant, generation and position when all live views have moved on. With `threads`, two or more, one
+    batch is read and another folded while a third is written; and a batch takes fewer exchanges with the database.
     """
 
     def __init__(
@@ -31,7 +38,7 @@ class Runner:
         log: Tail,
         store: Store,
         models: Iterable[View[Any] | Aggregate[Any]],
-        batch: int = 1000,
+        batch: int = BATCH,
         meter: Meter | None = None,
         seen: Callable[[UUID, int, int], object] | None = None,
         threads: Executor | None = None,
@@ -43,22 +50,26 @@ class Runner:
         self._seen = seen
         self._told = (0, 0)
         self._threads = threads
+        self._overlap = Overlap(self._passes, threads) if threads else None
         self._ahead: tuple[int, Future[list[Recorded]]] | None = None
         self._known: list[Checkpoint] | None = None
 
-    def step(self) -> int:
-        """Apply at most one batch to each view; how many events that were, 0 where all are caught up."""
-        with _undisturbed():
-            return self._step()
+    def step(self, seconds: float = 0.0) -> int:
+        """Apply at least one batch to each view; how many events that were, 0 where all are caught up.
 
-    def _step(self) -> int:
+        With `threads`, full batches follow each other for so many seconds.
+        """
+        with _undisturbed():
+            return self._step(seconds)
+
+    def _step(self, seconds: float) -> int:
         known, self._known = self._known, None
         generation, head = self._log.head()
         applied, after = 0, []
         stale = False
         for group, upto in _groups(self._begin() if known is None else known):
             try:
-                events, moved = self._pass(group, upto, generation, head)
+                events, moved = self._pass(group, upto, generation, head, monotonic() + seconds)
             except Stale:
                 stale = True
                 continue
@@ -80,7 +91,7 @@ class Runner:
     def catch_up(self) -> int:
         """Step until there is nothing left; how many events were applied."""
         total = 0
-        while applied := self.step():
+        while applied := self.step(LONG):
             total += applied
         return total
 
@@ -104,6 +115,10 @@ class Runner:
         """Begin to build a view once more beside the live one; steps do it, and swap them when it has caught up."""
         repair.rebuild(self._passes, self._begin(), view)
         self._known = None
+
+    def check(self) -> list[str]:
+        """The views whose live rows do not have the digest that was kept while folding: `rebuild` repairs them."""
+        return [each.view for each in repair.check(self._passes, self._begin())]
 
     def found(self, view: str) -> list[Difference]:
         """The rows that the last rebuild of a view found wrong in the copy it replaced."""
@@ -129,9 +144,12 @@ class Runner:
         return known
 
     def _pass(
-        self, group: list[Checkpoint], upto: int | None, generation: int, head: int
+        self, group: list[Checkpoint], upto: int | None, generation: int, head: int, until: float
     ) -> tuple[int, list[Checkpoint]]:
-        """One batch for builds at the same place, up to where others stand: from there on they go together."""
+        """A batch for builds at the same place, up to where others stand: from there on they go together.
+
+        More of them until it is time (monotonic), where there is a thread to write them.
+        """
         position = group[0].position
         stale = any(each.generation != generation for each in group)
         if position == head and not stale:
@@ -144,7 +162,21 @@ class Runner:
             events = events[1:]
         if not events and not stale:
             return 0, group
+        if self._overlap and events:
+            return self._overlap.run(group, self._batches(events, upto, until), generation)
         return len(events), self._passes.apply(group, events, generation)
+
+    def _batches(self, events: list[Recorded], upto: int | None, until: float) -> Iterator[list[Recorded]]:
+        """A batch and those behind it, while they are full. Raises `Stale` where the log is not the same any longer."""
+        yield events
+        while len(events) == self._batch and monotonic() < until:
+            last = events[-1]
+            again = self._read(last.position - 1, self._batch + 1, upto)
+            if not again or mark(again[0]) != mark(last):
+                raise Stale
+            if not (events := again[1:]):
+                return
+            yield events
 
     def _read(self, after: int, limit: int, upto: int | None) -> list[Recorded]:
         """Events, and where there are many more, the next ones meanwhile."""

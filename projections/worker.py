@@ -1,4 +1,4 @@
-"""A worker: keeps the views of the tenants it holds leases for up with their logs, a batch of each in turn."""
+"""A worker: keeps the views of the tenants it holds leases for up with their logs, a few batches of each in turn."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -13,6 +13,8 @@ from projections.runner import Runner
 
 _log = logging.getLogger(__name__)
 
+TURN = 0.5
+"""Seconds that the tenants who are behind share: each goes on for its part before the next has its turn."""
 _FIRST, _LONGEST = 0.5, 30.0
 """Seconds until a tenant whose views failed is tried again: doubled each time, up to the longest."""
 
@@ -86,6 +88,7 @@ class Worker:
         self._new: set[UUID] = set()
         self._strangers: set[UUID] = set()
         self._later: dict[UUID, tuple[float, float]] = {}
+        self._last = UUID(int=0)
         self._renew_at = self._poll_at = self._renewed_at = 0.0
 
     def run(self, stop: Event) -> None:
@@ -110,14 +113,23 @@ class Worker:
             self._meet({tenant for tenant, *_ in heads})
             self._due |= {tenant for tenant, *place in heads if self._moved(tenant, *place)}
             self._poll_at = now + self._poll
-        for tenant in sorted(self._due & self._runners.keys()):
+        for tenant in self._in_turn():
             if self._later.get(tenant, (0.0, 0.0))[0] <= now and not self._step(tenant):
                 self._due.discard(tenant)
+            self._last = tenant
+            if monotonic() >= self._renew_at:
+                # Whoever is still due comes first once the leases are renewed: others would take them meanwhile.
+                break
         self._due &= self._runners.keys()
         return bool(self._due - self._later.keys())
 
+    def _in_turn(self) -> list[UUID]:
+        """Those with something to do, beginning behind the one that was last."""
+        due = self._due & self._runners.keys()
+        return sorted(due, key=lambda tenant: (tenant <= self._last, tenant))
+
     def _step(self, tenant: UUID) -> int:
-        """One batch of one tenant, whose failure is not the others'."""
+        """A turn of one tenant, whose failure is not the others'."""
         runner = self._runners[tenant]
         self._behind.add(tenant)
         try:
@@ -125,7 +137,7 @@ class Worker:
                 # What an earlier release could not apply, this one perhaps can.
                 runner.retry()
                 self._new.discard(tenant)
-            applied = runner.step()
+            applied = runner.step(TURN / max(1, len(self._due)))
         except Exception as error:  # noqa: BLE001 - one tenant's trouble must not stop the others' views
             pause = min(self._later.get(tenant, (0.0, _FIRST / 2))[1] * 2, _LONGEST)
             self._later[tenant] = (monotonic() + pause, pause)

@@ -3,12 +3,12 @@
 `tests/adapters` holds the real log to its contract; here a test can step in between two calls.
 """
 
-from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from msgspec.structs import replace
 
+from application.pending import Pending
 from application.ports import Appended, Conflict, Loaded, Reused, Taken
 from domain.kernel import Recorded
 
@@ -27,12 +27,12 @@ class MemoryLog:
         self.loads += 1
         recorded = [each for each in self.facts if each.stream == stream]
         position = recorded[-1].position if recorded else 0
-        return Loaded(decider.fold(each.fact for each in recorded), len(recorded), position)
+        return Loaded(decider.fold(each.fact for each in recorded), len(recorded), position, 1)
 
     def submit(self, stream, expected, facts, meta, once=None):
         if self.before_submit:
             self.before_submit.pop(0)()
-        future: Future = Future()
+        future: Pending = Pending()
         try:
             future.set_result(self._append(stream, expected, facts, meta, once))
         except (Conflict, Taken, Reused) as problem:

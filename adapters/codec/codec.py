@@ -3,6 +3,7 @@
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -54,8 +55,10 @@ class Codec:
             if (value := getattr(fact, each.name)) not in (None, ""):
                 yield each.scope, str(value)
 
-    def encode(self, fact: Fact, stream: str, version: int, key_of: KeyOf) -> bytes:
+    def encode(self, fact: Fact, stream: str, version: int, key_of: KeyOf, subject_of: UUID | None = None) -> bytes:
         """A fact's body: JSON with its tag, in which each personal field is a box in base 64.
+
+        `subject_of` is the stream's own subject, where the caller has read it from the name already.
 
         A field at its default or empty is sealed like any other, so that not even this can be read off a body, and what
         is sealed is padded to multiples of 16 bytes. Raises `Illegal` for a value that is sealed or erased.
@@ -64,19 +67,24 @@ class Codec:
         if not shape.personal:
             return _encode(fact)
         values = list(shape.values(fact))
-        own = key_of(subject(stream)) if shape.own else None
+        own = key_of(subject_of or subject(stream)) if shape.own else None
         place = f"{stream}@{version}"
         for index, suffix, about in shape.sealed:
             key = key_of(getattr(fact, about)) if own is None or about else own
             values[index] = seal(values[index], key, place + suffix)
         return _encode(shape.twin(*values))
 
-    def encode_meta(self, meta: Meta, stream: str, version: int, key_of: KeyOf) -> bytes:
-        """Metadata: JSON, with the circumstances sealed under the actor's key. Raises `Illegal`."""
-        given = meta.circumstances
-        if given is None:
-            return metas.encode(meta, None)
-        return metas.encode(meta, seal(given, key_of(meta.actor.id), f"{stream}@{version}#{metas.PATH}"))
+    def encode_meta(
+        self, meta: Meta, stream: str, version: int, key_of: KeyOf, told: metas.Told | None = None
+    ) -> bytes:
+        """Metadata: JSON, with the circumstances sealed under the actor's key; what is `told` replaces their own.
+
+        Raises `Illegal`.
+        """
+        box = None
+        if meta.circumstances is not None:
+            box = seal(meta.circumstances, key_of(meta.actor.id), f"{stream}@{version}#{metas.PATH}")
+        return metas.encode(meta, box, told or metas.Told(meta.event, meta.schema, meta.subjects))
 
     def decode(self, raw: Raw) -> Recorded:
         """An event with its personal values left sealed. Never raises: what cannot be read is `Unreadable`."""
@@ -138,6 +146,7 @@ class Codec:
             return _NOBODY
 
 
+@lru_cache(20_000)
 def subject(stream: str) -> UUID:
     """The subject that a stream is about by itself: its identifier."""
     # msgspec reads one faster than UUID does.

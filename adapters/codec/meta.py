@@ -1,6 +1,8 @@
 """Metadata as bytes, the circumstances sealed in them."""
 
 from operator import attrgetter
+from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import NODEFAULT, Struct, defstruct
@@ -10,9 +12,11 @@ from adapters.codec.shape import MARK
 from domain.kernel import Circumstances, Meta, Sealed
 
 PATH = "meta.circumstances"
+_SUFFIX = f"#{PATH}"
 CIRCUMSTANCES = Circumstances
-_SEALED = f'"{MARK}circumstances"'.encode()
-_INDEX = Meta.__struct_fields__.index("circumstances")
+_EVENT, _SCHEMA, _SUBJECTS, _CIRCUMSTANCES = map(
+    Meta.__struct_fields__.index, ("event", "schema", "subjects", "circumstances")
+)
 
 
 def _twin() -> type[Struct]:
@@ -31,26 +35,30 @@ def _twin() -> type[Struct]:
 
 STORED = _twin()
 _values = attrgetter(*Meta.__struct_fields__)
+_told = attrgetter("event", "schema", "subjects")
 _encode = msgspec.json.Encoder().encode
-_plain = msgspec.json.Decoder(Meta)
-_stored = msgspec.json.Decoder(STORED)
+_stored: msgspec.json.Decoder[Any] = msgspec.json.Decoder(STORED)
 
 
-def encode(meta: Meta, box: bytes | None) -> bytes:
+class Told(Struct, frozen=True, gc=False):
+    """What an append adds to the metadata that its events share."""
+
+    event: UUID
+    schema: int
+    subjects: tuple[UUID, ...]
+
+
+def encode(meta: Meta, box: bytes | None, told: Told) -> bytes:
     """JSON without the members that have nothing to say; `box` is the circumstances' ciphertext."""
-    if box is None:
-        return _encode(meta)
     values = list(_values(meta))
-    values[_INDEX] = box
+    values[_EVENT], values[_SCHEMA], values[_SUBJECTS], values[_CIRCUMSTANCES] = *_told(told), box
     return _encode(STORED(*values))
 
 
 def decode(raw: bytes, place: str) -> Meta:
     """`place` is `<stream>@<version>`. Raises `msgspec.DecodeError`."""
-    if _SEALED not in raw:
-        return _plain.decode(raw)
     stored = _stored.decode(raw)
-    values = list(_values(stored))
-    if box := values[_INDEX]:
-        values[_INDEX] = Sealed(values[1].id, f"{place}#{PATH}", box)
-    return Meta(*values)
+    # The circumstances are the last field.
+    *others, box = _values(stored)
+    sealed = Sealed(stored.actor.id, place + _SUFFIX, box) if box else None
+    return Meta(*[*others, sealed])

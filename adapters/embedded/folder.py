@@ -56,7 +56,8 @@ def wipe(folder: Path) -> None:
         known = memory.load(folder)
         if known and Path(known.home) != folder:
             remove(Path(known.home))
-        for part in ("postgres", "postgres.new", "nats", "config", "logs"):
+        replaced = (each.name for each in folder.glob("postgres.before-*"))
+        for part in ("postgres", "postgres.new", "postgres.restoring", *replaced, "nats", "config", "logs"):
             remove(folder / part)
         memory.path(folder).unlink(missing_ok=True)
 

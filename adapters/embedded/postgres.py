@@ -16,6 +16,17 @@ _STOP = signal.SIGINT
 """Fast shutdown: sessions are ended, everything is written, then it is gone."""
 _ROWS_OF_A_READY_PID_FILE = 8
 
+_ACCESS = """\
+host all all 127.0.0.1/32 scram-sha-256
+host replication all 127.0.0.1/32 scram-sha-256
+"""
+_ARCHIVE = """\
+archive_mode = on
+archive_library = 'basic_archive'
+basic_archive.archive_directory = '{archive}'
+# What is not archived yet is lost with the disk: half a minute's work at most.
+archive_timeout = 30s
+"""
 _CONFIG = """\
 # What initdb found to work on this machine comes first, what a server for many tenants on a small machine needs second.
 include '{data}/postgresql.conf'
@@ -52,7 +63,7 @@ log_error_verbosity = terse
 
 def program(place: Place, memory: Memory, settings: Settings) -> Program:
     data = place.home / "postgres"
-    hba = place.config("pg_hba.conf", "host all all 127.0.0.1/32 scram-sha-256\n")
+    hba = place.config("pg_hba.conf", _ACCESS)
     config = place.config(
         "postgresql.conf",
         _CONFIG.format(
@@ -62,7 +73,8 @@ def program(place: Place, memory: Memory, settings: Settings) -> Program:
             cluster=_cluster(data),
             max_connections=settings.max_connections,
             shared_buffers=settings.shared_buffers,
-        ),
+        )
+        + (_ARCHIVE.format(archive=_quoted(settings.archive)) if settings.archive else ""),
     )
     return Program(
         name="PostgreSQL",

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from adapters.embedded import cluster, lock, logs, memory, nats, ports, postgres
+from adapters.embedded import archive, cluster, lock, logs, memory, nats, ports, postgres
 from adapters.embedded import folder as folders
 from adapters.embedded.memory import Memory
 from adapters.embedded.place import Place
@@ -108,6 +108,8 @@ def _start(folder: Path, settings: Settings, stack: ExitStack) -> Servers:
     postgres.clear(where)
     nats.clear(where)
     cluster.create(where, known)
+    if settings.archive:
+        archive.prepare(where, settings.archive)
     for _ in range(3):
         known = _with_ports(folder, known)
         with ExitStack() as attempt:

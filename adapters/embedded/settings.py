@@ -16,5 +16,7 @@ class Settings(Struct, frozen=True):
     """As root: where that account can reach binaries and data; the first that works is taken."""
     patience: float = 600
     """Seconds that a living server may take to answer: after a crash it first replays its log."""
+    archive: Path | None = None
+    """Where PostgreSQL is to keep its write-ahead log for restores to a point in time."""
     attempts: int = 10
     """Failures in a row after which a server is given up."""

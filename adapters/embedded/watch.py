@@ -1,6 +1,7 @@
 """A server process and the thread that keeps it alive."""
 
 import logging
+import shutil
 import signal
 import subprocess
 import threading
@@ -15,10 +16,17 @@ from adapters.embedded.refusal import CannotStart
 _log = logging.getLogger(__name__)
 _STEADY = 2.0
 """Seconds a server must have answered for its next failure to be the first again."""
+_ROOM = 64 * 2**20
+"""Bytes without which a server may be unable to start: a segment of PostgreSQL's log takes 16 MB."""
+_FULL = 2.0
+"""Seconds between two starts on a full disk."""
 
 
 class Watched:
-    """Starts a program, restarts it when it dies, gives up loudly when it keeps dying."""
+    """Starts a program, restarts it when it dies, gives up loudly when it keeps dying.
+
+    A server that cannot start for a full disk is never given up: once there is room it can.
+    """
 
     def __init__(self, program: Program, patience: float, attempts: int, lost: Callable[[str], None]) -> None:
         self._program = program
@@ -95,18 +103,26 @@ class Watched:
                 process.send_signal(order)
 
     def _keep(self) -> None:
-        failures = 0
+        failures, told = 0, False
         while not self._stopping.is_set():
             problem, steady = self._live()
-            failures = 0 if steady else failures + 1
+            full = not steady and self.starts > 0 and self._full()
+            failures = 0 if steady else failures if full else failures + 1
             if self._stopping.is_set():
                 return
             if self.starts == 0 or failures >= self._attempts:
                 self._give_up(problem)
                 return
-            if not self._wanted:
-                _log.error("%s\nIt is started again.", problem)
-            self._stopping.wait(min(0.05 * 2**failures, 5) if failures else 0)
+            if not self._wanted and not (full and told):
+                _log.error("%s\nIt is started again%s.", problem, " once its disk has room" if full else "")
+            told = full
+            self._stopping.wait(_FULL if full else min(0.05 * 2**failures, 5) if failures else 0)
+
+    def _full(self) -> bool:
+        try:
+            return shutil.disk_usage(self._program.folder).free < _ROOM
+        except OSError:
+            return False
 
     def _live(self) -> tuple[CannotStart, bool]:
         """One life of the server: how it ended, and whether that says nothing against it."""

@@ -57,5 +57,9 @@ class Cache:
             for subject in subjects:
                 self._held.pop((tenant.int, subject.int), None)
 
+    def clear(self) -> None:
+        with self._lock:
+            self._held.clear()
+
     def __len__(self) -> int:
         return len(self._held)

@@ -60,6 +60,8 @@ class Ring:
 
     def mint(self, subject: UUID) -> tuple[Minted, SubjectKey]:
         """A key that counts once an append has written it. Asks nobody where `keys.ready`."""
+        if not self.keys.ready:
+            self.keys.provision()
         key, number = crypto.mint(), self.keys.epoch
         over = self.keys.cipher(number)
         if over is None:
@@ -76,14 +78,14 @@ class Ring:
         self._cache.forget(self.tenant, subjects)
 
     def token(self, scope: str, value: str) -> bytes:
-        return crypto.mac(self.keys.secret("tokens"), b"token", scope.encode(), crypto.normal(value).encode())
+        return self.keys.mac("tokens").of(b"token", scope.encode(), crypto.normal(value).encode())
 
     def stamp(self, credential: UUID, key: str, request: bytes) -> tuple[bytes, bytes]:
         """What is kept of an idempotency key and of the request under it."""
-        secret = self.keys.secret("requests")
+        mac = self.keys.mac("requests")
         return (
-            crypto.mac(secret, b"key", credential.bytes, key.encode()),
-            crypto.mac(secret, b"request", credential.bytes, request),
+            mac.of(b"key", credential.bytes, key.encode()),
+            mac.of(b"request", credential.bytes, request),
         )
 
     def _unwrap(self, subject: UUID, number: int, wrapped: bytes | None) -> Held:

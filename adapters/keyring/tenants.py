@@ -6,7 +6,7 @@ from time import time
 from uuid import UUID
 
 from adapters import crypto
-from adapters.crypto import Cipher
+from adapters.crypto import Cipher, Mac
 from adapters.keyring.cache import Cache, bound
 from adapters.keyring.ring import Ring
 from adapters.postgres.database import Database
@@ -30,13 +30,18 @@ class Keys:
         self._keys: dict[tuple[str, int], bytes | None] = {}
         """By purpose and epoch; None where the key service has destroyed what it lay under."""
         self._subjects: dict[int, Cipher] = {}
+        self._macs: dict[Purpose, Mac] = {}
         self._until = 0.0
         """The time at which more keys are needed than are at hand, in seconds since 1970."""
         self._lock = Lock()
 
     @property
     def epoch(self) -> int:
-        return epoch(self._clock())
+        """The one of now; where its key is destroyed before its time, the first one after that has not lost its own."""
+        number = epoch(self._clock())
+        while self._keys.get(("subjects", number), b"") is None:
+            number += 1
+        return number
 
     @property
     def ready(self) -> bool:
@@ -46,20 +51,20 @@ class Keys:
     def provision(self) -> None:
         """Make the keys that the tenant needs now, unless it has them; others may be doing the same."""
         with self._lock:
+            self._load()
             current = self.epoch
             wanted: tuple[tuple[Purpose, int], ...] = (
                 ("subjects", current),
                 ("tokens", FIRST),
                 ("requests", FIRST),
             )
-            self._load()
             missing = [each for each in wanted if each not in self._keys]
             for purpose, number in missing:
                 self._add(purpose, number)
             if missing:
                 # Another process may have been first; what stands in the database is what counts.
                 self._load()
-            self._until = (current + 1) * EPOCH
+            self._until = (epoch(self._clock()) + 1) * EPOCH
 
     def cipher(self, number: int) -> Cipher | None:
         """What wraps the subject keys of an epoch; None where that epoch is destroyed.
@@ -68,25 +73,40 @@ class Keys:
             tenants.keys.Missing: the key service is not the one that the tenant's keys were made with.
             LookupError: the tenant never had a key of that epoch.
         """
-        if number not in self._subjects:
+        if known := self._subjects.get(number):
+            return known
+        with self._lock:
             if ("subjects", number) not in self._keys:
-                with self._lock:
-                    self._load()
+                self._load()
             key = self._keys["subjects", number]
             if key is None:
                 return None
-            self._subjects[number] = Cipher(key)
-        return self._subjects[number]
+            made = self._subjects[number] = Cipher(key)
+            return made
 
-    def secret(self, purpose: Purpose) -> bytes:
+    def mac(self, purpose: Purpose) -> Mac:
         """The key for tokens or for requests."""
+        made = self._macs.get(purpose)
+        if made is None:
+            made = self._macs[purpose] = Mac(self._secret(purpose))
+        return made
+
+    def _secret(self, purpose: Purpose) -> bytes:
         key = self._keys.get((purpose, FIRST))
         if key is None:
             self.provision()
-            key = self._keys[purpose, FIRST]
+            key = self._keys.get((purpose, FIRST))
         if key is None:
             raise Destroyed(name(self.tenant, purpose, FIRST))
         return key
+
+    def forget(self) -> None:
+        """Nothing is at hand any more: what counts is read from the database again."""
+        with self._lock:
+            self._until = 0.0
+            self._keys.clear()
+            self._subjects.clear()
+            self._macs.clear()
 
     def _load(self) -> None:
         for purpose, number, kms_key, wrapped in self._database.query(self.tenant, _HELD, [self.tenant]):
@@ -123,6 +143,12 @@ class Rings:
             ring = self._rings.setdefault(tenant, Ring(keys, self._database, self._cache))
             bound(self._rings, _MOST)
         return ring
+
+    def forget(self) -> None:
+        """Let go of every key that is at hand."""
+        for ring in list(self._rings.values()):
+            ring.keys.forget()
+        self._cache.clear()
 
     def provision(self, tenant: UUID) -> None:
         """Make a new tenant's keys. Doing it again changes nothing."""

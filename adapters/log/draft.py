@@ -1,15 +1,13 @@
 """One append from facts to the atom that commits, and its answer back in the port's words."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from os import urandom
 from time import time_ns
 from uuid import UUID
 
-from msgspec.structs import replace
-
 from adapters.codec import Codec
 from adapters.codec.codec import KeyOf, subject
+from adapters.codec.meta import Told
 from adapters.crypto import SubjectKey
 from adapters.keyring import Ring
 from adapters.postgres.atom import (
@@ -17,6 +15,8 @@ from adapters.postgres.atom import (
     Behind,
     Busy,
     Entry,
+    Failing,
+    Full,
     Gone,
     Minted,
     Reservation,
@@ -26,7 +26,8 @@ from adapters.postgres.atom import (
     Unsettled,
 )
 from application.kernel import Once
-from application.ports import Appended, Conflict, Reused, SubjectErased, Taken, Unanswered
+from application.pending import Pending
+from application.ports import Appended, Conflict, NoRoom, Reused, SubjectErased, Taken, Unanswered
 from domain.kernel import Erased, Fact, Meta
 
 SALT = 16
@@ -35,7 +36,22 @@ _RANDOM_A, _RANDOM_B = 0xFFF << 64, (1 << 62) - 1
 
 
 class Draft:
-    """What a caller wants appended, until it is. `future` answers, and cannot be cancelled: the append is under way."""
+    """What a caller wants appended, until it is."""
+
+    __slots__ = (
+        "about",
+        "answer",
+        "expected",
+        "facts",
+        "forgot",
+        "meta",
+        "minted",
+        "once",
+        "own",
+        "stream",
+        "subjects",
+        "tries",
+    )
 
     def __init__(
         self, codec: Codec, stream: str, expected: int, facts: Sequence[Fact], meta: Meta, once: Once | None
@@ -45,9 +61,10 @@ class Draft:
         self.facts = facts
         self.meta = meta
         self.once = once
-        self.future: Future[Appended] = Future()
-        self.future.set_running_or_notify_cancel()
+        self.answer: Pending[Appended] = Pending()
         self.tries = 0
+        self.forgot = False
+        """The keys that were at hand are let go of, since the log did not know one of them."""
         self.own = subject(stream)
         about = {each.int: each for fact in facts for each in codec.subjects(fact, self.own)}
         self.about = tuple(about.values())
@@ -65,23 +82,28 @@ class Draft:
 
     def ready(self, ring: Ring) -> bool:
         """Whether it can be sealed without asking anybody."""
-        return ring.keys.ready and all(subject == self.fresh for subject in ring.lacks(self.subjects))
+        if not ring.keys.ready:
+            return False
+        lacking = ring.lacks(self.subjects)
+        return not lacking or lacking == [self.fresh]
 
     def atom(self, codec: Codec, ring: Ring) -> Atom:
         """Seal everything. Raises `SubjectErased`, and `adapters.codec.Illegal`."""
         # By the integers of UUIDs, which hash many times faster than UUIDs do.
         keys = {subject.int: self._key(ring, subject) for subject in self.subjects}
-        new = [each.subject for each, _ in self.minted]
+        new = [each.subject.int for each, _ in self.minted]
         return Atom(
-            entries=self._entries(codec, lambda subject: keys[subject.int]),
-            subjects=tuple(subject for subject in self.subjects if subject not in new),
-            minted=tuple(each for each, _ in self.minted),
-            reservations=tuple(
-                Reservation(scope, ring.token(scope, value), self.stream)
-                for fact in self.facts
-                for scope, value in codec.unique(fact)
+            self._entries(codec, lambda subject: keys[subject.int]),
+            tuple([subject for subject in self.subjects if subject.int not in new]),
+            tuple([each for each, _ in self.minted]),
+            tuple(
+                [
+                    Reservation(scope, ring.token(scope, value), self.stream)
+                    for fact in self.facts
+                    for scope, value in codec.unique(fact)
+                ]
             ),
-            stamp=Stamp(self.once.credential, *ring.stamp(self.once.credential, self.once.key, self.once.request))
+            Stamp(self.once.credential, *ring.stamp(self.once.credential, self.once.key, self.once.request))
             if self.once
             else None,
         )
@@ -98,23 +120,17 @@ class Draft:
 
     def _entries(self, codec: Codec, key_of: KeyOf) -> list[Entry]:
         random = urandom(SALT * len(self.facts))
-        subjects = (*self.meta.subjects, *(each for each in self.about if each not in self.meta.subjects))
+        given, stream, event = self.meta.subjects, self.stream, self.meta.event
+        subjects = (*given, *[each for each in self.about if each not in given]) if given else self.about
         entries = []
         for number, fact in enumerate(self.facts):
             shape, version = codec.of(fact), self.expected + number + 1
-            event = event_id() if number else self.meta.event
-            meta = replace(self.meta, event=event, schema=shape.schema, subjects=subjects)
-            entries.append(
-                Entry(
-                    self.stream,
-                    version,
-                    shape.tag,
-                    codec.encode(fact, self.stream, version, key_of),
-                    event_id=event,
-                    meta=codec.encode_meta(meta, self.stream, version, key_of),
-                    salt=random[SALT * number : SALT * (number + 1)],
-                )
-            )
+            if number:
+                event = event_id()
+            meta = codec.encode_meta(self.meta, stream, version, key_of, Told(event, shape.schema, subjects))
+            body = codec.encode(fact, stream, version, key_of, self.own)
+            salt = random[SALT * number : SALT * (number + 1)]
+            entries.append(Entry(stream, version, shape.tag, body, event, meta, salt))
         return entries
 
 
@@ -137,6 +153,6 @@ def told(problem: BaseException) -> BaseException:
             return Reused()
         case Gone():
             return SubjectErased()
-        case Busy() | Unsettled():
-            return Unanswered()
+        case Busy() | Failing() | Unsettled():
+            return NoRoom() if isinstance(problem, Full) else Unanswered()
     return problem

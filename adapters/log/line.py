@@ -37,7 +37,7 @@ class Line:
                 self._prepare(drafts)
             except Exception as problem:  # noqa: BLE001 - whatever it is, each caller is told
                 for draft in drafts:
-                    draft.future.set_exception(problem)
+                    draft.answer.set_exception(problem)
                 continue
             for draft in drafts:
                 self._send(draft)

@@ -39,6 +39,8 @@ class Logs:
         """Raises `TypeError` where a fact of the deciders could not be stored, with the reason."""
         self.codec = Codec(deciders)
         self.rings = Rings(database, kms, cache)
+        # The server that answers now may be another, in whose log a key that is at hand was never written.
+        committer.on_return(self.rings.forget)
         self._opener = Opener(self.codec)
         self._database = database
         self._committer = committer

@@ -39,9 +39,12 @@ _READ = """
         where tenant_id = %(tenant)s and stream = %(stream)s
             and version > greatest(%(after)s, (select version from snap))
         order by version limit %(page)s)"""
+# Written only over the very event that was folded last: the log may have lost its tail since.
 _WRITE = """
     insert into everlog.snapshots as s (tenant_id, stream, version, position, schema, state)
-    values (%s, %s, %s, %s, %s, %s) on conflict (tenant_id, stream) do update
+    select e.tenant_id, e.stream, e.version, e.position, %s, %s from everlog.events e
+    where e.tenant_id = %s and e.position = %s and e.stream = %s and e.version = %s and e.generation = %s
+    on conflict (tenant_id, stream) do update
     set version = excluded.version, position = excluded.position, schema = excluded.schema, state = excluded.state
     where s.version < excluded.version or s.schema <> excluded.schema"""
 
@@ -59,6 +62,8 @@ class Folded(Struct, frozen=True):
     generation: int = 0
     saved: int = 0
     """The version of the snapshot that is known to stand."""
+    of: int = 0
+    """The generation of the event folded last."""
 
 
 class Memory:
@@ -147,6 +152,7 @@ class States:
     def _fold(self, stream: str, decider: Decider[Any], folded: Folded, rows: Sequence[Row]) -> tuple[Folded, bool]:
         """The state with these rows in it, and whether there may be more."""
         state, version, position, saved = folded.state, folded.version, folded.position, folded.saved
+        of = folded.of
         count = 0
         for at_position, at_version, tag, at, meta, body, generation in rows[1:]:
             if not tag:
@@ -157,16 +163,16 @@ class States:
             if isinstance(recorded.fact, Unreadable):
                 raise Unfoldable(f"{stream} holds {tag} at version {at_version}, which {recorded.fact.why}.")
             state = decider.evolve(state, recorded.fact)
-            version, position = at_version, at_position
+            version, position, of = at_version, at_position, generation
             count += 1
-        return Folded(state, version, position, rows[0][6] if rows else 0, saved), count == PAGE
+        return Folded(state, version, position, rows[0][6] if rows else 0, saved, of), count == PAGE
 
     def _save(self, stream: str, decider: Decider[Any], folded: Folded) -> None:
         """Write a snapshot. Nobody waits for it, and nothing is lost where it fails."""
         kept = format_of(decider)
-        row = [self._tenant, stream, folded.version, folded.position, kept.schema, kept.encode(folded.state)]
+        place = (self._tenant, folded.position, stream, folded.version, folded.of)
         try:
-            self._database.query(self._tenant, _WRITE, row)
+            self._database.query(self._tenant, _WRITE, [kept.schema, kept.encode(folded.state), *place])
         except Exception:  # noqa: BLE001 - whatever it is, a later load tries again
             _log.exception("A snapshot of %s could not be written.", stream)
 

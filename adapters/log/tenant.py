@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -18,6 +18,7 @@ from adapters.postgres.atom import Committed, Gone, Minting
 from adapters.postgres.database import Database
 from adapters.postgres.recorder import Recorder
 from application.kernel import Once
+from application.pending import Pending
 from application.ports import Appended, Conflict, Loaded, Reused
 from domain.kernel import Decider, Fact, Meta, Recorded, State
 from tenants.keys import Missing
@@ -63,12 +64,12 @@ class TenantLog:
     async def load(self, stream: str, decider: Decider[State]) -> Loaded[State]:
         """Raises `adapters.log.Unfoldable` where an event of the stream cannot be read."""
         folded = await self._states.load(stream, decider)
-        return Loaded(await self.opened(folded.state), folded.version, folded.position)
+        return Loaded(await self.opened(folded.state), folded.version, folded.position, folded.generation)
 
     def submit(
         self, stream: str, expected: int, facts: Sequence[Fact], meta: Meta, once: Once | None = None
-    ) -> Future[Appended]:
-        """Seals at once where all keys are at hand, else in a thread; what goes wrong is in the future.
+    ) -> Pending[Appended]:
+        """Seals at once where all keys are at hand, else in a thread; what goes wrong is in the answer.
 
         Raises `adapters.codec.Illegal` for a fact of no decider.
         """
@@ -77,7 +78,7 @@ class TenantLog:
             self._send(draft)
         else:
             self._wait(draft)
-        return draft.future
+        return draft.answer
 
     async def repeat(self, once: Once) -> Appended | None:
         key, request = await self._off_loop(self._ring.stamp, once.credential, once.key, once.request)
@@ -129,53 +130,57 @@ class TenantLog:
 
     def _send(self, draft: Draft) -> None:
         try:
-            atom = draft.atom(self._codec, self._ring)
-            committing = self._recorder.submit(atom)
+            self._recorder.hand(draft.atom(self._codec, self._ring), partial(self._settle, draft))
         except Exception as problem:  # noqa: BLE001 - whatever it is, the caller is told
             self._refuse(draft, problem)
-            return
-        committing.add_done_callback(partial(self._settle, draft))
 
-    def _settle(self, draft: Draft, committing: Future[Committed]) -> None:
+    def _settle(self, draft: Draft, outcome: Committed | Exception) -> None:
         """Called in the committer's thread, so nothing here waits."""
-        problem = committing.exception()
-        if problem is None:
-            self._accept(draft, committing.result())
-        elif isinstance(problem, Minting) and draft.tries < _TRIES:
-            draft.tries += 1
-            draft.minted = ()
-            self._wait(draft)
+        if isinstance(outcome, Committed):
+            self._accept(draft, outcome)
+        elif isinstance(outcome, Minting) and draft.tries < _TRIES:
+            self._retry(draft)
+        elif isinstance(outcome, Gone) and not draft.forgot:
+            # Erased, unless the log has lost the tail in which a key at hand was minted: the database says which.
+            draft.forgot = True
+            self._ring.forget(draft.subjects)
+            self._retry(draft)
         else:
-            self._refuse(draft, problem)
+            self._refuse(draft, outcome)
+
+    def _retry(self, draft: Draft) -> None:
+        draft.tries += 1
+        draft.minted = ()
+        self._wait(draft)
 
     def _accept(self, draft: Draft, done: Committed) -> None:
         if done.repeated:
             try:
                 self._threads.submit(self._answer_again, draft, done)
             except RuntimeError as closed:
-                draft.future.set_exception(closed)
+                draft.answer.set_exception(closed)
             return
         if draft.minted:
             self._ring.keep((each.subject, key) for each, key in draft.minted)
         version = draft.expected + len(draft.facts)
-        draft.future.set_result(Appended(done.first, done.last, version, done.at, done.generation))
+        draft.answer.set_result(Appended(done.first, done.last, version, done.at, done.generation))
 
     def _wait(self, draft: Draft) -> None:
         try:
             self._line.put(draft)
         except RuntimeError as closed:
-            draft.future.set_exception(closed)
+            draft.answer.set_exception(closed)
 
     def _answer_again(self, draft: Draft, done: Committed) -> None:
         """The earlier answer; the version it led to has to be looked up."""
         try:
             rows = self._recorder.rows(done.last - 1, 1, done.last) if done.last >= done.first else []
         except Exception as problem:  # noqa: BLE001 - whatever it is, the caller is told
-            draft.future.set_exception(problem)
+            draft.answer.set_exception(problem)
             return
         version = rows[0][2] if rows else draft.expected
         again = Appended(done.first, done.last, version, done.at, done.generation, repeated=True)
-        draft.future.set_result(again)
+        draft.answer.set_result(again)
 
     def _refuse(self, draft: Draft, problem: BaseException) -> None:
         if isinstance(problem, Gone):
@@ -183,7 +188,7 @@ class TenantLog:
         answer = told(problem)
         if isinstance(answer, Conflict):
             self._states.forget(draft.stream)
-        draft.future.set_exception(answer)
+        draft.answer.set_exception(answer)
 
     def _fetched(self, subjects: set[UUID]) -> dict[UUID, Any]:
         found = self._ring.fetch(subjects)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 from nats.aio.client import Client
 from nats.errors import TimeoutError as Late
@@ -11,15 +12,22 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from adapters.nats import message, subjects
 from adapters.nats.message import Carried
 
+RESUMED = "tenancy.resumed"
+
 
 class Gap(Exception):
-    """Events between the last admitted one and this one are missing; read them from the log."""
+    """Events between the last admitted one and this one are missing; read them from the log.
 
-    def __init__(self, tenant: UUID, after: int, before: int) -> None:
-        super().__init__(f"tenant {tenant}: nothing between positions {after} and {before}")
+    Where `generation` is given, the log has lost a tail meanwhile: what is missing are its events of later generations.
+    """
+
+    def __init__(self, tenant: UUID, after: int, before: int, generation: int | None = None) -> None:
+        since = f" since generation {generation}" if generation is not None else ""
+        super().__init__(f"tenant {tenant}: nothing between positions {after} and {before}{since}")
         self.tenant = tenant
         self.after = after
         self.before = before
+        self.generation = generation
 
 
 class Order(Struct):
@@ -40,12 +48,22 @@ class Order(Struct):
         known = self.marks.get(event.tenant)
         if known and mark <= known:
             return False
-        if whole:
-            after = known[1] if known else 0
-            if event.position > after + 1:
-                raise Gap(event.tenant, after, event.position)
+        after = known[1] if known else 0
+        if whole and event.position > after + 1:
+            raise Gap(event.tenant, after, event.position)
+        if whole and known and event.generation > known[0] and _previous(event) != known[0]:
+            raise Gap(event.tenant, after, event.position, known[0])
         self.marks[event.tenant] = mark
         return True
+
+
+def _previous(event: Carried) -> int | None:
+    """The generation that the event says it takes the place of, if it is the first of its own."""
+    return msgspec.json.decode(event.body, type=_Resumed).previous if event.type == RESUMED else None
+
+
+class _Resumed(Struct):
+    previous: int
 
 
 async def events(

@@ -27,13 +27,18 @@ class Away(Exception):
     """NATS cannot be reached just now."""
 
 
+def addresses(url: str) -> list[str]:
+    """The servers of a URL, or of several with commas between them."""
+    return [each for part in url.split(",") if (each := part.strip())] or [url]
+
+
 class Patience(Struct, frozen=True):
     """Seconds. `pings` times `ping` is how long a server may hang before it counts as gone."""
 
     connect: float = 2
     pause: float = 0.1
     longest_pause: float = 2
-    ping: float = 5
+    ping: float = 3
     pings: int = 2
 
 
@@ -41,10 +46,14 @@ _PATIENCE = Patience()
 
 
 class Link:
-    """Start it in the process that uses it, never before a fork."""
+    """Start it in the process that uses it, never before a fork.
+
+    `url` is a server's, or those of a cluster's servers, separated by commas: while one is away the next one is tried.
+    """
 
     def __init__(self, url: str, name: str = "everlog", patience: Patience = _PATIENCE) -> None:
-        self._url = url
+        self._urls = addresses(url)
+        self._turn = 0
         self._name = name
         self._patience = patience
         self._residents: list[Resident] = []
@@ -103,7 +112,9 @@ class Link:
                 pause = self._patience.pause
             except (Error, OSError, TimeoutError) as problem:
                 _log.debug("NATS does not answer (%s); trying again in %.1f s.", type(problem).__name__, pause)
-                pause = min(pause * 2, self._patience.longest_pause)
+                self._turn += 1
+                if self._turn % len(self._urls) == 0:
+                    pause = min(pause * 2, self._patience.longest_pause)
             await asyncio.sleep(pause)
 
     async def _session(self) -> None:
@@ -136,7 +147,7 @@ class Link:
         client = Client()
         async with asyncio.timeout(self._patience.connect * 2):
             await client.connect(
-                self._url,
+                self._urls[self._turn % len(self._urls)],
                 name=self._name,
                 allow_reconnect=False,
                 connect_timeout=self._patience.connect,  # type: ignore[arg-type] # fractions work, the stub says int

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +13,13 @@ from nats.aio.client import Client
 from nats.errors import NoRespondersError
 from nats.js.errors import APIError
 
-from adapters.nats.link import Away
+from adapters.nats.link import Away, addresses
 from adapters.nats.subjects import EVERY, STREAM
 
 OLDEST = (2, 12)
 """The first server that stores a batch whole or not at all, which keeps each tenant's order through any failure."""
 
+_log = logging.getLogger(__name__)
 _NOT_FOUND = 10059
 _SECOND = 10**9
 
@@ -69,16 +71,31 @@ def ensure_streams(url: str, wanted: Retention | None = None) -> None:
 
 
 async def _connected(url: str, retention: Retention) -> None:
-    client = Client()
-    try:
-        async with asyncio.timeout(10):
-            await client.connect(url, allow_reconnect=False, connect_timeout=5)
-    except Exception as problem:
-        raise Away(f"NATS does not answer ({type(problem).__name__}).") from problem
+    client = await reach(url)
     try:
         await ensure(client, retention, update=True)
     finally:
         await client.close()
+
+
+async def reach(url: str) -> Client:
+    """A connection to the first of the servers that answers. Raises `Away`."""
+    problem: Exception | None = None
+    for each in addresses(url):
+        client = Client()
+        try:
+            async with asyncio.timeout(10):
+                await client.connect(each, allow_reconnect=False, connect_timeout=5, error_cb=_heard)
+        except Exception as failed:  # noqa: BLE001 - whatever it is, this server cannot be asked
+            problem = failed
+        else:
+            return client
+    raise Away(f"NATS does not answer ({type(problem).__name__}).") from problem
+
+
+async def _heard(problem: Exception) -> None:
+    """Left to itself the library logs a traceback; whoever connects is told by the exception."""
+    _log.debug("NATS: %s", type(problem).__name__)
 
 
 async def ensure(client: Client, retention: Retention, *, update: bool = False) -> dict[str, Any]:

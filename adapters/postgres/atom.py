@@ -1,25 +1,27 @@
 """What commits together or not at all, as bytes: the codec and the keys stand above it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
+from eventsourcing.persistence import IntegrityError, OperationalError
 from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Entry(StoredEvent):
-    """One event as bytes: stream (`originator_id`), version, type (`topic`), body (`state`) and what the log adds."""
+class Entry(Struct, frozen=True, gc=False):
+    """One event as bytes."""
 
+    stream: str
+    version: int
+    type: str
+    body: bytes
     event_id: UUID
     meta: bytes
     salt: bytes
     """16 random bytes, from which each field's salt in the leaf is derived."""
 
 
-class Minted(Struct, frozen=True):
+class Minted(Struct, frozen=True, gc=False):
     """A new subject's key, wrapped under the tenant's key of that epoch."""
 
     subject: UUID
@@ -27,7 +29,7 @@ class Minted(Struct, frozen=True):
     wrapped: bytes
 
 
-class Reservation(Struct, frozen=True):
+class Reservation(Struct, frozen=True, gc=False):
     """One value of its kind in a tenant: the scope, and an HMAC of the normalised value."""
 
     scope: str
@@ -35,7 +37,7 @@ class Reservation(Struct, frozen=True):
     stream: str
 
 
-class Stamp(Struct, frozen=True):
+class Stamp(Struct, frozen=True, gc=False):
     """An idempotency key as the log keeps it: credential, HMAC of the key, HMAC of the request."""
 
     credential: UUID
@@ -55,7 +57,7 @@ class Atom(Struct, frozen=True):
     """Application name and notification id, for the library's process recorders."""
 
 
-class Committed(Struct, frozen=True):
+class Committed(Struct, frozen=True, gc=False):
     """Positions `first … last` of an atom's entries."""
 
     first: int
@@ -105,6 +107,14 @@ class Unfounded(IntegrityError):
 
 class Busy(OperationalError):
     """Nothing was written: too much waits already, or another writer holds the tenant. Try again."""
+
+
+class Failing(OperationalError):
+    """Nothing was written: the server cannot write its files, lacks memory, or took too long. Try again."""
+
+
+class Full(Failing):
+    """Nothing was written: the server's disk is full. Try again when there is room."""
 
 
 class Unsettled(OperationalError):

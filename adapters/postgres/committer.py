@@ -7,7 +7,8 @@ from typing import Self
 from uuid import UUID
 
 from adapters.postgres.atom import Atom, Committed
-from adapters.postgres.lane import Drained, Lane, Limits
+from adapters.postgres.lane import Drained, Lane
+from adapters.postgres.queue import Limits
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ class Committer:
         limits: Limits = _LIMITS,
     ) -> None:
         self._watchers: list[OnCommit] = [on_commit] if on_commit else []
-        self._lanes = [Lane(url, self._committed, on_drain, limits) for _ in range(lanes)]
+        self._returns: list[Callable[[], None]] = []
+        self._lanes = [Lane(url, self._committed, on_drain, limits, self._returned) for _ in range(lanes)]
         self._open = False
 
     def open(self) -> None:
@@ -57,7 +59,7 @@ class Committer:
         self.close()
 
     def submit(self, tenant: UUID, atom: Atom) -> Future[Committed]:
-        """Append an atom. Never blocks.
+        """Append an atom. Never blocks, and cannot be cancelled.
 
         Raises:
             Busy: too much waits already, of this tenant or altogether; nothing was taken.
@@ -65,9 +67,23 @@ class Committer:
             ValueError: a text holds the character 0 or a lone surrogate.
 
         The future raises what `atom` lists: `Behind`, `Reserved`, `Gone`, `Minting`, `Restamped`, `Tracked`,
-        `Unfounded`, `Busy`, `Unsettled`, or another of the library's `PersistenceError`.
+        `Unfounded`, `Busy`, `Failing`, `Full`, `Unsettled`, or another of the library's `PersistenceError`.
         """
-        return self._lanes[tenant.int % len(self._lanes)].submit(tenant, atom)
+        future: Future[Committed] = Future()
+        future.set_running_or_notify_cancel()
+
+        def tell(outcome: Committed | Exception) -> None:
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        self.hand(tenant, atom, tell)
+        return future
+
+    def hand(self, tenant: UUID, atom: Atom, tell: Callable[[Committed | Exception], None]) -> None:
+        """The same; `tell` is called with the outcome in the committer's thread, and must not block."""
+        self._lanes[tenant.int % len(self._lanes)].submit(tenant, atom, tell)
 
     @property
     def waiting(self) -> int:
@@ -78,6 +94,14 @@ class Committer:
         """Call back after each commit, until the function that is returned is called."""
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
+
+    def on_return(self, watcher: Callable[[], None]) -> None:
+        """Call back, in a committer's thread, whenever a lost connection was made again, without blocking."""
+        self._returns.append(watcher)
+
+    def _returned(self) -> None:
+        for watcher in self._returns:
+            watcher()
 
     def _committed(self, tenant: UUID, generation: int, last: int) -> None:
         for watcher in tuple(self._watchers):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from time import monotonic
 from typing import Any, Self
 from uuid import UUID
 
@@ -10,39 +11,47 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from adapters.postgres.ask import ask
 from adapters.postgres.hand import Hand
-from adapters.postgres.roles import Connection
-from adapters.postgres.watch import AsyncConnection
+from adapters.postgres.silence import ANSWER, LEAST, LIMITS, OPTIONS, AsyncConnection, Connection, Silent
 
 Row = tuple[Any, ...]
 
 SETTINGS = {
+    **LIMITS,
     # Whatever the server's defaults are: names resolve in our schema, times are UTC, nobody waits for ever.
-    "options": "-c search_path=everlog -c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+    "options": f"-c search_path=everlog -c timezone=UTC -c lock_timeout=10s {OPTIONS}",
     "application_name": "everlog",
     "autocommit": True,
 }
 _ENTER = "select set_config('app.tenant', %s, true)"
+_AGAIN = 3.0
+"""Seconds for which a pool tries to replace a lost connection before it leaves that to the next caller: its pauses
+double, and a server that has come back should not wait for the end of a long one."""
 
 
 class Database:
     """One role's way to the database. Nothing is read or written without a tenant.
 
     `open` and `close` are for threads, `start` and `stop` for the event loop; a process may use both, each pool holds
-    at most `size` connections, and `timeout` is the seconds to wait for a free one (then `psycopg_pool.PoolTimeout`).
+    at most `size` connections. `patience` is for how many seconds a caller waits: for a free connection (then
+    `psycopg_pool.PoolTimeout`) and each answer (then `Silent`), for the first answer with that wait taken off.
     """
 
-    def __init__(self, url: str, size: int = 8, timeout: float = 10.0) -> None:
+    def __init__(self, url: str, size: int = 8, patience: float = ANSWER) -> None:
         self.url = url
-        self._size = size
-        self._timeout = timeout
+        self._patience = patience
+        self._pools: dict[str, Any] = {
+            "kwargs": SETTINGS,
+            "min_size": 1,
+            "max_size": size,
+            "timeout": patience,
+            "reconnect_timeout": _AGAIN,
+        }
         self._threads: ConnectionPool[Connection] | None = None
         self._loop: Hand | None = None
 
     def open(self) -> None:
         if self._threads is None:
-            self._threads = ConnectionPool(
-                self.url, kwargs=SETTINGS, min_size=1, max_size=self._size, timeout=self._timeout, open=True
-            )
+            self._threads = ConnectionPool(self.url, connection_class=Connection, open=True, **self._pools)
 
     def close(self) -> None:
         if self._threads is not None:
@@ -51,11 +60,9 @@ class Database:
 
     async def start(self) -> None:
         if self._loop is None:
-            pool: AsyncConnectionPool[AsyncConnection] = AsyncConnectionPool(
-                self.url, kwargs=SETTINGS, min_size=1, max_size=self._size, timeout=self._timeout, open=False
-            )
+            pool = AsyncConnectionPool(self.url, connection_class=AsyncConnection, open=False, **self._pools)
             await pool.open()
-            self._loop = Hand(pool)
+            self._loop = Hand(pool, self._patience)
 
     async def stop(self) -> None:
         if self._loop is not None:
@@ -72,7 +79,22 @@ class Database:
     @contextmanager
     def transaction(self, tenant: UUID) -> Iterator[Connection]:
         """One transaction that sees and writes this tenant's rows and no others."""
-        with self._pool().connection() as connection, connection.transaction():
+        with self._lent() as connection, connection.transaction():
+            connection.execute(_ENTER, [str(tenant)])
+            yield connection
+
+    @contextmanager
+    def snapshot(self, tenant: UUID) -> Iterator[Connection]:
+        """The same, which sees everything as it was at one moment, and writes nothing."""
+        with self._lent() as connection, connection.transaction():
+            connection.execute("set transaction isolation level repeatable read, read only")
+            connection.execute(_ENTER, [str(tenant)])
+            yield connection
+
+    @contextmanager
+    def exchange(self, tenant: UUID) -> Iterator[Connection]:
+        """The same, whose statements are sent together: what they answer is told when it is fetched, or at the end."""
+        with self._lent() as connection, connection.pipeline(), connection.transaction():
             connection.execute(_ENTER, [str(tenant)])
             yield connection
 
@@ -85,7 +107,7 @@ class Database:
 
     def query(self, tenant: UUID, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
         """The rows of one statement, in a transaction of its own; parameters as `%s` or `%(name)s`."""
-        with self._pool().connection() as connection:
+        with self._lent() as connection:
             return connection.wait(ask(connection, tenant, sql, params))
 
     async def fetch(self, tenant: UUID, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
@@ -94,7 +116,7 @@ class Database:
 
     def call(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """The rows of one function that sets the tenant itself: one message, twice the rate of `query`."""
-        with self._pool().connection() as connection:
+        with self._lent() as connection:
             return connection.cursor(binary=True).execute(sql.encode(), params).fetchall()
 
     async def acall(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
@@ -117,6 +139,18 @@ class Database:
     def heads(self) -> list[tuple[UUID, int, int]]:
         """Every tenant with the generation and last position of its log; only the worker's role sees any."""
         return self.call("select tenant_id, generation, position from everlog.heads order by tenant_id")
+
+    @contextmanager
+    def _lent(self) -> Iterator[Connection]:
+        """A connection from the pool. Where one was silent, those that lie there most likely are as well."""
+        pool, began = self._pool(), monotonic()
+        try:
+            with pool.connection() as connection:
+                connection.patience = max(self._patience - (monotonic() - began), LEAST)
+                yield connection
+        except Silent:
+            pool.drain()
+            raise
 
     def _pool(self) -> ConnectionPool[Connection]:
         if self._threads is None:

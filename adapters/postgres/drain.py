@@ -2,19 +2,20 @@
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from adapters.postgres import wire
+from adapters.postgres import claims, wire
 from adapters.postgres.atom import (
     Atom,
     Behind,
     Committed,
+    Entry,
     Gone,
     Minting,
     Reserved,
@@ -28,6 +29,7 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _INT8 = struct.Struct(">q")
 
+NAME = b"append"
 _EVENTS = (wire.TEXT, wire.INT8, wire.TEXT, wire.UUIDS, wire.BYTEA, wire.BYTEA, wire.BYTEA)
 _CLAIMS = (wire.INT4, wire.TEXT, wire.TEXT, wire.UUIDS, wire.BYTEA, wire.BYTEA, wire.INT8)
 
@@ -52,18 +54,25 @@ _REFUSALS: Mapping[str, Callable[..., Exception]] = {
 class Waiting:
     """An atom on its way: whose it is, and who waits for it."""
 
-    __slots__ = ("atom", "claims", "doubt", "future", "sent", "since", "tenant", "tries")
+    __slots__ = ("atom", "claims", "done", "doubt", "since", "tell", "tenant", "tries")
 
-    def __init__(self, tenant: UUID, atom: Atom, claims: Claims, since: float) -> None:
+    def __init__(
+        self, tenant: UUID, atom: Atom, claims: Claims, since: float, tell: Callable[[Committed | Exception], None]
+    ) -> None:
         self.tenant = tenant
         self.atom = atom
         self.claims = claims
         self.since = since
-        self.future: Future[Committed] = Future()
-        self.sent = False
+        self.tell = tell
+        """Called once, in the lane's thread."""
+        self.done = False
         self.tries = 0
         self.doubt = False
         """It may have been written by a connection that was lost."""
+
+
+Group = tuple[UUID, Sequence[Waiting]]
+"""A tenant, and its atoms in a drain."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -83,42 +92,51 @@ class Answer(msgspec.Struct, frozen=True):
         return self.base is None and not self.missing
 
 
-def parameters(groups: Sequence[tuple[UUID, Sequence[Waiting]]]) -> list[bytes]:
+def parameters(groups: Sequence[Group]) -> list[bytes]:
     """The parameters of the append, tenants and their atoms in the order given."""
-    atoms = [waiting.claims for _, members in groups for waiting in members]
-    entries, claims = sum(atom.entries for atom in atoms), sum(atom.count for atom in atoms)
-    event_ends, claim_ends, masks = [], [], []
-    events = counted = 0
+    entries, owners = list[Entry](), list[int]()
+    rows, claimants = list[claims.Row](), list[int]()
+    event_ends, claim_ends, masks = list[int](), list[int](), list[int]()
+    number = 0
     for _, members in groups:
         mask = 0
         for waiting in members:
-            events += waiting.claims.entries
-            counted += waiting.claims.count
-            mask |= waiting.claims.mask
-        event_ends.append(wire.int4(events))
-        claim_ends.append(wire.int4(counted))
-        masks.append(wire.int4(mask))
+            kinds, claimed = claims.rows(waiting.atom, waiting.claims.firsts)
+            mask |= kinds
+            rows += claimed
+            claimants += [number] * len(claimed)
+            entries += waiting.atom.entries
+            owners += [number] * waiting.claims.entries
+            number += 1
+        event_ends.append(len(entries))
+        claim_ends.append(len(rows))
+        masks.append(mask)
     return [
-        wire.array(wire.UUIDS, len(groups), [wire.uuid(tenant) for tenant, _ in groups]),
+        wire.uuids([tenant for tenant, _ in groups]),
         b"\x01" if len(groups) == 1 else b"\x00",
-        wire.array(wire.INT4, len(groups), event_ends),
-        wire.array(wire.INT4, len(groups), claim_ends),
-        wire.array(wire.INT4, len(groups), masks),
-        wire.array(wire.INT4, entries, [wire.int4(n) * atom.entries for n, atom in enumerate(atoms)]),
-        *_columns(_EVENTS, entries, (atom.events for atom in atoms)),
-        wire.array(wire.INT4, claims, [wire.int4(n) * atom.count for n, atom in enumerate(atoms)]),
-        *_columns(_CLAIMS, claims, (atom.claims for atom in atoms)),
+        wire.int4s(event_ends),
+        wire.int4s(claim_ends),
+        wire.int4s(masks),
+        wire.int4s(owners),
+        *_events(entries),
+        wire.int4s(claimants),
+        *(wire.array(kind, len(rows), [row[at] for row in rows]) for at, kind in enumerate(_CLAIMS)),
     ]
 
 
-def _columns(kinds: Iterable[int], count: int, pieces: Iterable[tuple[bytes, ...]]) -> Iterator[bytes]:
-    for kind, column in zip(kinds, zip(*pieces, strict=True), strict=True):
-        yield wire.array(kind, count, column)
+def _events(entries: Sequence[Entry]) -> Iterator[bytes]:
+    yield wire.texts([each.stream for each in entries])
+    yield wire.int8s([each.version for each in entries])
+    yield wire.texts([each.type for each in entries])
+    yield wire.uuids([each.event_id for each in entries])
+    yield wire.blobs([each.meta for each in entries])
+    yield wire.blobs([each.body for each in entries])
+    yield wire.blobs([each.salt for each in entries])
 
 
-def grouped(batch: Iterable[Waiting]) -> list[tuple[UUID, list[Waiting]]]:
+def grouped(batch: Iterable[Waiting]) -> list[Group]:
     """By tenant, in the one order in which all writers lock heads; each tenant's atoms stay in theirs."""
-    ordered = sorted(batch, key=lambda waiting: waiting.tenant.int)
+    ordered = sorted(batch, key=attrgetter("tenant.int"))
     return [(tenant, list(members)) for tenant, members in groupby(ordered, key=lambda waiting: waiting.tenant)]
 
 

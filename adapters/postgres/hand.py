@@ -14,7 +14,8 @@ from uuid import UUID
 from psycopg import abc
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from adapters.postgres.watch import AsyncConnection, Row, Watched
+from adapters.postgres.silence import ANSWER, LEAST, AsyncConnection, Silent
+from adapters.postgres.watch import Row, Watched
 
 Pool = AsyncConnectionPool[AsyncConnection]
 _Held = tuple[Watched, float]
@@ -23,8 +24,11 @@ _MINUTE = 60.0
 
 
 class Hand:
-    def __init__(self, pool: Pool) -> None:
+    """`patience` is for how many seconds a caller waits, for a connection and for its answer."""
+
+    def __init__(self, pool: Pool, patience: float = ANSWER) -> None:
         self.pool = pool
+        self._patience = patience
         self._held = 0
         self._idle: list[_Held] = []
         """The one that was used last is asked first."""
@@ -34,25 +38,44 @@ class Hand:
         self._back: set[asyncio.Task[None]] = set()
 
     async def fetch(self, tenant: UUID, sql: str, params: abc.Params) -> list[Row]:
-        """The rows of one statement, in a transaction of its own. Raises `PoolTimeout` where none comes free."""
-        held = self._take() or await self._wait()
+        """The rows of one statement, in a transaction of its own.
+
+        Raises `psycopg_pool.PoolTimeout` where no connection comes free in time, and `Silent` where no answer comes.
+        """
+        seconds = self._patience
+        if (held := self._take()) is None:
+            began = monotonic()
+            held = await self._wait()
+            seconds = self._left(began)
         try:
-            return await held[0].ask(tenant, sql, params)
+            return await held[0].ask(tenant, sql, params, seconds)
+        except Silent:
+            await self._drain()
+            raise
         finally:
             self._give(held)
 
     @asynccontextmanager
     async def lent(self) -> AsyncIterator[AsyncConnection]:
         """A connection as psycopg knows it."""
-        async with AsyncExitStack() as stack:
-            self._lending += 1
-            try:
-                if held := self._take():
-                    self._return(held)
-                connection = await stack.enter_async_context(self.pool.connection())
-            finally:
-                self._lending -= 1
-            yield connection
+        began = monotonic()
+        try:
+            async with AsyncExitStack() as stack:
+                connection = await self._lent(stack)
+                connection.patience = self._left(began)
+                yield connection
+        except Silent:
+            await self._drain()
+            raise
+
+    async def _lent(self, stack: AsyncExitStack) -> AsyncConnection:
+        self._lending += 1
+        try:
+            if held := self._take():
+                self._return(held)
+            return await stack.enter_async_context(self.pool.connection())
+        finally:
+            self._lending -= 1
 
     async def close(self) -> None:
         while held := self._take():
@@ -67,6 +90,15 @@ class Hand:
     @property
     def waiting(self) -> int:
         return len(self._line)
+
+    def _left(self, began: float) -> float:
+        return max(self._patience - (monotonic() - began), LEAST)
+
+    async def _drain(self) -> None:
+        """Where one connection was silent, the others most likely are as well."""
+        while held := self._take():
+            self._return(held)
+        await self.pool.drain()
 
     def _take(self) -> _Held | None:
         while self._idle:

@@ -2,43 +2,25 @@
 
 import logging
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Thread
 from uuid import UUID
 
 from msgspec import Struct
 
-from adapters.postgres import drain
-from adapters.postgres.atom import Atom, Busy, Committed, Unsettled
-from adapters.postgres.claims import claim
+from adapters.postgres import drain, put
+from adapters.postgres.atom import Atom, Busy, Committed, Failing, Unsettled
 from adapters.postgres.clock import Clock
-from adapters.postgres.drain import Waiting
-from adapters.postgres.link import Away, Broken, Link, Rejected
+from adapters.postgres.drain import Answer, Group, Waiting
+from adapters.postgres.link import Answers, Away, Broken, Link, Rejected
+from adapters.postgres.queue import Limits, Queue
 
 _log = logging.getLogger(__name__)
-_TRIES = 2
-"""How often a tenant whose head is held by another writer is passed over before it is waited for."""
 _BREATH = 0.001
 _PAUSE = 0.05
 """Seconds between two looks at a held head, and at a lost server."""
-
-
-class Limits(Struct, frozen=True):
-    """How much may wait, and how much goes into one drain."""
-
-    room: int = 10_000
-    """Atoms waiting in one lane."""
-    share: int = 5_000
-    """Of one tenant."""
-    entries: int = 4_000
-    """Events in one drain, unless one atom alone has more."""
-    size: int = 8_000_000
-    """Bytes in one drain, with the same exception."""
-    patience: float = 30.0
-    """Seconds that an atom waits for a lost server, or for a head that another writer holds."""
+_WARY = 8
+"""Drains that are looked at first after one was refused unlooked: refusals seldom come alone."""
 
 
 class Drained(Struct, frozen=True):
@@ -53,6 +35,21 @@ class Drained(Struct, frozen=True):
     """Per atom, seconds from its submission to its answer."""
 
 
+class Flight:
+    """A drain under way."""
+
+    def __init__(self, groups: Sequence[Group], *, looked: bool) -> None:
+        self.groups = groups
+        self.looked = looked
+        self.began = time.monotonic()
+        self.problem: Broken | Rejected | None = None
+        """Why it never left."""
+
+    @property
+    def members(self) -> list[Waiting]:
+        return [waiting for _, members in self.groups for waiting in members]
+
+
 class Lane:
     def __init__(
         self,
@@ -60,161 +57,152 @@ class Lane:
         on_commit: Callable[[UUID, int, int], None],
         on_drain: Callable[[Drained], None] | None,
         limits: Limits,
+        on_return: Callable[[], object],
     ) -> None:
-        self._link = Link(url)
+        self._link = Link(url, on_return)
         self._on_commit = on_commit
         self._on_drain = on_drain
-        self._limits = limits
-        self._arrived: SimpleQueue[Waiting | None] = SimpleQueue()
-        self._waiting: deque[Waiting] = deque()
-        self._counts: Counter[UUID] = Counter()
-        self._total = 0
+        self._queue = Queue(limits)
         self._clock = Clock()
-        self._lock = Lock()
-        self._closing = True
+        self._wary = 0
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        self._closing = False
+        self._queue.open()
         self._thread = Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        with self._lock:
-            self._closing = True
-            self._arrived.put(None)
+        self._queue.close()
         if self._thread:
             self._thread.join()
 
-    def submit(self, tenant: UUID, atom: Atom) -> Future[Committed]:
-        waiting = Waiting(tenant, atom, claim(atom), time.monotonic())
-        with self._lock:
-            if self._closing:
-                raise Busy("The committer is closed.")
-            if self._total >= self._limits.room or self._counts[tenant] >= self._limits.share:
-                raise Busy("Too many appends wait already. Try again.")
-            self._total += 1
-            self._counts[tenant] += 1
-            self._arrived.put(waiting)
-        return waiting.future
+    def submit(self, tenant: UUID, atom: Atom, tell: Callable[[Committed | Exception], None]) -> None:
+        self._queue.submit(tenant, atom, tell)
 
     @property
     def waiting(self) -> int:
-        return self._total
+        return self._queue.total
 
     def _run(self) -> None:
-        while self._gather(patient=True):
-            batch = self._choose()
-            try:
-                self._write(batch)
-            except Exception as problem:  # noqa: BLE001 - whatever it is, callers are told and the thread goes on
-                _log.exception("The committer failed; the appends of this drain may or may not have been written.")
-                for waiting in batch:
-                    self._settle(waiting, Unsettled(str(problem)))
-                self._waiting = deque(waiting for waiting in self._waiting if not waiting.future.done())
+        flight: Flight | None = None
+        while flight or self._queue.gather(patient=True):
+            flight = self._landed(flight) if flight else self._launched()
         self._link.close()
 
-    def _gather(self, *, patient: bool) -> bool:
-        """Take over what has arrived, and wait where nothing has. False when there is nothing and never will be."""
-        ended = False
-        while True:
-            try:
-                more = self._arrived.get(block=patient and not self._waiting and not ended)
-            except Empty:
-                break
-            if more is None:
-                ended = True
-            else:
-                self._waiting.append(more)
-        if ended:
-            # Seen again when all that waits is written.
-            self._arrived.put(None)
-        return bool(self._waiting) or not ended
-
-    def _choose(self) -> list[Waiting]:
-        """The next drain: in order of arrival, without two that hold the same thing."""
-        held: dict[UUID, set[object]] = {}
-        chosen: list[Waiting] = []
-        left: list[Waiting] = []
-        entries = size = 0
-        # A tenant that was passed over too often is waited for alone, though not for long.
-        alone = self._waiting[0].tenant if self._waiting[0].tries > _TRIES else None
-        while self._waiting and len(left) < self._limits.entries:
-            waiting = self._waiting.popleft()
-            claims = waiting.claims
-            seen = held.setdefault(waiting.tenant, set())
-            free = seen.isdisjoint(claims.holds) and seen.isdisjoint(claims.reads)
-            seen |= claims.holds
-            if not free or (alone and waiting.tenant != alone):
-                left.append(waiting)
-                continue
-            full = entries + claims.entries > self._limits.entries or size + claims.size > self._limits.size
-            if chosen and full:
-                left.append(waiting)
-                break
-            if waiting.sent or waiting.future.set_running_or_notify_cancel():
-                waiting.sent = True
-                chosen.append(waiting)
-                entries += claims.entries
-                size += claims.size
-            else:
-                self._release(waiting)
-        self._waiting.extendleft(reversed(left))
-        return chosen
-
-    def _write(self, batch: Sequence[Waiting]) -> None:
-        """One drain; where it fails, its tenants one by one, then its atoms, so that one bad byte fails one caller."""
+    def _launched(self) -> Flight | None:
+        """The next drain, on its way; None where nothing waits."""
+        batch = self._queue.choose()
         if not batch:
-            return
-        groups = drain.grouped(batch)
-        began = time.monotonic()
+            return None
+        unlooked = not self._wary and all(waiting.claims.likely for waiting in batch)
+        self._wary = max(0, self._wary - 1)
+        flight = Flight(drain.grouped(batch), looked=not unlooked)
+        how = put if unlooked else drain
         try:
-            rows = self._link.append(drain.parameters(groups))
-        except Away:
-            self._wait(batch)
-        except Broken:
-            for waiting in batch:
-                waiting.doubt = True
-            self._wait(batch)
-        except Rejected as problem:
-            self._split(groups, problem)
-        else:
-            start = 0
-            answers = [drain.answer(row) for row in rows]
-            for (tenant, members), said in zip(groups, answers, strict=True):
-                self._answer(tenant, said, start, members)
-                start += len(members)
-            if all(said.busy for said in answers):
-                time.sleep(_BREATH)
-            self._report([members for (_, members), said in zip(groups, answers, strict=True) if not said.busy], began)
+            self._link.send(how.NAME, how.parameters(flight.groups))
+        except (Broken, Rejected) as problem:
+            flight.problem = problem
+        except Exception as problem:  # noqa: BLE001 - whatever it is, callers are told and the thread goes on
+            self._fail(batch, problem)
+            return None
+        return flight
 
-    def _split(self, groups: Sequence[tuple[UUID, Sequence[Waiting]]], problem: Rejected) -> None:
-        """Nothing of this drain was written: each tenant again by itself, or each atom of the only one."""
-        if len(groups) > 1:
-            for _, members in groups:
-                self._write(members)
+    def _landed(self, flight: Flight) -> Flight | None:
+        """Answer a drain. The next is sent before its callers are told, so that the server does not wait for that."""
+        following = None
+        try:
+            rows = self._received(flight)
+            if rows:
+                answers = [drain.answer(row) for row in rows]
+                self._pass_over(flight, answers)
+                # The link that finds what is in doubt must not have another statement under way.
+                if self._queue.gather(patient=False) and not any(waiting.doubt for waiting in flight.members):
+                    following = self._launched()
+                self._answer(flight, answers)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, callers are told
+            self._fail(flight.members, problem)
+        return following
+
+    def _received(self, flight: Flight) -> Answers | None:
+        """The answers of a drain; None where all that it held was answered otherwise, or waits again."""
+        try:
+            if flight.problem:
+                raise flight.problem
+            return self._link.receive()
+        except Away:
+            self._wait(flight.members)
+        except Broken:
+            for waiting in flight.members:
+                waiting.doubt = True
+            self._wait(flight.members)
+        except Rejected as problem:
+            if flight.looked or isinstance(problem.reason, Failing):
+                self._split(flight.groups, problem)
+            else:
+                self._wary = _WARY
+                self._write(flight.groups)
+        return None
+
+    def _write(self, groups: Sequence[Group]) -> None:
+        """One drain, looked at first, and answered before anything else is done."""
+        flight = Flight(groups, looked=True)
+        try:
+            self._link.send(drain.NAME, drain.parameters(groups))
+        except (Broken, Rejected) as problem:
+            flight.problem = problem
+        if rows := self._received(flight):
+            answers = [drain.answer(row) for row in rows]
+            self._pass_over(flight, answers)
+            self._answer(flight, answers)
+
+    def _split(self, groups: Sequence[Group], problem: Rejected) -> None:
+        """Nothing was written: each tenant by itself, then each atom, so that one bad byte fails one caller."""
+        if isinstance(problem.reason, Failing):
+            # It is the server's trouble, and would be that of each of them as well.
+            self._settle([(waiting, problem.reason) for _, members in groups for waiting in members])
+        elif len(groups) > 1:
+            for group in groups:
+                self._write([group])
         elif isinstance(problem.reason, Busy):
             self._again(groups[0][1], tries=0)
         elif len(groups[0][1]) > 1:
             for waiting in groups[0][1]:
-                self._write([waiting])
+                self._write([(waiting.tenant, [waiting])])
         else:
-            self._settle(groups[0][1][0], problem.reason)
+            self._settle([(groups[0][1][0], problem.reason)])
 
-    def _answer(self, tenant: UUID, said: drain.Answer, start: int, members: Sequence[Waiting]) -> None:
-        if said.busy:
-            self._again(members, tries=members[0].tries + 1)
-            return
+    def _pass_over(self, flight: Flight, answers: Sequence[Answer]) -> None:
+        """What belongs to tenants whose heads others hold comes first next time."""
+        for (_, members), said in zip(flight.groups, answers, strict=True):
+            if said.busy:
+                self._again(members, tries=members[0].tries + 1)
+        if all(said.busy for said in answers):
+            time.sleep(_BREATH)
+
+    def _answer(self, flight: Flight, answers: Sequence[Answer]) -> None:
+        start = 0
+        written: list[Sequence[Waiting]] = []
+        for (tenant, members), said in zip(flight.groups, answers, strict=True):
+            if not said.busy:
+                self._answer_one(tenant, said, start, members)
+                written.append(members)
+            start += len(members)
+        self._report(written, flight.began)
+
+    def _answer_one(self, tenant: UUID, said: Answer, start: int, members: Sequence[Waiting]) -> None:
         self._clock.look(tenant, said)
+        settled: list[tuple[Waiting, Committed | Exception]] = []
         last = 0
         for waiting, told in drain.outcomes(said, start, members):
             outcome = self._recovered(waiting, told) if waiting.doubt else told
             if outcome is None:
                 self._again([waiting], tries=0)
                 continue
-            self._settle(waiting, outcome)
+            settled.append((waiting, outcome))
             if isinstance(outcome, Committed) and not outcome.repeated:
                 last = max(last, outcome.last)
+        self._settle(settled)
         if last:
             self._on_commit(tenant, said.generation, last)
 
@@ -235,40 +223,35 @@ class Lane:
         """Another writer holds the tenant: these come first next time, until their patience ends."""
         for waiting in members:
             waiting.tries = tries
-        self._waiting.extendleft(reversed(members))
+        self._queue.again(members)
         self._expire("Another writer holds the tenant's log.")
 
     def _wait(self, batch: Sequence[Waiting]) -> None:
         """Until the database answers again. What is in doubt is then sent again, refused if it stands, and found."""
-        self._waiting.extendleft(reversed(batch))
-        while not self._link.restore() and self._waiting:
+        self._queue.again(batch)
+        while not self._link.restore() and self._queue:
             self._expire("The database was lost and did not come back in time.")
             time.sleep(_PAUSE)
-            self._gather(patient=False)
+            self._queue.gather(patient=False)
 
     def _expire(self, why: str) -> None:
-        overdue = time.monotonic() - self._limits.patience
-        late = [waiting for waiting in self._waiting if waiting.since < overdue]
-        if late:
-            self._waiting = deque(waiting for waiting in self._waiting if waiting.since >= overdue)
-        for waiting in late:
-            self._settle(waiting, Unsettled(why) if waiting.doubt else Busy(why))
+        late = self._queue.overdue()
+        self._settle([(waiting, Unsettled(why) if waiting.doubt else Busy(why)) for waiting in late])
 
-    def _settle(self, waiting: Waiting, outcome: Committed | Exception) -> None:
-        if waiting.future.done():
-            return
-        self._release(waiting)
-        if isinstance(outcome, Exception):
-            waiting.future.set_exception(outcome)
-        else:
-            waiting.future.set_result(outcome)
+    def _fail(self, members: Sequence[Waiting], problem: Exception) -> None:
+        _log.error(
+            "The committer failed; the appends of this drain may or may not have been written.", exc_info=problem
+        )
+        self._queue.drop(members)
+        self._settle([(waiting, Unsettled(str(problem))) for waiting in members])
 
-    def _release(self, waiting: Waiting) -> None:
-        with self._lock:
-            self._total -= 1
-            self._counts[waiting.tenant] -= 1
-            if not self._counts[waiting.tenant]:
-                del self._counts[waiting.tenant]
+    def _settle(self, outcomes: Sequence[tuple[Waiting, Committed | Exception]]) -> None:
+        """Room is made first: who is told may come again at once."""
+        due = [(waiting, outcome) for waiting, outcome in outcomes if not waiting.done]
+        self._queue.release([waiting for waiting, _ in due])
+        for waiting, outcome in due:
+            waiting.done = True
+            waiting.tell(outcome)
 
     def _report(self, groups: Sequence[Sequence[Waiting]], began: float) -> None:
         if self._on_drain and groups:

@@ -1,5 +1,6 @@
 """Which worker works for which tenant. Two that believe they hold the same lease do no harm, only work twice."""
 
+from threading import Lock
 from time import monotonic
 from uuid import UUID
 
@@ -7,17 +8,22 @@ from adapters.postgres.database import Database
 from tenants.context import SYSTEM
 
 VIEWS = "views"
+# A lease holds until its time is over, unless that is further away than any is given for: then it was
+# written before the clock went back, and would keep a dead worker's tenants from the others until it is there again.
 _HERE = """
     insert into everlog.leases (tenant_id, job, leased, worker, until)
     values (%(system)s, %(crew)s, %(worker)s, %(worker)s, clock_timestamp() + %(seconds)s * interval '1 second')
     on conflict (tenant_id, job, leased) do update set until = excluded.until"""
-_GONE = "delete from everlog.leases where tenant_id = %(system)s and job = %(crew)s and until < clock_timestamp()"
+_GONE = """
+    delete from everlog.leases where tenant_id = %(system)s and job = %(crew)s
+        and not (until between clock_timestamp() and clock_timestamp() + %(longest)s * interval '1 second')"""
 _RENEW = """
     update everlog.leases set until = clock_timestamp() + %(seconds)s * interval '1 second'
     where tenant_id = %(system)s and job = %(job)s and worker = %(worker)s returning leased"""
 _SHARE = """
     select ceil((select count(*) from everlog.heads)::numeric / greatest(count(*), 1))::bigint
-    from everlog.leases where tenant_id = %(system)s and job = %(crew)s and until >= clock_timestamp()"""
+    from everlog.leases where tenant_id = %(system)s and job = %(crew)s
+        and until between clock_timestamp() and clock_timestamp() + %(longest)s * interval '1 second'"""
 _SHED = """
     delete from everlog.leases
     where tenant_id = %(system)s and job = %(job)s and worker = %(worker)s and leased = any(%(shed)s)"""
@@ -26,32 +32,43 @@ _TAKE = """
     select %(system)s, %(job)s, h.tenant_id, %(worker)s, clock_timestamp() + %(seconds)s * interval '1 second'
     from everlog.heads h
     left join everlog.leases l on l.tenant_id = %(system)s and l.job = %(job)s and l.leased = h.tenant_id
-    where l.leased is null or l.until < clock_timestamp()
+    where l.leased is null
+        or not (l.until between clock_timestamp() and clock_timestamp() + %(longest)s * interval '1 second')
     order by h.tenant_id limit %(more)s
     on conflict (tenant_id, job, leased) do update set worker = excluded.worker, until = excluded.until
-    where stands.until < clock_timestamp()
-    returning leased"""
-_HOLD = """
-    insert into everlog.leases as stands (tenant_id, job, leased, worker, until)
-    values (%(system)s, %(job)s, %(leased)s, %(worker)s, clock_timestamp() + %(seconds)s * interval '1 second')
-    on conflict (tenant_id, job, leased) do update set worker = excluded.worker, until = excluded.until
-    where stands.worker = excluded.worker or stands.until < clock_timestamp()
+    where not (stands.until between clock_timestamp() and clock_timestamp() + %(longest)s * interval '1 second')
     returning leased"""
 _RELEASE = "delete from everlog.leases where tenant_id = %(system)s and worker = %(worker)s"
+
+
+SECONDS = 6.0
+"""With a renewal in every third of it, a dead worker's tenants are another's within eight seconds."""
+_LONGEST = 60.0
+"""Seconds that no lease is given for by any release."""
+_EAGER = 0.5
+"""Seconds between two looks for a tenant that this worker does not hold."""
 
 
 class Leases:
     """One worker's leases, each for `seconds` by the database's clock. The database's role is the worker's."""
 
-    def __init__(self, database: Database, worker: UUID, seconds: float = 15.0) -> None:
+    def __init__(self, database: Database, worker: UUID, seconds: float = SECONDS) -> None:
         self.worker = worker
         self.seconds = seconds
         self._database = database
-        self._held: dict[tuple[str, UUID], float] = {}
+        self._held: dict[str, tuple[set[UUID], float]] = {}
+        self._lock = Lock()
 
     def renew(self, job: str = VIEWS) -> set[UUID]:
         """Say that this worker does the job, keep its fair share of all tenants, and take what is free up to that."""
-        known = {"system": SYSTEM, "job": job, "crew": f"{job} crew", "worker": self.worker, "seconds": self.seconds}
+        known = {
+            "system": SYSTEM,
+            "job": job,
+            "crew": f"{job} crew",
+            "worker": self.worker,
+            "seconds": self.seconds,
+            "longest": max(_LONGEST, self.seconds),
+        }
         with self._database.transaction(SYSTEM) as connection:
             connection.execute(_HERE, known)
             connection.execute(_GONE, known)
@@ -64,22 +81,19 @@ class Leases:
         return held - set(shed)
 
     def hold(self, job: str, tenant: UUID) -> bool:
-        """Take one tenant's lease for a job, or keep it; False while another worker has it.
-
-        The database is asked once in a third of the lease's time.
-        """
-        now = monotonic()
-        if now < self._held.get((job, tenant), 0.0):
-            return True
-        known = {"system": SYSTEM, "job": job, "leased": tenant, "worker": self.worker, "seconds": self.seconds}
-        self._held.pop((job, tenant), None)
-        if not self._database.query(SYSTEM, _HOLD, known):
-            return False
-        self._held[job, tenant] = now + self.seconds / 3
-        return True
+        """Whether a tenant is among this worker's share; any thread may ask, and one of them renews when it is time."""
+        with self._lock:
+            held, renewed = self._held.get(job, (set[UUID](), float("-inf")))
+            age = monotonic() - renewed
+            if age >= self.seconds / 3 or (tenant not in held and age >= _EAGER):
+                began = monotonic()
+                held = self.renew(job)
+                self._held[job] = held, began
+        return tenant in held
 
     def release(self) -> None:
         """Give everything back, for others to take at once."""
-        self._held.clear()
+        with self._lock:
+            self._held.clear()
         known = {"system": SYSTEM, "worker": self.worker}
         self._database.query(SYSTEM, _RELEASE, known)

@@ -1,37 +1,41 @@
-"""The committer's own connection: one prepared statement, sent and answered in binary, below psycopg's cursors."""
+"""The committer's own connection: prepared statements, sent and answered in binary, below psycopg's cursors."""
 
 import contextlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import eventsourcing.persistence as library
 import psycopg
+from psycopg import generators
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from adapters.postgres import drain
-from adapters.postgres.atom import Busy, Committed
+from adapters.postgres import drain, put
+from adapters.postgres.atom import Busy, Committed, Failing, Full
 from adapters.postgres.database import SETTINGS
 from adapters.postgres.drain import Waiting
+from adapters.postgres.silence import Connection
 
-_NAME = b"append"
 _HURRY = "-c plan_cache_mode=force_generic_plan -c lock_timeout=250ms -c statement_timeout=60s"
 # Plans are made once: the planner would make one for each drain, to save less than that takes.
 _OPTIONS: dict[str, Any] = {
     **SETTINGS,
     "application_name": "everlog committer",
     "options": f"{SETTINGS['options']} {_HURRY}",
-    "connect_timeout": 5,
-    # A server that is gone without a word is noticed.
-    "keepalives_idle": 10,
-    "tcp_user_timeout": 30_000,
 }
-_ENDED = ("57P01", "57P02", "57P03", "57P05")
-"""The server ends the session: on order, in a crash, while starting, after idling."""
+_ANSWER, _RATE = 3.0, 1_000_000
+"""Seconds that a drain may take, and bytes for which it has a second more: then its outcome is in doubt."""
+_ENDED = ("57P01", "57P02", "57P03", "57P05", "25006")
+"""The server ends the session: on order, in a crash, while starting, after idling; or it takes no writes any more."""
 _OF_THE_DATA = ("22", "23", "40", "55")
+_OF_THE_SERVER = ("53", "57", "58")
+"""It lacks something, was told to stop or took too long, or its files cannot be written: no fault of what was sent."""
 _FIND = """
     select position, recorded_at, generation from everlog.events
     where tenant_id = %s and stream = %s and version = %s and event_id = %s"""
+
+
+Answers = list[tuple[bytes | None, ...]]
 
 
 class Broken(Exception):
@@ -51,14 +55,42 @@ class Rejected(Exception):
 
 
 class Link:
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: psycopg.Connection[Any] | None = None
+    """`returned` is called whenever there is a connection again, perhaps with a server that lacks a tail."""
 
-    def append(self, parameters: Sequence[bytes]) -> list[tuple[bytes | None, ...]]:
-        """The rows of one drain's answer. Raises `Broken` or `Rejected`."""
+    def __init__(self, url: str, returned: Callable[[], object] = bool) -> None:
+        self._url = url
+        self._returned = returned
+        self._connected = False
+        self._connection: Connection | None = None
+        self._patience = _ANSWER
+        """Seconds that the statement under way may take."""
+
+    def append(self, parameters: Sequence[bytes]) -> Answers:
+        """The rows of one drain's answer, in binary. Raises `Broken` or `Rejected`."""
+        self.send(drain.NAME, parameters)
+        return self.receive()
+
+    def send(self, name: bytes, parameters: Sequence[bytes]) -> None:
+        """Have one of the statements under way; `receive` comes next. Raises `Broken` or `Rejected`."""
         connection = self._connection or self._connect()
-        result = connection.pgconn.exec_prepared(_NAME, parameters, [1] * len(parameters), 1)
+        self._patience = _ANSWER + sum(map(len, parameters)) / _RATE
+        try:
+            connection.pgconn.send_query_prepared(name, parameters, [1] * len(parameters), 1)
+            connection.wait(generators.send(connection.pgconn), timeout=self._patience)
+        except psycopg.Error as problem:
+            self.close()
+            raise Broken from problem
+
+    def receive(self) -> Answers:
+        """What came of the statement that was sent. Raises `Broken` or `Rejected`."""
+        connection = self._connection
+        if connection is None:
+            raise Broken
+        try:
+            [result] = connection.wait(generators.fetch_many(connection.pgconn), timeout=self._patience)
+        except psycopg.Error as problem:
+            self.close()
+            raise Broken from problem
         if result.status != ExecStatus.TUPLES_OK:
             self._raise(connection, result)
         columns = range(result.nfields)
@@ -78,7 +110,7 @@ class Link:
         if not entries:
             return None
         first = entries[0]
-        key = [waiting.tenant, str(first.originator_id), first.originator_version, first.event_id]
+        key = [waiting.tenant, first.stream, first.version, first.event_id]
         try:
             connection = self._connection or self._connect()
             with connection.transaction():
@@ -95,19 +127,35 @@ class Link:
             with contextlib.suppress(psycopg.Error):
                 connection.close()
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def _connect(self) -> Connection:
         self.close()
         try:
-            connection = psycopg.connect(self._url, **_OPTIONS)
+            connection = Connection.connect(self._url, **_OPTIONS)
+            connection.patience = _ANSWER
+            [(read_only,)] = connection.execute("show transaction_read_only")
         except psycopg.Error as problem:
             raise Away from problem
-        prepared = connection.pgconn.prepare(_NAME, drain.SQL, drain.TYPES)
-        if prepared.status != ExecStatus.COMMAND_OK:
-            self._raise(connection, prepared)
+        if read_only == "on":
+            connection.close()
+            raise Away
+        for each in (drain, put):
+            self._prepare(connection, each.NAME, each.SQL, each.TYPES)
         self._connection = connection
+        if self._connected:
+            self._returned()
+        self._connected = True
         return connection
 
-    def _raise(self, connection: psycopg.Connection[Any], result: PGresult) -> None:
+    def _prepare(self, connection: Connection, name: bytes, sql: bytes, types: Sequence[int]) -> None:
+        try:
+            connection.pgconn.send_prepare(name, sql, types)
+            [prepared] = connection.wait(generators.execute(connection.pgconn))
+        except psycopg.Error as problem:
+            raise Away from problem
+        if prepared.status != ExecStatus.COMMAND_OK:
+            self._raise(connection, prepared)
+
+    def _raise(self, connection: Connection, result: PGresult) -> NoReturn:
         state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
         if connection.pgconn.status != ConnStatus.OK or state in _ENDED or not state:
             self.close()
@@ -122,6 +170,10 @@ def _told(problem: psycopg.Error) -> Exception:
     """A server's error in the library's words, without the values it quotes."""
     if isinstance(problem, psycopg.errors.LockNotAvailable):
         return Busy("Another writer holds the tenant's log. Try again.")
+    if isinstance(problem, psycopg.errors.DiskFull):
+        return Full("The database's disk is full.")
+    if (problem.sqlstate or "")[:2] in _OF_THE_SERVER:
+        return Failing(f"The database cannot write just now ({problem.sqlstate}).")
     name = next(base.__name__ for base in type(problem).__mro__ if base.__module__ == "psycopg")
     kind = getattr(library, name, library.DatabaseError)
     told: Exception = kind(f"{problem.diag.message_primary} ({problem.sqlstate})")

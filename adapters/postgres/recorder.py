@@ -1,7 +1,7 @@
 """One tenant's log as the `eventsourcing` library's process recorder, over opaque bytes."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from typing import Any
@@ -50,6 +50,10 @@ class Recorder(ProcessRecorder):
     def submit(self, atom: Atom) -> Future[Committed]:
         """Append; see `Committer.submit` for what is raised, at once and by the future."""
         return self._committer.submit(self.tenant, atom)
+
+    def hand(self, atom: Atom, tell: Callable[[Committed | Exception], None]) -> None:
+        """The same; see `Committer.hand`."""
+        self._committer.hand(self.tenant, atom, tell)
 
     def rows(self, after: int, limit: int, upto: int | None = None) -> list[Raw]:
         """The events after a position up to another, in log order, at most `limit`."""
@@ -136,10 +140,8 @@ class Recorder(ProcessRecorder):
 
 def entry(event: StoredEvent) -> Entry:
     """What the library hands over, with what our log wants besides."""
-    if isinstance(event, Entry):
-        return event
     return Entry(
-        event.originator_id,
+        str(event.originator_id),
         event.originator_version,
         event.topic,
         event.state,

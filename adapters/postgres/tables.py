@@ -6,7 +6,8 @@ from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
-from msgspec import Struct
+from msgspec import Raw, Struct, defstruct
+from msgspec.structs import replace
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -68,6 +69,16 @@ def reader(row: type[Struct], stored: Sequence[Column]) -> Callable[[tuple[Any, 
         return row(*decoded)
 
     return read
+
+
+def unopened(row: type[Struct], stored: Sequence[Column]) -> tuple[type[Struct], Callable[[tuple[Any, ...]], Any]]:
+    """A type whose rows have the digests of `row`'s, and what reads them: what lies packed is not unpacked for that."""
+    config = row.__struct_config__
+    if config.tag is not None or config.omit_defaults or config.array_like:
+        return row, reader(row, stored)
+    twin = defstruct(row.__name__, [(each.name, Raw if each.personal else Any) for each in stored], frozen=True)
+    given = [replace(each, decode=Raw) if each.personal else each for each in stored]
+    return twin, reader(twin, given)
 
 
 @cache

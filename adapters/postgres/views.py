@@ -1,7 +1,7 @@
 """The read models of one tenant as their runner sees them: rows and checkpoints that move together."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,14 @@ import psycopg
 from msgspec import Struct
 
 from adapters.postgres import statements
-from adapters.postgres.arrays import arrays
 from adapters.postgres.columns import Column
 from adapters.postgres.database import Database
-from adapters.postgres.given import Given
-from adapters.postgres.roles import Connection
-from adapters.postgres.tables import Stored, reader, sums, table
-from projections.builds import Build, Change, Changes, Checkpoint, Parked, Slot, Stale, Unstorable, Wanted
-from projections.kernel import Aggregate, Lag
+from adapters.postgres.packing import Sheet, packed
+from adapters.postgres.silence import Connection
+from adapters.postgres.tables import Stored, reader, sums, table, unopened
+from projections.builds import Build, Changes, Checkpoint, Parked, Slot, Stale, Unstorable, Wanted
+from projections.digest import EMPTY, digester, moved
+from projections.kernel import Lag
 from tenants.keys import Misplaced, Tokens
 
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
@@ -27,6 +27,8 @@ _REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLi
 _MISFITS = (struct.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, Misplaced)
 """What packing says of a value that is not of its column's type, or was moved from elsewhere under its seal."""
 _CHUNK = 2000
+_WHOLE = 600.0
+"""Seconds that a statement over all of a build's rows may take."""
 
 
 class Held(Struct, frozen=True):
@@ -69,19 +71,51 @@ class Views:
     def lag(self) -> list[Lag]:
         return [Lag(*row) for row in self._database.query(self.tenant, statements.LAG, [self.tenant])]
 
+    def digests(self, builds: Sequence[Build]) -> list[tuple[Checkpoint, bytes]]:
+        with self._database.snapshot(self.tenant) as connection:
+            work = Transaction(self.tenant, connection)
+            rows = connection.cursor(binary=True).execute(statements.CHECKPOINTS.encode(), [self.tenant])
+            standing = {each[:3]: Checkpoint(*each) for each in rows}
+            places = [((each.view.name, each.view.version, each.slot), each) for each in builds]
+            return [(standing[place], work.digest(each)) for place, each in places if place in standing]
+
+    def load(self, wanted: Sequence[Wanted]) -> list[list[Any]]:
+        if not wanted:
+            return []
+        with self._database.exchange(self.tenant) as connection:
+            return Transaction(self.tenant, connection).load(wanted)
+
+    def pack(self, build: Build, changes: Changes) -> Sheet:
+        try:
+            return packed(self.tenant, build, changes, self._tokens)
+        except _MISFITS as error:
+            raise Unstorable(build, type(error).__name__) from error
+
+    def write(self, before: Sequence[Checkpoint], packed: Sequence[Sheet], after: Sequence[Checkpoint]) -> None:
+        try:
+            with self._database.exchange(self.tenant) as connection:
+                work = Transaction(self.tenant, connection)
+                standing = connection.cursor(binary=True).execute(statements.LOCK.encode(), [self.tenant])
+                for sheet in packed:
+                    work.put(sheet)
+                work.move(after)
+                if not {Checkpoint(*row) for row in standing}.issuperset(before):
+                    raise Stale
+        except _REFUSALS as error:
+            raise Unstorable(packed[0].build, type(error).__name__) from error
+
     @contextmanager
     def work(self) -> Iterator["Transaction"]:
         with self._database.transaction(self.tenant) as connection:
-            yield Transaction(self.tenant, connection, self._tokens)
+            yield Transaction(self.tenant, connection)
 
 
 class Transaction:
     """One transaction: `projections.builds.Work`."""
 
-    def __init__(self, tenant: UUID, connection: Connection, tokens: Tokens) -> None:
+    def __init__(self, tenant: UUID, connection: Connection) -> None:
         self._tenant = tenant
         self._connection = connection
-        self._tokens = tokens
 
     def lock(self, checkpoints: Sequence[Checkpoint]) -> None:
         rows = self._connection.cursor(binary=True).execute(statements.LOCK.encode(), [self._tenant])
@@ -109,24 +143,28 @@ class Transaction:
                 cursors.append((stored, cursor))
         return [list(map(reader(stored.view.row, stored.columns), cursor)) for stored, cursor in cursors]
 
-    def write(self, build: Build, changes: Changes) -> None:
+    def write(self, build: Build, packed: Sheet) -> None:
         try:
             with self._connection.pipeline():
-                self._write_rows(table(build.view, build.slot), changes)
-                for each in build.aggregates:
-                    self._add(each, build.slot, changes.sums.get(each.name, []))
-                self._park(build, changes.parked)
+                self.put(packed)
         except _REFUSALS as error:
             raise Unstorable(build, f"{type(error).__name__} {error.diag.constraint_name or error.sqlstate}") from error
-        except _MISFITS as error:
-            raise Unstorable(build, type(error).__name__) from error
+
+    def put(self, packed: Sheet) -> None:
+        """Send what was packed; what the database says of it is told at the end of the pipeline."""
+        for sql, parameters in packed.statements:
+            self._connection.execute(sql, parameters)
 
     def advance(self, checkpoints: Sequence[Checkpoint]) -> None:
         with self._connection.pipeline():
-            for each in checkpoints:
-                place = (self._tenant, each.view, each.version, each.slot)
-                self._connection.execute(statements.ADVANCE.encode(), (*msgspec.structs.astuple(each)[3:], *place))
-                self._connection.execute(statements.GENERATION.encode(), (each.generation, *place, each.generation))
+            self.move(checkpoints)
+
+    def move(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Send them; see `put`."""
+        for each in checkpoints:
+            place = (self._tenant, each.view, each.version, each.slot)
+            self._connection.execute(statements.ADVANCE.encode(), (*msgspec.structs.astuple(each)[3:], *place))
+            self._connection.execute(statements.GENERATION.encode(), (each.generation, *place, each.generation))
 
     def parked(self, build: Build) -> list[Parked]:
         rows = self._connection.execute(statements.PARKED.encode(), self._place(build)).fetchall()
@@ -136,6 +174,7 @@ class Transaction:
         self._connection.execute(statements.UNPARK, (*self._place(build), list(positions)))
 
     def clear(self, build: Build) -> None:
+        self._connection.patience = _WHOLE
         stored = table(build.view, build.slot)
         self._connection.execute(statements.of(stored).clear, [self._tenant])
         for each in build.aggregates:
@@ -144,14 +183,25 @@ class Transaction:
 
     def scan(self, build: Build) -> Iterator[Any]:
         stored = table(build.view, build.slot)
+        return self._scan(build, reader(stored.view.row, stored.columns))
+
+    def digest(self, build: Build) -> bytes:
+        stored = table(build.view, build.slot)
+        row, read = unopened(stored.view.row, stored.columns)
+        return moved(EMPTY, sum(map(digester(row), self._scan(build, read))))
+
+    def _scan(self, build: Build, read: Callable[[tuple[Any, ...]], Any]) -> Iterator[Any]:
+        self._connection.patience = _WHOLE
+        stored = table(build.view, build.slot)
         cursor = psycopg.ServerCursor(self._connection, f"scan_{build.slot}")
         cursor.itersize = _CHUNK
         cursor.format = psycopg.pq.Format.BINARY
         with cursor:
             cursor.execute(statements.of(stored).scan, [self._tenant], binary=True)
-            yield from map(reader(stored.view.row, stored.columns), cursor)
+            yield from map(read, cursor)
 
     def unequal(self, one: Build, other: Build) -> Iterator[tuple[str, tuple[Any, ...], int, int]]:
+        self._connection.patience = _WHOLE
         for each in one.aggregates:
             sql = statements.unequal(each, sums(each, one.slot), sums(each, other.slot))
             for *group, left, right in self._connection.execute(sql, [self._tenant, self._tenant]):
@@ -163,45 +213,13 @@ class Transaction:
 
     def forget(self, checkpoint: Checkpoint) -> None:
         each = checkpoint
-        self._connection.execute(statements.FORGET, [self._tenant, each.view, each.version, each.slot])
+        place = [self._tenant, each.view, each.version, each.slot]
+        self._connection.execute(statements.FORGET, place)
+        # What it had parked is nobody's any more, and would be listed beside what its successor has.
+        self._connection.execute(statements.CLEAR_PARKED, place)
 
     def _place(self, build: Build) -> tuple[UUID, str, int, Slot]:
         return self._tenant, build.view.name, build.view.version, build.slot
-
-    def _write_rows(self, stored: Stored, changes: Changes) -> None:
-        made, given = statements.of(stored), Given(stored, self._tokens)
-        execute = self._connection.execute
-        if changes.gone:
-            execute(made.delete, [self._tenant, stored.columns[0].kind.array(changes.gone)])
-        if changes.new:
-            _, arrays = given.arrays(changes.new)
-            execute(made.insert, [self._tenant, *arrays])
-        if changes.changed:
-            names, arrays = given.arrays(changes.changed, changes.columns | {stored.view.key})
-            execute(statements.update(stored, names), [*arrays, self._tenant])
-
-    def _add(self, aggregate: Aggregate[Any], slot: Slot, changed: Sequence[Change]) -> None:
-        if changed:
-            made = statements.of_sums(aggregate, sums(aggregate, slot))
-            flat = [(each.day, *each.group, each.by) for each in changed]
-            self._connection.execute(made.add, [self._tenant, *arrays(made.kinds, zip(*flat, strict=True))])
-
-    def _park(self, build: Build, parked: Sequence[Parked]) -> None:
-        if parked:
-            rows = [
-                (
-                    *self._place(build),
-                    each.position,
-                    each.stream,
-                    each.type,
-                    each.why,
-                    each.column,
-                    msgspec.json.encode(each.value),
-                    each.behind,
-                )
-                for each in parked
-            ]
-            self._connection.cursor().executemany(statements.PARK.encode(), rows)
 
 
 def _indexed(stored: Stored, name: str) -> Column:

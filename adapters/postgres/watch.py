@@ -17,8 +17,8 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from adapters.postgres.ask import LOST, STALE, Exchange, prepared, rows
+from adapters.postgres.silence import AsyncConnection, Silent
 
-AsyncConnection = psycopg.AsyncConnection[Any]
 Row = tuple[Any, ...]
 
 
@@ -42,21 +42,26 @@ class Watched:
         """Whether it may be asked again."""
         return self._watching
 
-    async def ask(self, tenant: UUID, sql: str, params: abc.Params) -> list[Row]:
-        """The rows of one statement. Raises what psycopg raises. Left before it has answered, it is closed."""
+    async def ask(self, tenant: UUID, sql: str, params: abc.Params, seconds: float) -> list[Row]:
+        """The rows of one statement.
+
+        Raises what psycopg raises, and `Silent` where no answer comes within `seconds`. Left before it has answered,
+        the connection is closed.
+        """
         transformer = Transformer(self.connection)
         query = PostgresQuery(transformer)
         query.convert(sql.encode(), params)
         try:
-            return rows(transformer, await self._exchange(tenant, query))
+            return rows(transformer, await self._exchange(tenant, query, seconds))
         except STALE:
             # Nothing was done, the transaction failed as a whole: what is prepared may be prepared anew.
             self._known.names.clear()
-        return rows(transformer, await self._exchange(tenant, query))
+        return rows(transformer, await self._exchange(tenant, query, seconds))
 
-    async def _exchange(self, tenant: UUID, query: PostgresQuery) -> list[PGresult]:
+    async def _exchange(self, tenant: UUID, query: PostgresQuery, seconds: float) -> list[PGresult]:
         self._results, self._answer = [], self._loop.create_future()
         whole = False
+        late = self._loop.call_later(seconds, self._silent, seconds)
         try:
             exchange = Exchange(self._pgconn, self._known, tenant, query)
             if self._pgconn.flush():
@@ -64,6 +69,7 @@ class Watched:
             results = await self._answer
             whole = True
         finally:
+            late.cancel()
             self._answer = None
             if not whole:
                 self.close()
@@ -114,6 +120,9 @@ class Watched:
                 self._results.append(result)
         except psycopg.Error as problem:
             self._fail(problem)
+
+    def _silent(self, seconds: float) -> None:
+        self._fail(Silent(seconds))
 
     def _fail(self, problem: psycopg.Error) -> None:
         self._unwatch()

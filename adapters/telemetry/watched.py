@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
 from typing import Any
 from uuid import UUID
 
 from adapters.telemetry import logs
 from adapters.telemetry.metrics import Metrics
 from adapters.telemetry.traces import Traces, sampled
+from application.pending import Pending
 
 
 class Around:
@@ -67,9 +67,9 @@ class OneLog(Around):
         super().__init__(log)
         self._traces = traces
 
-    def submit(self, stream: str, expected: int, facts: Sequence[Any], meta: Any, once: Any = None) -> Future[Any]:
+    def submit(self, stream: str, expected: int, facts: Sequence[Any], meta: Any, once: Any = None) -> Pending[Any]:
         began = time.time()
-        future: Future[Any] = self._inner.submit(stream, expected, facts, meta, once)
+        future: Pending[Any] = self._inner.submit(stream, expected, facts, meta, once)
         above = self._traces.current() or meta.trace
         if sampled(above):
             future.add_done_callback(lambda _: self._traces.past("append", above, began, time.time(), facts=len(facts)))

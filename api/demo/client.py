@@ -11,7 +11,7 @@ import httpx2
 BULK = 300
 """Commands a request: a hundred applications."""
 PATIENCE = 120.0
-"""Seconds for which a request is repeated before the demo gives up."""
+"""Seconds for which a request is repeated before it is given up."""
 PASSING = frozenset({429, 502, 503, 504})
 
 
@@ -22,10 +22,11 @@ class Failed(Exception):
 class Client:
     """One organisation's key. Positions are `<generation>:<position>` as the API writes them."""
 
-    def __init__(self, url: str, tenant: UUID, key: str) -> None:
+    def __init__(self, url: str, tenant: UUID, key: str, patience: float = PATIENCE) -> None:
         self.tenant = tenant
         self.key = key
         self.position = ""
+        self._patience = patience
         self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
 
     def get(self, path: str, **parameters: Any) -> Any:
@@ -49,7 +50,7 @@ class Client:
             yield bulk, self._done(bulk)
 
     def _done(self, bulk: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self._patience
         while True:
             answer = self.ask("POST", "/v1/commands", json={"commands": bulk})
             results = answer.json()["results"]
@@ -64,7 +65,7 @@ class Client:
 
     def ask(self, method: str, path: str, **named: Any) -> httpx2.Response:
         """One request, repeated while the server is away or busy."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self._patience
         while True:
             try:
                 answer = self._http.request(method, path, **named)
@@ -75,7 +76,7 @@ class Client:
                     return _fine(answer)
                 why = str(answer.status_code)
             if time.monotonic() > until:
-                raise Failed(f"{method} {path} failed for {PATIENCE:.0f} s ({why}).")
+                raise Failed(f"{method} {path} failed for {self._patience:.0f} s ({why}).")
             time.sleep(0.2)
 
     def _at_least(self) -> dict[str, str]:

@@ -1,16 +1,20 @@
-"""Reads over HTTP: one prospect, and a list of 50, each against a bare route with the same query."""
+"""HTTP: one prospect, a list of 50, and a command, each against a bare route with the same query or one insert."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import msgspec
 import psycopg
+from msgspec import Struct
+from msgspec.structs import replace
 
 from adapters.postgres.tables import table
 from api import settings
+from benchmarks import load
 from benchmarks.client import Load
 from benchmarks.ground import Ground
 from benchmarks.history import Past
@@ -19,11 +23,15 @@ from benchmarks.peers import route
 from benchmarks.peers.bare import free
 from benchmarks.product import Product, opened
 from benchmarks.serving import HOST, ask, serving
+from benchmarks.writer import Order, append
 from projections.prospects import prospects
 
 PROSPECTS = 2_000
 CONNECTIONS = 16
+_READ = "ours: key, rate, permission, walls, traces, values opened"
 BATCH = 1_000
+FASTEST = 8_000
+"""Requests a second that no server here will answer: so many bodies are made."""
 _LIST = "/v1/prospects?limit=50"
 
 
@@ -31,7 +39,8 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
     with opened(ground) as product:
         tenant, authorization = _organisation(product)
         Past(product.logs.of(tenant)).grow(PROSPECTS * 5, until=session.soon())
-        product.runner(tenant, BATCH).catch_up()
+        with ThreadPoolExecutor(2) as threads:
+            product.runner(tenant, threads).catch_up()
         product.settle()
         ids = _ids(product, tenant)
         ours, theirs, bare_port = _environment(product), _same(product, tenant), free()
@@ -41,36 +50,81 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
             serving(["benchmarks.peers.route", str(bare_port)], bare_port, bare, "/many", {}),
         ):
             seconds = session.scale.seconds / 2
-            paths = [f"/v1/prospects/{id}" for id in ids], [_LIST]
-            bare_paths = [f"/one/{id}" for id in ids], ["/many"]
+            paths = Paths([f"/v1/prospects/{id}" for id in ids], _LIST, "/v1/prospects")
+            bare_paths = Paths([f"/one/{id}" for id in ids], "/many", "/new")
             rounds = session.play(
                 {
-                    OURS: lambda: _asked(product_port, authorization, paths, seconds),
+                    OURS: lambda: {
+                        **_asked(product_port, authorization, paths, seconds),
+                        **_alone(product, tenant, seconds),
+                    },
                     "bare-route": lambda: _asked(bare_port, {}, bare_paths, seconds),
                 }
             )
-    note = (
-        f"{CONNECTIONS} connections, {len(ids):,} prospects; ours: key, rate, permission, walls, traces, values opened"
+    yield from session.compared(rounds, *_comparisons(len(ids)))
+
+
+def _comparisons(prospects: int) -> Iterator[Versus]:
+    versus = Versus(
+        against="bare-route",
+        kind="limit",
+        case="",
+        measure="",
+        unit="requests/s",
+        aim=0.75,
+        note=f"{CONNECTIONS} connections, {prospects:,} prospects; {_READ}",
     )
-    for measure, unit, aim in (("rate", "requests/s", 0.7), ("p99", "ms", None)):
-        for name, case in (("one", "get one prospect"), ("list", "list 50 prospects")):
-            yield Versus(
-                against="bare-route",
-                kind="limit",
-                case=f"{case}, {'p99' if measure == 'p99' else 'rate'}",
+    writes = "ours: the same for a write, sealed, idempotent, its mail address kept unique; theirs: one row"
+    for measure, unit, aim in (("rate", "requests/s", 0.75), ("p99", "ms", None)):
+        for name, case in (("one", "get one prospect"), ("list", "list 50 prospects"), ("new", "capture a prospect")):
+            yield replace(
+                versus,
+                case=f"{case}, {measure}",
                 measure=f"{name} {measure}",
                 unit=unit,
                 aim=aim,
-                note=note,
-            ).line("http", rounds)
+                note=writes if name == "new" else versus.note,
+            )
+    alone = replace(versus, against=OURS, note="the same facts given to the log in this process, without HTTP")
+    case = "capture a prospect, against the append alone"
+    yield replace(
+        alone, case=f"{case}: one caller, p50", measure="single p50", theirs="append p50", unit="ms", aim=0.667
+    )
+    yield replace(
+        alone, case=f"{case}: {CONNECTIONS} callers, rate", measure="new rate", theirs="append rate", aim=None
+    )
 
 
-def _asked(port: int, headers: dict[str, str], paths: tuple[Sequence[str], Sequence[str]], seconds: float) -> Figures:
+class Paths(Struct, frozen=True):
+    """What is asked for."""
+
+    one: Sequence[str]
+    many: str
+    new: str
+
+
+def _asked(port: int, headers: dict[str, str], paths: Paths, seconds: float) -> Figures:
+    """Rates and times of each kind of request, and of one client that captures alone."""
     figures: dict[str, float] = {}
-    for name, each in zip(("one", "list"), paths, strict=True):
-        met = ask(Load(HOST, port, headers, list(each), CONNECTIONS, seconds))
+    for name, each in (("one", list(paths.one)), ("list", [paths.many])):
+        met = ask(Load(HOST, port, headers, each, CONNECTIONS, seconds))
         figures |= {f"{name} rate": met.rate, f"{name} p99": met.p99}
+    for name, connections in (("new", CONNECTIONS), ("single", 1)):
+        bodies = [_body() for _ in range(int(seconds * FASTEST))]
+        met = ask(Load(HOST, port, headers, [paths.new], connections, seconds, bodies))
+        figures |= {f"{name} rate": met.rate, f"{name} p50": met.p50, f"{name} p99": met.p99}
     return figures
+
+
+def _alone(product: Product, tenant: UUID, seconds: float) -> Figures:
+    many = append(product.logs, Order([tenant], CONNECTIONS, 1, seconds / 2))
+    single = append(product.logs, Order([tenant], 1, 1, seconds / 2))
+    return {"append rate": many["rate"], "append p50": single["p50"]}
+
+
+def _body() -> str:
+    known = load.captured()
+    return msgspec.json.encode({"name": known.name, "email": known.email, "industry": known.industry}).decode()
 
 
 def _organisation(product: Product) -> tuple[UUID, dict[str, str]]:
@@ -95,10 +149,17 @@ def _ids(product: Product, tenant: UUID) -> list[UUID]:
 
 def _same(product: Product, tenant: UUID) -> route.Config:
     """What the product asks of the same table, in the same order, asked by a superuser, whom no policy slows."""
+    with psycopg.connect(product.superuser, autocommit=True) as connection:
+        connection.execute(
+            b"create table if not exists public.bench (id uuid primary key, tenant uuid, meta bytea, body bytea)"
+        )
     name, columns = table(prospects).name, ", ".join(prospects.row.__struct_fields__)
     rows = f"select {columns} from everlog.{name} where tenant_id = '{tenant}'"
     return route.Config(
         product.superuser,
         f"{rows} and id = %(id)s",
         f"{rows} order by captured_at desc, id desc limit 51",
+        "insert into public.bench values (%(id)s, %(tenant)s, %(meta)s, %(body)s)",
+        tenant,
+        product.sizes(tenant)[0],
     )

@@ -1,9 +1,6 @@
 """The `eventsourcing` library's own PostgreSQL recorder, as its documentation sets it up."""
 
-import threading
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 from eventsourcing.persistence import StoredEvent
@@ -11,6 +8,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresFactory
 from eventsourcing.utils import Environment
 from psycopg.conninfo import conninfo_to_dict
 
+from benchmarks import calls
 from benchmarks.kernel import Figures
 
 POOL = 10
@@ -36,33 +34,25 @@ def settings(url: str) -> dict[str, str]:
 class Library:
     """A recorder with its pool, until `close`."""
 
-    def __init__(self, url: str, state: bytes) -> None:
+    def __init__(self, url: str) -> None:
         self._factory = PostgresFactory(Environment("bench", settings(url)))
         self._recorder = self._factory.application_recorder()
         assert isinstance(self._recorder, PostgresApplicationRecorder)
-        self._state = state
 
     def close(self) -> None:
         self._factory.close()
 
-    def append(self, callers: int, batch: int, seconds: float) -> Figures:
+    def append(self, callers: int, batch: int, seconds: float, state: bytes) -> Figures:
         """Events per second of so many threads, each of which appends batches, one after the other."""
-        stop = time.perf_counter() + seconds
-        ready = threading.Barrier(callers)
 
-        def caller() -> int:
-            done = 0
-            ready.wait()
-            while time.perf_counter() < stop:
-                self._recorder.insert_events(self._events(batch))
-                done += batch
-            return done
+        def append() -> int:
+            self._recorder.insert_events(_events(batch, state))
+            return batch
 
-        began = time.perf_counter()
-        with ThreadPoolExecutor(callers) as pool:
-            total = sum(future.result() for future in [pool.submit(caller) for _ in range(callers)])
-        return {"rate": total / (time.perf_counter() - began)}
+        return calls.threads(callers, seconds, append)
 
-    def _events(self, count: int) -> Sequence[StoredEvent]:
-        stream = uuid4()
-        return [StoredEvent(stream, version, "prospects.captured", self._state) for version in range(1, count + 1)]
+
+def _events(count: int, state: bytes) -> Sequence[StoredEvent]:
+    """A new stream's."""
+    stream = uuid4()
+    return [StoredEvent(stream, version, "prospects.captured", state) for version in range(1, count + 1)]

@@ -1,4 +1,4 @@
-"""A Litestar route that runs the same query and answers its rows as JSON: no key, wall, permission or decryption.
+"""Litestar routes that run the same queries, and write one row: no key, wall, permission, encryption or audit.
 
 What to run comes through the environment.
 """
@@ -8,15 +8,15 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
-from litestar import Litestar, get
+from litestar import Litestar, get, post
 from litestar.datastructures import State
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 from msgspec import Struct
 from psycopg_pool import AsyncConnectionPool
 
@@ -29,6 +29,11 @@ class Config(Struct, frozen=True):
     """SQL for the row of one id, `%(id)s`."""
     many: str
     """SQL for the first 50 rows."""
+    new: str
+    """SQL that writes one row: `%(id)s`, `%(tenant)s`, `%(meta)s` and `%(body)s`."""
+    tenant: UUID
+    meta: int
+    """Bytes of metadata that one of our events has."""
     pool: int = 8
 
 
@@ -41,6 +46,12 @@ async def _pool(app: Litestar) -> AsyncIterator[None]:
     ) as pool:
         app.state.pool = pool
         yield
+
+
+class Captured(Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    email: str
+    industry: str
 
 
 async def _rows(state: State, sql: str, params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -61,7 +72,16 @@ async def many(state: State) -> list[dict[str, Any]]:
     return await _rows(state, state.config.many, {})
 
 
-app = Litestar([one, many], lifespan=[_pool], openapi_config=None)
+@post("/new")
+async def new(state: State, data: JSONBody[Captured]) -> dict[str, Any]:
+    id, body = uuid4(), msgspec.json.encode(data)
+    params = {"id": id, "tenant": state.config.tenant, "meta": b"m" * state.config.meta, "body": body}
+    async with state.pool.connection() as connection:
+        await connection.execute(state.config.new, params, prepare=True)
+    return {"id": id}
+
+
+app = Litestar([one, many, new], lifespan=[_pool], openapi_config=None)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ NONE = -1
 """The number of a row that holds an outcome and no prediction yet. It is never shown."""
 
 
-class Predicted(Struct, frozen=True):
+class Predicted(Struct, frozen=True, gc=False):
     id: UUID
     prospect: UUID
     model: str

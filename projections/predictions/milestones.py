@@ -10,7 +10,7 @@ from domain.predictions import Promoted, Refitted, Standing
 from projections.kernel import View, Where
 
 
-class Milestone(Struct, frozen=True):
+class Milestone(Struct, frozen=True, gc=False):
     event: UUID
     model: str
     number: int

@@ -152,7 +152,7 @@ def test_nothing_is_built_anew_while_nothing_changed(logs, access, time):
 def test_threads_get_the_answers_that_one_gets():
     roles = list(ROLES)
     org = Org("Acme", {UUID(int=n): roles[n % 5] for n in range(200)})
-    policy = Policy(TENANT, 1, org)
+    policy = Policy(TENANT, (1, 1), org)
     asked = [(n, permission) for n in range(200) for permission in list(PERMISSIONS)[:5]]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda each: policy.decide(f"user:{UUID(int=each[0])}", each[1]).allowed, asked))
@@ -161,7 +161,7 @@ def test_threads_get_the_answers_that_one_gets():
 
 def test_an_organisation_may_have_many_members():
     roles = list(ROLES)
-    policy = Policy(TENANT, 1, Org("Acme", {UUID(int=n): roles[n % 5] for n in range(10_000)}))
+    policy = Policy(TENANT, (1, 1), Org("Acme", {UUID(int=n): roles[n % 5] for n in range(10_000)}))
     for n in (0, 1, 9_998, 9_999):
         allowed = policy.decide(f"user:{UUID(int=n)}", "prospects.win").allowed
         assert allowed == ("prospects.win" in ROLES[roles[n % 5]])

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.crypto import Cipher, SubjectKey, hkdf, mac, mint, normal
+from adapters.crypto import Cipher, Mac, SubjectKey, hkdf, mint, normal
 from tenants.keys import EPOCH, Misplaced, epoch, name, over_field, over_subject_key, over_tenant_key
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
@@ -50,8 +50,8 @@ def test_hkdf_is_that_of_the_rfc():
 
 
 def test_a_mac_knows_where_its_parts_end():
-    assert mac(b"k", b"ab", b"c") != mac(b"k", b"a", b"bc")
-    assert mac(b"k", b"ab") == hmac.new(b"k", b"\0\0\0\x02ab", hashlib.sha256).digest()
+    assert Mac(b"k").of(b"ab", b"c") != Mac(b"k").of(b"a", b"bc")
+    assert Mac(b"k").of(b"ab") == hmac.new(b"k", b"\0\0\0\x02ab", hashlib.sha256).digest()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import nats
 import psycopg
 import pytest
 
-from adapters.embedded import CannotStart, Servers, Settings, postgres, running, wipe
+from adapters.embedded import CannotStart, Servers, Settings, postgres, running, watch, wipe
 from adapters.embedded import folder as folders
 from tests.adapters.supervising import AS_ROOT, alive, begin, gone, one, processes, supervisor
 from tests.waiting import until
@@ -217,6 +217,23 @@ def test_a_server_that_keeps_dying_is_given_up_loudly(folder, caplog):
             servers.postgres.wait_ready()
         assert servers.nats.pid
         control.with_name("away").rename(control)
+
+
+def test_a_server_that_cannot_start_for_a_full_disk_is_not_given_up(folder, caplog, monkeypatch):
+    """Its disk is called full by raising what counts as room beyond any disk."""
+    with running(folder, Settings(attempts=1)) as servers:
+        control = servers.home / "postgres" / "global" / "pg_control"
+        control.rename(control.with_name("away"))
+        monkeypatch.setattr(watch, "_ROOM", 2**62)
+        monkeypatch.setattr(watch, "_FULL", 0.05)
+        servers.postgres.kill()
+        until(lambda: "once its disk has room" in caplog.text)
+        log = folder / "logs" / "postgres.log"
+        before = log.read_text().count("pg_control")
+        until(lambda: log.read_text().count("pg_control") > before + 3)
+        assert not servers.lost.is_set()
+        control.with_name("away").rename(control)
+        servers.postgres.wait_ready()
 
 
 def test_the_end_of_the_block_leaves_no_process(folder):

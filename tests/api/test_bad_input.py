@@ -154,7 +154,7 @@ def test_a_position_that_the_log_has_not_is_not_waited_for(ask, position):
 
 
 def test_views_that_do_not_catch_up_are_said_to_be_behind(world, monkeypatch):
-    monkeypatch.setattr("application.pipeline.PATIENCE", 0.1)
+    monkeypatch.setattr("application.pipeline.WAIT", 0.1)
     tenant = world.tenant(kept=False)
     answer = world.ask("GET", "/v1/prospects", tenant.keys["Admin"], headers={"Everlog-Min-Position": "1:1"})
     assert problem(answer) == "views.behind"
@@ -281,7 +281,7 @@ def test_a_database_that_is_away_is_said_to_be_away(world, ask, monkeypatch):
     async def away(*_):
         raise Away
 
-    monkeypatch.setattr(world.edge, "_unavailable", (Away,))
+    monkeypatch.setattr(world.edge, "_passing", {"service.unavailable": (Away,)})
     monkeypatch.setattr(world.pipeline, "ask", away)
     answer = ask("GET", "/v1/prospects")
     assert (problem(answer), answer.headers["Retry-After"]) == ("service.unavailable", "5")

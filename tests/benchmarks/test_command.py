@@ -43,7 +43,7 @@ def run(*arguments):
 
 def test_everything_is_measured_in_full_where_nothing_is_said(asked):
     assert run() == 0
-    assert asked["names"] == ("append-64x1", "append-8x100", "catch-up", "replay", "http", "predict", "startup")
+    assert asked["names"] == command.ALL
     assert asked["scale"] is FULL
 
 
@@ -76,6 +76,12 @@ def test_a_job_that_failed_shows_in_the_exit_code(asked):
 def test_the_table_holds_each_line(capsys):
     report.as_table([LINE], Console(width=200))
     assert "bare-route" in capsys.readouterr().out
+
+
+def test_every_row_that_was_asked_for_is_a_job():
+    appends = {"append-64x1", "append-8x1", "append-1x1", "append-8x100"}
+    others = {"replay", "load-stream", "catch-up", "http", "access", "encrypt", "predict", "startup", "growth"}
+    assert appends | others <= set(command.ALL)
 
 
 def test_every_job_can_be_run():

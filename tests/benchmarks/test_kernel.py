@@ -64,6 +64,56 @@ def test_a_job_out_of_time_is_cut_to_fewer_rounds_but_never_to_none(monkeypatch)
     assert len(session.play({OURS: lambda: {"rate": 1.0}}, rounds=5)) == 1
 
 
+def begun():
+    session = Session(QUICK, lambda words: None)
+    session.begin("job")
+    return session
+
+
+def test_a_peer_that_fails_costs_its_own_comparison_and_no_other():
+    session, asked = begun(), []
+
+    def missing():
+        asked.append("emmett")
+        raise RuntimeError("npm is not found")
+
+    turns = {OURS: lambda: {"rate": 2.0}, "emmett": missing, "copy": lambda: {"rate": 1.0}}
+    rounds = session.play(turns, rounds=3)
+    many = [Versus(against=name, kind="peer", case="", measure="rate", unit="events/s") for name in ("emmett", "copy")]
+    lines = list(session.compared(rounds, *many))
+    assert [(line.job, line.against, line.rounds) for line in lines] == [("job", "copy", 3)]
+    assert session.problems == ["job against emmett could not be measured: npm is not found"]
+    assert asked == ["emmett"]
+
+
+def test_where_the_product_fails_the_job_does():
+    def broken():
+        raise RuntimeError("refused")
+
+    with pytest.raises(RuntimeError, match="refused"):
+        begun().play({OURS: broken, "copy": lambda: {"rate": 1.0}})
+
+
+def test_their_figure_may_have_a_name_of_its_own():
+    rounds = begun().play({OURS: lambda: {"sealed": 8.0, "plain": 10.0}}, rounds=3)
+    versus = Versus(against=OURS, kind="limit", case="", measure="sealed", theirs="plain", unit="events/s")
+    (line,) = begun().compared(rounds, versus)
+    assert (line.ours, line.theirs, line.ratio.median) == (8, 10, 0.8)
+
+
+def test_cases_that_are_still_to_come_keep_their_time(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("benchmarks.kernel.time.monotonic", lambda: now[0])
+    session = begun()
+
+    def turn():
+        now[0] += QUICK.share / 10
+        return {"rate": 1.0}
+
+    # A round takes a tenth of the time: with two cases to come, five fit into the first one's half.
+    assert len(session.play({OURS: turn}, rounds=9, cases=2)) == 5
+
+
 def test_figures_claim_four_digits():
     assert kernel.short(12345.678) == 12350
     assert kernel.short(0.0001234567) == 0.0001235

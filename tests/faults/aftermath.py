@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from adapters.nats import message, subjects
 from adapters.nats.consume import Order
+from adapters.nats.link import Away
+from adapters.nats.streams import reach
 from adapters.postgres.recorder import Recorder
 from adapters.postgres.tables import tables
 from adapters.postgres.views import Views
@@ -22,8 +24,10 @@ from domain.kernel import Recorded
 from projections.builds import Build, builds
 from projections.runner import Runner
 
+WITHIN = 30.0
+"""Seconds after the last fault and the last append in which nothing may be behind any more."""
 CALM = 120.0
-"""Seconds to wait for views, models and the relay to catch up; how long it took is printed, not judged."""
+"""Seconds to wait for it all the same, so that the rest can be judged."""
 
 
 class Carried(Struct):
@@ -35,17 +39,25 @@ class Carried(Struct):
     """How many more messages there were of events that were there already."""
 
 
-def settled(settings: Settings, tenant: UUID, captures: int) -> float:
-    """Seconds until everything is predicted, no view is behind and JetStream holds the whole log."""
-    began = time.monotonic()
+def settled(settings: Settings, tenant: UUID, captures: int, since: float | None = None) -> float:
+    """Seconds until everything is predicted, no view is behind and JetStream holds the whole log.
+
+    They count from `since`, by the monotonic clock: when the last fault was over and the last command acknowledged.
+    """
+    began = time.monotonic() if since is None else since
     while True:
-        with suppress(psycopg.OperationalError, nats.errors.Error, OSError):
+        with suppress(psycopg.OperationalError, nats.errors.Error, OSError, Away):
             behind = _behind(settings, tenant, captures)
             if not behind:
                 return time.monotonic() - began
             assert time.monotonic() - began < CALM, behind
         assert time.monotonic() - began < CALM
         time.sleep(0.2)
+
+
+def late(seconds: float) -> list[str]:
+    """The judgement of how long it took."""
+    return [f"all was well again only after {seconds:.1f} s"] if seconds > WITHIN else []
 
 
 def _behind(settings: Settings, tenant: UUID, captures: int) -> str:
@@ -58,14 +70,15 @@ def _behind(settings: Settings, tenant: UUID, captures: int) -> str:
         views: dict[str, int] = dict(
             connection.execute("select view, position " + of_tenant("checkpoints"), [tenant]).fetchall()
         )
-    carried = asyncio.run(_last(settings.nats, tenant))
+    carried = asyncio.run(last(settings.nats, tenant))
     if made >= captures and set(views.values()) == {head} and carried == head:
         return ""
     return f"{made} of {captures} predicted, head {head}, views {views}, carried {carried}"
 
 
-async def _last(url: str, tenant: UUID) -> int:
-    client = await nats.connect(url, allow_reconnect=False)
+async def last(url: str, tenant: UUID) -> int:
+    """The position of a tenant's last event in JetStream; 0 where there is none."""
+    client = await reach(url)
     try:
         found = await client.jetstream().get_last_msg(subjects.STREAM, subjects.events(tenant))
         return int((found.headers or {})["Everlog-Position"])
@@ -75,9 +88,26 @@ async def _last(url: str, tenant: UUID) -> int:
         await client.close()
 
 
+def head(settings: Settings, tenant: UUID) -> int:
+    """The last position of a tenant's log."""
+    with psycopg.connect(settings.worker) as connection:
+        connection.execute("select set_config('app.tenant', %s, false)", [str(tenant)])
+        [(position,)] = connection.execute("select position from everlog.heads where tenant_id = %s", [tenant])
+    return int(position)
+
+
+def signalled(settings: Settings, tenant: UUID) -> int:
+    """How many prospects the log has a signal about."""
+    with psycopg.connect(settings.worker) as connection:
+        connection.execute("select set_config('app.tenant', %s, false)", [str(tenant)])
+        sql = "select count(distinct stream) from everlog.events where tenant_id = %s and type = %s"
+        [(count,)] = connection.execute(sql, [tenant, "prospects.signal-observed"])
+    return int(count)
+
+
 async def carried(url: str, tenant: UUID) -> Carried:
     """Raises `adapters.nats.consume.Gap` where an event is missing."""
-    client = await nats.connect(url)
+    client = await reach(url)
     order, found, again = Order({}), [], 0
     try:
         consumer = await client.jetstream().pull_subscribe(subjects.events(tenant), stream=subjects.STREAM)
@@ -107,25 +137,34 @@ class Aftermath(Struct):
 def aftermath(settings: Settings, tenant: UUID) -> Aftermath:
     """Read and rebuilt by this process, with nothing of the product running."""
     with ExitStack() as stack:
-        where, _ = bootstrap.embedded(settings, stack)
-        product = stack.enter_context(bootstrap.product(where, worker=True))
+        where = bootstrap.embedded(settings, stack)[0] if settings.embedded else settings
+        return standing(where, tenant)
+
+
+def standing(where: Settings, tenant: UUID) -> Aftermath:
+    """The same, where servers run already."""
+    with bootstrap.product(where, worker=True) as product:
         log = product.logs.of(tenant)
         whole = [each for start in range(0, log.head()[1], 1000) for each in log.read(start, 1000)]
         raws = Recorder(tenant, product.database, product.committer).rows(0, len(whole) + 1)
         digests = [(raw[0], message.digest(message.Event(*raw))) for raw in raws]
-        return Aftermath(whole, digests, *_rebuilt(product, tenant))
+        return Aftermath(whole, digests, *rebuilt(product, tenant))
 
 
-def _rebuilt(product: Product, tenant: UUID) -> tuple[dict[str, list[Any]], int]:
+def rebuilt(product: Product, tenant: UUID) -> tuple[dict[str, list[Any]], int]:
+    """By view, the rows in which it differs from what the log comes to; and how many events are parked."""
     views = Views(tenant, product.database, product.logs.of(tenant))
     runner = Runner(product.logs.of(tenant), views, MODELS)
     runner.catch_up()
-    before = {each.name: (_sums(product, tenant, each), _digest(views, each)) for each in _live(views)}
+    hidden = {each.view.name for each in builds(MODELS)} - {each.view.name for each in live(views)}
+    if hidden:
+        return {view: ["no copy of it was fit to be shown"] for view in hidden}, len(views.parked())
+    before = {each.name: (_sums(product, tenant, each), _digest(views, each)) for each in live(views)}
     for each in builds(MODELS):
         runner.rebuild(each.view.name)
     runner.catch_up()
     differing: dict[str, list[Any]] = {each.view.name: list(runner.found(each.view.name)) for each in builds(MODELS)}
-    after = {each.name: (_sums(product, tenant, each), _digest(views, each)) for each in _live(views)}
+    after = {each.name: (_sums(product, tenant, each), _digest(views, each)) for each in live(views)}
     for build in builds(MODELS):
         first, second = (
             next(state for name, state in states.items() if name[:-1] == build.name[:-1]) for states in (before, after)
@@ -137,9 +176,11 @@ def _rebuilt(product: Product, tenant: UUID) -> tuple[dict[str, list[Any]], int]
     return {view: found for view, found in differing.items() if found}, len(views.parked())
 
 
-def _live(views: Views) -> list[Build]:
-    live = views.live()
-    return [Build(each.view, each.aggregates, live[each.view.name, each.view.version]) for each in builds(MODELS)]
+def live(views: Views) -> list[Build]:
+    """The copies that readers are shown: a view that was found to be other than what was folded has none."""
+    slots = views.live()
+    known = [(each, slots.get((each.view.name, each.view.version))) for each in builds(MODELS)]
+    return [Build(each.view, each.aggregates, slot) for each, slot in known if slot]
 
 
 def _digest(views: Views, build: Build) -> bytes:

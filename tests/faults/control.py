@@ -1,12 +1,20 @@
-"""The control: each thing that may go wrong, done to the very log that was found right, and looked at again."""
+"""The control: each thing that may go wrong, done to the very state that was found right, and looked at again."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from uuid import UUID
 
 from msgspec.structs import replace
 
+from adapters.postgres.tables import tables
+from adapters.postgres.views import Views
+from api import bootstrap
+from api.settings import Settings
 from domain.kernel import Recorded
-from tests.faults.evidence import Ledger, wrong
+from tests.faults.aftermath import WITHIN, Aftermath, Carried, late, live, rebuilt
+from tests.faults.evidence import Ledger, torn, wrong
+from tests.faults.subscriber import Place, misled
+from tests.faults.watch import Marks
 
 
 def unseen(ledger: Ledger, log: Sequence[Recorded]) -> list[str]:
@@ -31,3 +39,36 @@ def unseen(ledger: Ledger, log: Sequence[Recorded]) -> list[str]:
     if not wrong(Ledger(ledger.attempted, [(after, *ledger.attempted[0])]), log):
         missed.append("acknowledged beyond the end")
     return missed
+
+
+def overlooked(after: Aftermath, stream: Carried, arrived: Sequence[Place]) -> list[str]:
+    """The same of JetStream, subscribers, checkpoints and the time it took."""
+    first, second, *rest = stream.digests
+    back, ahead = Marks(), Marks()
+    for position in (7, 6):
+        back.see(UUID(int=0), [("prospects-1", 1, position)])
+    ahead.see(UUID(int=0), [("", 1, 4), ("prospects-1", 1, 5)])
+    judged = {
+        "JetStream lacks one": torn([first, *rest], after.digests),
+        "JetStream has two in another order": torn([second, first, *rest], after.digests),
+        "a subscriber lacks one": misled(arrived[1:], after.log),
+        "a subscriber got one twice": misled([*arrived[:2], *arrived[1:]], after.log),
+        "a checkpoint went back": back.wrong,
+        "a view is ahead of its log": ahead.wrong,
+        "it took too long": late(WITHIN + 1),
+    }
+    return [what for what, found in judged.items() if not found]
+
+
+def planted(settings: Settings, tenant: UUID) -> bool:
+    """Take a row away from a view, by hand, and say whether the comparison with its rebuild finds that out."""
+    with ExitStack() as stack:
+        where, _ = bootstrap.embedded(settings, stack)
+        product = stack.enter_context(bootstrap.product(where, worker=True))
+        views = Views(tenant, product.database, product.logs.of(tenant))
+        build = next(each for each in live(views) if each.view.name == "prospects")
+        name = f"everlog.{tables(build)[0].name}"
+        sql = f"delete from {name} where id = (select id from {name} where tenant_id = %s limit 1) returning id"
+        [(gone,)] = product.database.query(tenant, sql, [tenant])
+        differing, _ = rebuilt(product, tenant)
+    return any(each.key == gone for each in differing.get("prospects", []))

@@ -54,6 +54,15 @@ def counted(ledger: Ledger, log: Sequence[Recorded]) -> Found:
     )
 
 
+def torn(carried: Sequence[tuple[int, str]], log: Sequence[tuple[int, str]]) -> list[str]:
+    """What is wrong with what JetStream holds, by position and digest, given the log."""
+    if list(carried) == list(log):
+        return []
+    if missing := set(log) - set(carried):
+        return [f"JetStream lacks {len(missing)} events of the log, the first at {min(missing)[0]}"]
+    return ["JetStream holds something else than the log, or in another order"]
+
+
 def _numbered(log: Sequence[Recorded]) -> Iterator[str]:
     """Positions from 1 on and each stream's versions from 1 on, without gap or repeat, in the order of time."""
     positions = [each.position for each in log]
@@ -84,13 +93,13 @@ def _kept(ledger: Ledger, log: Sequence[Recorded]) -> Iterator[str]:
 
 
 def _predicted(log: Sequence[Recorded]) -> Iterator[str]:
-    """One prediction for each capture, numbered without gap in the order of captures."""
+    """One prediction for each prospect with a signal, numbered without gap in the order of their first signals."""
     made = [each.fact for each in log if isinstance(each.fact, Made) and each.fact.number]
-    captured = [each.id for each in log if each.type == "prospects.captured"]
-    if sorted(each.number for each in made) != list(range(1, len(captured) + 1)):
-        yield f"{len(made)} predictions of {len(captured)} captures, or their numbers have gaps"
+    seen = list(dict.fromkeys(each.id for each in log if each.type == "prospects.signal-observed"))
+    if sorted(each.number for each in made) != list(range(1, len(seen) + 1)):
+        yield f"{len(made)} predictions of {len(seen)} prospects with a signal, or their numbers have gaps"
     for each in made:
-        if each.number <= len(captured) and each.prospect != captured[each.number - 1]:
+        if each.number <= len(seen) and each.prospect != seen[each.number - 1]:
             yield f"prediction {each.number} is of {each.prospect}"
 
 

@@ -1,42 +1,52 @@
-"""Kill -9 of every part, at random moments, while two organisations stream: nothing is lost, nothing stands twice."""
+"""Kill -9 of every part, at random moments, while two organisations stream and two clients follow."""
 
 import asyncio
 import random
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
 from api import settings as configuration
 from api.demo.applications import applications, commands
 from api.demo.client import Client
-from tests.faults.aftermath import Aftermath, Carried, aftermath, carried, settled
-from tests.faults.control import unseen
-from tests.faults.evidence import Ledger, counted
+from tests.faults.aftermath import Aftermath, Carried, aftermath, carried, late, settled
+from tests.faults.control import overlooked, planted, unseen
+from tests.faults.evidence import Ledger, counted, torn
+from tests.faults.subscriber import Place, misled, passed_over, subscribed
 from tests.faults.trial import Found, Trial
+from tests.faults.watch import watching
 from tests.served import Served, answered, end, served
 
 BULK = 45
 """Commands a request: fifteen applications."""
 ALL = ("api", "views", "postgres", "learning", "nats", "backend", "serve")
+PATIENCE = 600.0
+"""Seconds for which a client repeats what failed: the API may be killed many times in a row."""
 LEAST = 300
 """Applications that each client streams at least."""
 PARTS = {"views": "worker views relay", "learning": "worker learning"}
 
 
 class Feed:
-    """A client that streams applications until it is told that enough is enough, and keeps account of it."""
+    """A client that streams applications until it is told that enough is enough, and keeps account of it.
 
-    def __init__(self, url: str, tenant: UUID, key: str, *, least: int) -> None:
-        self.client = Client(url, tenant, key)
+    It sends `bulk` commands a request, and waits `pause` seconds after each.
+    """
+
+    def __init__(self, url: str, tenant: UUID, key: str, *, least: int, bulk: int = BULK, pause: float = 0.0) -> None:
+        self.client = Client(url, tenant, key, PATIENCE)
         self.ledger = Ledger()
         self.captures = 0
         self.acknowledged = threading.Semaphore(0)
         self._enough = threading.Event()
         self._least = least
+        self._bulk = bulk
+        self._pause = pause
         self._problem: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="feed")
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
     def enough(self) -> None:
@@ -45,6 +55,11 @@ class Feed:
         self._thread.join()
         if self._problem:
             raise self._problem
+
+    def abandon(self) -> None:
+        """Let it end whenever it does: nobody looks at its account any more."""
+        self._least = 0
+        self._enough.set()
 
     def progress(self, seconds: float = 90) -> None:
         """Wait for the next acknowledgement."""
@@ -55,9 +70,10 @@ class Feed:
 
     def _run(self) -> None:
         try:
-            for bulk, outcomes in self.client.acknowledged(self._commands(), BULK):
+            for bulk, outcomes in self.client.acknowledged(self._commands(), self._bulk):
                 self.ledger.acknowledge(bulk, outcomes)
                 self.acknowledged.release()
+                self._enough.wait(self._pause)
         except BaseException as problem:  # noqa: BLE001 - the thread that asks is told
             self._problem = problem
             self.acknowledged.release()
@@ -72,7 +88,7 @@ class Feed:
 
 
 def kill(product: Served, target: str, dice: random.Random) -> None:
-    """Kill -9 the API, a worker (views, learning), postgres, nats, one backend of the database, or serve itself."""
+    """Kill -9 the API, the worker of views and relay, that of learning, a server, one of its backends, serve itself."""
     if target == "serve":
         product.kill()
         product.start()
@@ -111,32 +127,57 @@ def run(trial: Trial) -> Found:
 
 def endure(trial: Trial, targets: Sequence[str], least: int) -> Found:
     """Kill these while two organisations stream, and judge what stands afterwards."""
-    with served(trial.home / "home") as product:
+    with served(trial.home / "home") as product, ExitStack() as stack:
         feeds = [Feed(*organisation(product), least=least) for _ in range(2)]
-        killed = spree(product, feeds, targets, trial.dice())
-        for feed in feeds:
-            feed.enough()
-        lags = [settled(product.settings, feed.client.tenant, feed.captures) for feed in feeds]
-        streams = [asyncio.run(carried(product.settings.nats, feed.client.tenant)) for feed in feeds]
+        tenants = [feed.client.tenant for feed in feeds]
+        followers = [stack.enter_context(subscribed(product.url, feed.client.key)) for feed in feeds]
+        with watching(lambda: product.settings, tenants) as marks:
+            killed = spree(product, feeds, targets, trial.dice())
+            for feed in feeds:
+                feed.enough()
+            since = time.monotonic()
+            lags = [settled(product.settings, feed.client.tenant, feed.captures, since) for feed in feeds]
+        streams = [asyncio.run(carried(product.settings.nats, tenant)) for tenant in tenants]
+        for follower, stream in zip(followers, streams, strict=True):
+            follower.reach(stream.digests[-1][0])
         product.stop()
         settings = configuration.read(product.environment)
-        stands = [aftermath(settings, feed.client.tenant) for feed in feeds]
-    found = Found(notes={"killed": "; ".join(killed), "all was well again after, s": round(max(lags), 1)})
-    for feed, after, stream in zip(feeds, stands, streams, strict=True):
-        found.add(judged(feed.ledger, after, stream))
-    found.control_red = not unseen(feeds[0].ledger, stands[0].log)
+        stands = [aftermath(settings, tenant) for tenant in tenants]
+        found = Found(violations=marks.judged(), late=late(max(lags)))
+        for feed, after, stream, follower in zip(feeds, stands, streams, followers, strict=True):
+            found.add(judged(feed.ledger, after, stream, follower.arrived))
+        missed = unseen(feeds[0].ledger, stands[0].log) + overlooked(stands[0], streams[0], followers[0].arrived)
+        found.control_red = not missed and planted(settings, tenants[0])
+    found.notes = {
+        "killed": "; ".join(killed),
+        "all was well again after, s": round(max(lags), 1),
+        "looks at checkpoints": marks.looks,
+        "streams that subscribers opened": sum(follower.streams for follower in followers),
+        "overlooked by the control": ", ".join(missed),
+    }
     return found
 
 
-def judged(ledger: Ledger, after: Aftermath, stream: Carried) -> Found:
-    """The log by the client's account, the views beside a rebuild, JetStream beside the log."""
-    found = counted(ledger, after.log)
+def judged(ledger: Ledger, after: Aftermath, stream: Carried, arrived: Sequence[Place] | None = None) -> Found:
+    """The same, of a client that has repeated each request until it was acknowledged."""
+    found = views_and_stream(ledger, after, stream, arrived)
     if len(ledger.acknowledged) != len(ledger.attempted):
         found.violations.append("not all that was attempted was acknowledged in the end")
+    return found
+
+
+def views_and_stream(
+    ledger: Ledger, after: Aftermath, stream: Carried, arrived: Sequence[Place] | None = None
+) -> Found:
+    """The log by the client's account, views beside a rebuild, JetStream and a subscriber beside the log."""
+    found = counted(ledger, after.log)
     found.violations += [f"{view} differs from its rebuild: {rows[:2]}" for view, rows in after.differing.items()]
     if after.parked:
         found.violations.append(f"{after.parked} events are parked")
-    if stream.digests != after.digests:
-        found.skipped += len(set(after.digests) - set(stream.digests))
-        found.violations.append("JetStream holds something else than the log, or in another order")
+    found.skipped += len(set(after.digests) - set(stream.digests))
+    found.violations += torn(stream.digests, after.digests)
+    if arrived is not None:
+        found.skipped += len(passed_over(arrived, after.log))
+        found.duplicated += len(arrived) - len(set(arrived))
+        found.violations += misled(arrived, after.log)
     return found

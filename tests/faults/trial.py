@@ -38,6 +38,8 @@ class Found(Struct):
     """Standing in the log, and passed over by a reader, a view or JetStream."""
     violations: list[str] = field(default_factory=list)
     """Whatever breaks an invariant, in words; the lost, duplicated and skipped are among them."""
+    late: list[str] = field(default_factory=list)
+    """What took longer than it may. These are violations too, but not to a test, which must not rest on time."""
     control_red: bool = False
     """The same judgement found what was done wrong on purpose."""
     notes: dict[str, float | str] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Found(Struct):
         self.duplicated += other.duplicated
         self.skipped += other.skipped
         self.violations += other.violations
+        self.late += other.late
 
 
 class Line(Struct, kw_only=True):

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 
 from tests.house.sources import ROOT
 
-LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
 ADDRESS = re.compile(r"://|^\s*-(?!-hash=)|\s--(?!hash=)|@\s*\w+:", re.MULTILINE)
 ELSEWHERE = "https://nowhere.invalid"
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[\w,-]+\])?==(?P<version>[^\s;]+)")
@@ -59,15 +59,23 @@ def test_every_pin_has_a_hash(lock):
 
 def test_the_lock_meets_every_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    run, dev = ((ROOT / name).read_text(encoding="utf-8") for name in LOCKS)
-    groups = [line for group in project["dependency-groups"].values() for line in group if isinstance(line, str)]
+    run, dev, bench = ((ROOT / name).read_text(encoding="utf-8") for name in LOCKS)
+    groups = project["dependency-groups"]
+    others = [line for name in groups if name != "bench" for line in groups[name] if isinstance(line, str)]
     assert unmet(project["project"]["dependencies"], run) == []
-    assert unmet(project["project"]["dependencies"] + groups, dev) == []
+    assert unmet(project["project"]["dependencies"] + others, dev) == []
+    assert unmet(groups["bench"], bench) == []
 
 
 def test_what_runs_is_what_is_tested():
-    run, dev = (pins((ROOT / name).read_text(encoding="utf-8")) for name in LOCKS)
+    run, dev, _ = (pins((ROOT / name).read_text(encoding="utf-8")) for name in LOCKS)
     assert {name: versions for name, versions in dev.items() if name in run} == run
+
+
+def test_the_benchmarks_add_to_what_runs_and_replace_nothing_of_it():
+    run, _, bench = (pins((ROOT / name).read_text(encoding="utf-8")) for name in LOCKS)
+    assert bench
+    assert {name: bench[name] for name in bench if name in run and bench[name] != run[name]} == {}
 
 
 def test_casbin_never_stands_beside_pycasbin(lock):

@@ -122,7 +122,11 @@ def test_an_append_of_nothing_stamps_the_request(log):
 
 def test_a_caller_who_goes_away_leaves_the_append_under_way(log, database):
     async def impatient():
-        waiting = asyncio.wrap_future(log.submit(stream(), 0, [ADA], meta()))
+        async def wait():
+            await log.submit(stream(), 0, [ADA], meta())
+
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.sleep(0)
 
@@ -142,7 +146,7 @@ def test_nothing_is_asked_of_the_database_on_the_event_loop(log, database, monke
     monkeypatch.setattr(type(database), "query", watched)
 
     async def use():
-        await asyncio.wrap_future(log.submit(stream(), 0, [ADA], meta()))
+        await log.submit(stream(), 0, [ADA], meta())
         await log.repeat(Once(uuid4(), "key", b""))
         await log.tokened("scope", "value")
         log._ring.forget(event.meta.actor.id for event in [(await log.tail(0))[0]])
@@ -154,11 +158,11 @@ def test_nothing_is_asked_of_the_database_on_the_event_loop(log, database, monke
 
 
 def test_when_too_much_waits_the_caller_is_asked_to_come_again(log, monkeypatch):
-    def busy(self, atom):
+    def busy(self, atom, tell):
         raise Busy("Too much waits already.")
 
     log.submit(stream(), 0, [Noted("keys are at hand now")], meta()).result(10)
-    monkeypatch.setattr(type(log._recorder), "submit", busy)
+    monkeypatch.setattr(type(log._recorder), "hand", busy)
     with pytest.raises(Unanswered):
         log.submit(stream(), 0, [Noted("x")], meta()).result(10)
 

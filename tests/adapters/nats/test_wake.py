@@ -179,3 +179,8 @@ def test_a_subject_names_a_tenant_in_its_one_spelling(subject):
 )
 def test_a_type_cannot_widen_a_subject(tenant, type, token):
     assert subjects.event(tenant, type) == f"everlog.{tenant}.{token}"
+
+
+def test_of_several_servers_one_that_answers_is_found(linked, broker):
+    link, _ = linked(f"nats://127.0.0.1:1, {broker.url}")
+    assert link.wait(30)

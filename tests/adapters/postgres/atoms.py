@@ -22,11 +22,15 @@ def atom(stream, first, count=1, **claims):
     return Atom([entry(stream, first + n) for n in range(count)], **claims)
 
 
+def waiting(tenant, *atoms):
+    return [Waiting(tenant, each, claim(each), 0.0, print) for each in atoms]
+
+
 def together(link, tenant, *atoms):
-    """What each of these atoms is answered, written in one drain over a link to the database."""
-    waiting = [Waiting(tenant, each, claim(each), 0.0) for each in atoms]
-    [row] = link.append(drain.parameters([(tenant, waiting)]))
-    return [told for _, told in drain.outcomes(drain.answer(row), 0, waiting)]
+    """What each of these atoms is answered, looked at and written in one drain over a link to the database."""
+    members = waiting(tenant, *atoms)
+    [row] = link.append(drain.parameters([(tenant, members)]))
+    return [told for _, told in drain.outcomes(drain.answer(row), 0, members)]
 
 
 def log(database, tenant):

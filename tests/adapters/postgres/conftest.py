@@ -49,17 +49,19 @@ def link(migrated):
     link.close()
 
 
-@pytest.fixture(params=["alone", "in company"])
+@pytest.fixture(params=["unlooked", "alone", "in company"])
 def append(request, committer, link, tenant):
-    """Append an atom: by itself, or with another in the same drain, which the database looks at in another way."""
+    """Append an atom in each way there is: put as it is, or looked at by itself or together with others."""
+    others = [Atom([], tracking=(str(uuid4()), 1))] if request.param == "in company" else []
 
-    def in_company(atom):
-        _, told = together(link, tenant, Atom([], tracking=(str(uuid4()), 1)), atom)
+    def looked_at(atom):
+        *_, told = together(link, tenant, *others, atom)
+        others[:] = [Atom([], tracking=(str(uuid4()), 1)) for _ in others]
         if isinstance(told, Exception):
             raise told
         return told
 
-    return in_company if request.param == "in company" else lambda atom: committer.submit(tenant, atom).result(30)
+    return looked_at if request.param != "unlooked" else lambda atom: committer.submit(tenant, atom).result(30)
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from adapters.postgres.atom import (
 )
 from adapters.postgres.committer import Committer
 from adapters.postgres.database import found
-from adapters.postgres.lane import Drained, Limits
+from adapters.postgres.lane import Drained
 from adapters.postgres.link import Broken, Link
+from adapters.postgres.queue import Limits
 from tests.adapters.postgres.atoms import atom, entry, flaws, log, stream
 
 
@@ -234,19 +235,19 @@ def test_closing_writes_what_waits_and_takes_no_more(migrated, database, tenant)
 
 def lost(link, before, monkeypatch):
     """The connection breaks once, before or after the server has done its work."""
-    append = Link.append
-    broken: list[bool] = []
+    step = "send" if before else "receive"
+    whole, broken = getattr(Link, step), list[bool]()
 
-    def breaking(self, parameters):
+    def breaking(self, *given):
         if broken:
-            return append(self, parameters)
+            return whole(self, *given)
         broken.append(True)
         if not before:
-            append(self, parameters)
+            whole(self, *given)
         self.close()
         raise Broken
 
-    monkeypatch.setattr(Link, "append", breaking)
+    monkeypatch.setattr(Link, step, breaking)
 
 
 @pytest.mark.parametrize("before", [True, False])

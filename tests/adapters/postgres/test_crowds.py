@@ -70,14 +70,14 @@ class Crowd:
                 self.unsettled[tenant].append(atom)
             else:
                 (self.repeated if answer.repeated else self.written)[tenant].append((atom, answer))
-                self.known.update({entry.originator_id: 1 for entry in atom.entries if not answer.repeated})
+                self.known.update({entry.stream: 1 for entry in atom.entries if not answer.repeated})
 
     def _atom(self, dice, tenant):
         entries = []
         for name in dice.sample(self.streams[tenant], dice.choice((1, 1, 2))):
             after = self.known[name]
             entries += [entry(name, after + n) for n in range(1, dice.choice((2, 2, 3, 7)))]
-        name = entries[0].originator_id
+        name = entries[0].stream
         return Atom(
             entries,
             stamp=dice.choice(self.stamps[tenant]) if dice.random() < 0.1 else None,

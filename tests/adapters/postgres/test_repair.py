@@ -191,3 +191,16 @@ def test_making_the_tables_again_changes_nothing(migrated, owner):
     create(owner, MODELS)
     assert table(prospects).name == "everlog.view_prospects_1"
     assert table(prospects, "b").name == "everlog.view_prospects_1_b"
+
+
+def test_what_a_replaced_copy_had_parked_is_listed_no_more(store, tenant, make):
+    def evolve(rows, recorded):
+        return prospects.evolve(rows, recorded) if recorded.position != 5 else 1 / 0
+
+    stubborn = replace(prospects, name="stubborn", evolve=evolve)
+    make(stubborn)
+    runner = Runner(Told(tenant, story(5)), store, (stubborn,))
+    runner.catch_up()
+    runner.rebuild("stubborn")
+    runner.catch_up()
+    assert [(each.slot, each.event.position) for each in store.parked()] == [("b", 5)]

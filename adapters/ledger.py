@@ -1,0 +1,133 @@
+"""What must outlast a restore of the database: who was erased, and which generations of the logs there were.
+
+An append-only file of lines, each with a checksum, beside the keys and away from the database and its backups.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from domain.tenancy import Cause
+
+NAME = "ledger"
+_SUM = 16
+
+
+class Erased(Struct, frozen=True, tag="erased"):
+    tenant: UUID
+    subject: UUID
+    at: datetime
+
+
+class Began(Struct, frozen=True, tag="began"):
+    """All logs were to go on in this generation from here on."""
+
+    generation: int
+    cause: Cause
+    at: datetime
+
+
+Entry = Erased | Began
+
+
+class Damaged(Exception):
+    """A line of the ledger is not what was written; the message says which, and what to do."""
+
+
+class Ledger:
+    """Entries stand on disk when `add` returns. Any number of processes may share one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / NAME
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Raises `OSError`; then nothing may be done that relies on the entries."""
+        lines = b"".join(_line(each) for each in entries)
+        if not lines:
+            return
+        with self._open() as descriptor:
+            # What a power cut left of a line was promised to nobody.
+            os.ftruncate(descriptor, _whole(descriptor))
+            os.lseek(descriptor, 0, os.SEEK_END)
+            if os.write(descriptor, lines) < len(lines):
+                raise OSError(f"{self.path} could not be written to its end: is its disk full?")
+            os.fsync(descriptor)
+
+    def read(self) -> list[Entry]:
+        """In the order in which they were added. Raises `Damaged`."""
+        return list(_read(self.path))
+
+    @property
+    def generation(self) -> int:
+        """The last that was begun; 0 where none was."""
+        return max((each.generation for each in self.read() if isinstance(each, Began)), default=0)
+
+    def take_over(self, others: Iterable[Path]) -> int:
+        """Add what copies and earlier ledgers hold and this one does not; how many entries that were."""
+        known = set(self.read())
+        missing = [each for path in others for each in _read(path) if each not in known]
+        self.add(dict.fromkeys(missing))
+        return len(dict.fromkeys(missing))
+
+    def earlier(self) -> list[Path]:
+        """Those that were set aside."""
+        return sorted(self.folder.glob(f"{NAME}.until-*"))
+
+    def set_aside(self, now: datetime) -> None:
+        """Begin another: the database it went with is no more."""
+        if self.path.exists():
+            self.path.rename(self.folder / f"{NAME}.until-{now:%Y%m%dT%H%M%S%f}")
+
+    @contextmanager
+    def _open(self) -> Iterator[int]:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield descriptor
+            folder = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        finally:
+            os.close(descriptor)
+
+
+def _line(entry: Entry) -> bytes:
+    body = msgspec.json.encode(entry)
+    return _checksum(body) + b" " + body + b"\n"
+
+
+def _checksum(body: bytes) -> bytes:
+    return sha256(body).hexdigest()[:_SUM].encode()
+
+
+def _whole(descriptor: int) -> int:
+    """Up to where the file holds whole lines."""
+    size = os.fstat(descriptor).st_size
+    return os.pread(descriptor, size, 0).rfind(b"\n") + 1
+
+
+def _read(path: Path) -> Iterator[Entry]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return
+    for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), 1):
+        checksum, _, body = line.partition(b" ")
+        if checksum != _checksum(body):
+            raise Damaged(
+                f"Line {number} of {path} is damaged. Put the file back from a copy: each backup holds one, and "
+                "`everlog restore` and `everlog promote` take over what copies hold more."
+            )
+        yield msgspec.json.decode(body, type=Entry)

@@ -1,0 +1,166 @@
+"""Queries answered from a streaming replica where it has what they ask for, and from the primary where it has not."""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from adapters.postgres.check import Unsafe, check
+from adapters.postgres.database import SETTINGS, Database
+from adapters.postgres.reads import ReadModels, TenantReads
+from application.ports import Unanswered
+from domain.kernel import Refused
+
+_log = logging.getLogger(__name__)
+
+BEHIND = 5.0
+"""Seconds that a replica may be behind the primary and still be asked."""
+_EVERY = 0.5
+_OPTIONS: dict[str, Any] = {**SETTINGS, "connect_timeout": 2}
+_WAIT = 0.1
+"""Seconds that a query for a position waits for the replica before it goes to the primary."""
+_CLUSTER = "select system_identifier from pg_control_system()"
+_WRITTEN = "select pg_current_wal_lsn()::text"
+_REPLAYED = "select pg_is_in_recovery(), pg_last_wal_replay_lsn()::text"
+_LOST = (psycopg.OperationalError, PoolTimeout, PoolClosed)
+
+
+class Replica:
+    """A replica, and a thread that sees how far it is. `models` makes the read models over its database.
+
+    `fit` says whether it may be asked just now: it is of the same cluster, its walls stand, and all that the primary
+    had written `BEHIND` seconds ago is in it.
+    """
+
+    def __init__(self, primary: str, url: str, models: Callable[[Database], ReadModels]) -> None:
+        self.fit = False
+        self._urls = primary, url
+        self._database = Database(url, patience=1.0)
+        self._models = models(self._database)
+        self._stop = Event()
+        self._thread = Thread(target=self._watch, name="replica", daemon=True)
+
+    async def start(self) -> None:
+        await self._database.start()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        self._stop.set()
+        self.fit = False
+        await self._database.stop()
+
+    def beside(self, primary: ReadModels) -> Callable[[UUID], "Spread"]:
+        """A tenant's read models, for one query each."""
+        return lambda tenant: Spread(self, primary.of(tenant), self._models.of(tenant))
+
+    def doubt(self, why: object) -> None:
+        """It did not answer: it is not asked until it has been looked at again."""
+        if self.fit:
+            _log.warning("The replica is not asked for now (%s).", type(why).__name__)
+        self.fit = False
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with ExitStack() as stack:
+                    primary, replica = (stack.enter_context(psycopg.connect(url, **_OPTIONS)) for url in self._urls)
+                    _must_belong(primary, replica)
+                    self._follow(primary, replica)
+            except (psycopg.Error, Unsafe, Foreign) as problem:
+                self.doubt(problem)
+            self._stop.wait(_EVERY)
+
+    def _follow(self, primary: psycopg.Connection[Any], replica: psycopg.Connection[Any]) -> None:
+        """Until either is lost, or the replica is none any more."""
+        written: deque[tuple[float, int]] = deque()
+        while not self._stop.is_set():
+            written.append((monotonic(), _place(primary.execute(_WRITTEN).fetchall()[0][0])))
+            follows, replayed = replica.execute(_REPLAYED).fetchall()[0]
+            if not follows:
+                raise Foreign
+            while len(written) > 1 and written[1][1] <= _place(replayed):
+                written.popleft()
+            behind = 0.0 if written[-1][1] <= _place(replayed) else monotonic() - written[0][0]
+            fit = written[0][1] <= _place(replayed) and behind <= BEHIND
+            if fit != self.fit:
+                _log.warning("The replica is %s.", "asked from now on" if fit else f"{behind:.1f} s behind")
+            self.fit = fit
+            self._stop.wait(_EVERY)
+
+
+class Foreign(Exception):
+    """What calls itself the replica follows another primary, or none."""
+
+
+class Spread:
+    """`projections.kernel.Reads` for one query: from the replica, or from the primary once that has failed it."""
+
+    def __init__(self, replica: Replica, primary: TenantReads, far: TenantReads) -> None:
+        self.tenant = primary.tenant
+        self._replica = replica
+        self._primary = primary
+        self._far = far
+        self._asks = replica.fit
+
+    async def reached(self, position: int, seconds: float, generation: int | None = None, views: Any = ()) -> bool:
+        if self._asks:
+            try:
+                self._asks = await self._far.reached(position, _WAIT, generation, views)
+            except _LOST as problem:
+                self._give_up(problem)
+            if self._asks:
+                return True
+        return await self._primary.reached(position, seconds, generation, views)
+
+    async def one(self, *asked: Any, **named: Any) -> Any:
+        return await self._ask(TenantReads.one, *asked, **named)
+
+    async def page(self, *asked: Any, **named: Any) -> Any:
+        return await self._ask(TenantReads.page, *asked, **named)
+
+    async def counts(self, *asked: Any, **named: Any) -> Any:
+        return await self._ask(TenantReads.counts, *asked, **named)
+
+    async def daily(self, *asked: Any, **named: Any) -> Any:
+        return await self._ask(TenantReads.daily, *asked, **named)
+
+    async def lag(self) -> Any:
+        return await self._primary.lag()
+
+    async def _ask(self, how: Callable[..., Coroutine[Any, Any, Any]], *asked: Any, **named: Any) -> Any:
+        if self._asks:
+            try:
+                return await how(self._far, *asked, **named)
+            except _LOST as problem:
+                self._give_up(problem)
+            except (Unanswered, Refused):
+                # The view, or the generation that a cursor is of, may not have arrived there yet.
+                self._asks = False
+        return await how(self._primary, *asked, **named)
+
+    def _give_up(self, problem: Exception) -> None:
+        self._asks = False
+        # A query that stood in the way of replaying was cancelled; the replica is well.
+        if not isinstance(problem, psycopg.errors.TransactionRollback):
+            self._replica.doubt(problem)
+
+
+def _must_belong(primary: psycopg.Connection[Any], replica: psycopg.Connection[Any]) -> None:
+    """Raises `Foreign`, and `Unsafe` where the replica could leak: it has the same walls, but another role may ask."""
+    one, other = (each.execute(_CLUSTER).fetchall() for each in (primary, replica))
+    if one != other:
+        raise Foreign
+    check(replica)
+
+
+def _place(lsn: str | None) -> int:
+    """A place in the write-ahead log as a number."""
+    high, _, low = (lsn or "0/0").partition("/")
+    return (int(high, 16) << 32) + int(low, 16)

@@ -1,0 +1,127 @@
+"""Lag: how long after an event is committed its rows are seen, while 500 events a second come in."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID, uuid4
+
+import psycopg
+
+from api import settings
+from application.pending import Pending
+from application.ports import Appended
+from benchmarks import load
+from benchmarks.ground import Ground
+from benchmarks.kernel import OURS, Figures, Line, Session, Versus
+from benchmarks.peers import notify
+from benchmarks.product import Product, opened
+
+RATE = 500
+_PATIENCE = 60.0
+_PROMISED = "promised: p50 at most 15 ms, p99 at most 100 ms"
+_SEEN = b"select coalesce(min(position), 0) from everlog.checkpoints where tenant_id = %s"
+
+
+def run(ground: Ground, session: Session) -> Iterator[Line]:
+    with opened(ground) as product:
+        product.app.link.start()
+        tenant = product.tenant()
+        with _worker(product):
+            # Whatever is done once only is done before.
+            lag(product, tenant, 0.5)
+            seconds = session.scale.seconds
+            rounds = session.play(
+                {
+                    OURS: lambda: lag(product, tenant, seconds),
+                    "notify": lambda: notify.round_trips(ground.peers, RATE, seconds),
+                }
+            )
+    for measure in ("p50", "p99"):
+        yield Versus(
+            against="notify",
+            kind="limit",
+            case=f"{RATE} events/s, all views on, {measure}",
+            measure=measure,
+            unit="ms",
+            note=f"from the acknowledgement until all views have committed, looked for every ms; {_PROMISED}; "
+            "beside the way of one NOTIFY at the same rate",
+        ).line("lag", rounds)
+
+
+@contextmanager
+def _worker(product: Product) -> Iterator[None]:
+    """The product's own worker, in a process of its own, as it is run in production."""
+    command = [sys.executable, "-m", "api.main", "worker", "views"]
+    environment = {**os.environ, **settings.environment(product.settings)}
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class Watch:
+    """Notes when each position was acknowledged, and looks how far the views are."""
+
+    def __init__(self, url: str, tenant: UUID) -> None:
+        self._url = url
+        self._tenant = tenant
+        self._committed: dict[int, float] = {}
+        self._lock = threading.Lock()
+        self.lags: list[float] = []
+        """Milliseconds."""
+        self._thread = threading.Thread(target=self._look, name="watch")
+        self._left: int | None = None
+
+    def committed(self, future: Pending[Appended]) -> None:
+        now, position = time.perf_counter(), future.result().first
+        with self._lock:
+            self._committed[position] = now
+
+    @contextmanager
+    def over(self) -> Iterator[None]:
+        """Look until everything that was committed meanwhile has been seen. Raises `TimeoutError`."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._left = time.monotonic_ns()
+            self._thread.join()
+        if self._committed:
+            raise TimeoutError(f"{len(self._committed)} events were not seen within {_PATIENCE:.0f} s")
+
+    def _look(self) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            while self._left is None or (self._committed and time.monotonic_ns() < self._left + _PATIENCE * 1e9):
+                row = connection.execute(_SEEN, [self._tenant], prepare=True).fetchone()
+                assert row
+                self._seen(row[0], time.perf_counter())
+                time.sleep(0.001)
+
+    def _seen(self, upto: int, now: float) -> None:
+        with self._lock:
+            for position in [each for each in self._committed if each <= upto]:
+                self.lags.append(max(0.0, now - self._committed.pop(position)) * 1000)
+
+
+def lag(product: Product, tenant: UUID, seconds: float) -> Figures:
+    """p50 and p99 in milliseconds."""
+    watch, log = Watch(product.superuser, tenant), product.logs.of(tenant)
+    pending: list[Pending[Appended]] = []
+    with watch.over():
+        began = time.perf_counter()
+        for number in range(max(RATE, int(RATE * seconds))):
+            time.sleep(max(0.0, began + number / RATE - time.perf_counter()))
+            fact = load.captured()
+            future = log.submit(f"prospects/{uuid4()}", 0, [fact], load.meta(), load.once(fact))
+            future.add_done_callback(watch.committed)
+            pending.append(future)
+        for each in pending:
+            each.result(_PATIENCE)
+    return notify.tail(watch.lags)

@@ -1,0 +1,137 @@
+"""Clocks that jump, by seconds or by a day, back or ahead, while two organisations stream and workers are killed.
+
+The database's clock is moved inside the database: the function that tells it is replaced by one that adds a setting. It
+is the clock that events are recorded by and leases end by. The clock of the product's Python processes is moved on its
+own, so that the two are apart. Never the machine's.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from uuid import UUID
+
+import psycopg
+
+from api import settings as configuration
+from tests.adapters.supervising import ROOT
+from tests.faults.aftermath import aftermath, carried, settled
+from tests.faults.control import unseen
+from tests.faults.disk.plant import superuser
+from tests.faults.evidence import counted
+from tests.faults.kills import Feed, judged, kill, organisation
+from tests.faults.trial import Found, Trial
+from tests.served import Served, served
+
+LEAST = 300
+"""Applications that each client streams at least."""
+JUMPS = (-86_400, 3, -3, 86_400, -3600, 3600)
+"""Seconds by which the clock is moved, from where it is."""
+SOON = 30.0
+"""Seconds within which nothing is behind the log after the last jump."""
+ALARM = "The database's clock"
+KEEP = "at := greatest(at, before);"
+"""What keeps recorded time from going back."""
+
+_MOVABLE = """
+    alter function pg_catalog.clock_timestamp() rename to machine_timestamp;
+    create function pg_catalog.clock_timestamp() returns timestamptz language sql volatile as $$
+        select machine_timestamp() + coalesce(nullif(current_setting('fault.shift', true), ''), '0')::interval $$"""
+_OTHERS = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and usename is not null"
+
+
+class Clocks:
+    """The database's and the processes' own, each as far from the machine's as it was moved."""
+
+    def __init__(self, product: Served, file: Path) -> None:
+        self._product = product
+        self._file = file
+        self.database = 0
+        with self.owner() as connection:
+            connection.execute(_MOVABLE)
+            # Plans that were made before know the function that is called otherwise now.
+            connection.execute(_OTHERS)
+
+    def move(self, seconds: int, processes: int) -> None:
+        """The database's clock by so many seconds, and those of the processes to so many from the machine's."""
+        self.database += seconds
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(str(processes))
+        fresh.replace(self._file)
+        with self.owner() as connection:
+            connection.execute(f"alter system set fault.shift = '{self.database} seconds'")
+            connection.execute("select pg_reload_conf()")
+
+    @contextmanager
+    def owner(self) -> Iterator[psycopg.Connection]:
+        """A superuser's connection to the product's database, a transaction for each statement."""
+        url = superuser(self._product.home).removesuffix("postgres") + "everlog"
+        with psycopg.connect(url, autocommit=True) as connection:
+            yield connection
+
+
+def run(trial: Trial) -> Found:
+    found, lag = endure(trial, [JUMPS[number % len(JUMPS)] for number in range(trial.cycles)], LEAST)
+    if lag > SOON:
+        found.violations.append(f"the views, the models and the relay had caught up only after {lag:.1f} s")
+    return found
+
+
+def endure(trial: Trial, jumps: Sequence[int], least: int) -> tuple[Found, float]:
+    """Move the clocks while two organisations stream; what stands, and the seconds until nothing was behind the log."""
+    dice = trial.dice()
+    shift = trial.home / "shift"
+    shift.write_text("0")
+    moved = {"PYTHONPATH": str(ROOT / "tests" / "faults" / "shifted"), "EVERLOG_FAULT_SHIFT": str(shift)}
+    with served(trial.home / "home", **moved) as product:
+        clocks = Clocks(product, shift)
+        feeds = [Feed(*organisation(product), least=least) for _ in range(2)]
+        for seconds in jumps:
+            jump(clocks, product, feeds, seconds, dice)
+        for feed in feeds:
+            feed.enough()
+        lags = [settled(product.settings, feed.client.tenant, feed.captures) for feed in feeds]
+        streams = [asyncio.run(carried(product.settings.nats, feed.client.tenant)) for feed in feeds]
+        tenant, control = backwards(clocks, product)
+        alarmed = ALARM in product.told()
+        product.stop()
+        settings = configuration.read(product.environment)
+        stands = [aftermath(settings, feed.client.tenant) for feed in feeds]
+        back = counted(control.ledger, aftermath(settings, tenant).log).violations
+    found = Found(notes={"moved by, s": ", ".join(map(str, jumps)), "lag 0 after, s": round(max(lags), 1)})
+    for feed, after, stream in zip(feeds, stands, streams, strict=True):
+        found.add(judged(feed.ledger, after, stream))
+    if not alarmed:
+        found.violations.append("nobody was told that the clock had jumped")
+    found.control_red = "time goes backwards" in back and not unseen(feeds[0].ledger, stands[0].log)
+    return found, max(lags)
+
+
+def jump(clocks: Clocks, product: Served, feeds: Sequence[Feed], seconds: int, dice: Random) -> None:
+    """Move both clocks, and kill a worker before it has renewed its leases by the new time."""
+    clocks.move(seconds, dice.choice(JUMPS))
+    kill(product, dice.choice(("views", "learning")), dice)
+    for feed in feeds:
+        feed.progress()
+    time.sleep(dice.uniform(0, 1.5))
+
+
+def backwards(clocks: Clocks, product: Served) -> tuple[UUID, Feed]:
+    """The control: a log that records by the clock alone, which goes back."""
+    feed = Feed(*organisation(product), least=30)
+    feed.progress()
+    with clocks.owner() as connection:
+        [(told,)] = connection.execute("select pg_get_functiondef('everlog.append'::regproc)").fetchall()
+        assert KEEP in told
+        connection.execute(told.replace(KEEP, ""))
+        # The second wall: a head whose time would go back is refused.
+        connection.execute("alter table everlog.heads disable trigger guard")
+    clocks.move(-7200, 0)
+    feed.progress()
+    feed.enough()
+    with clocks.owner() as connection:
+        # Without it the product would not start again.
+        connection.execute("alter table everlog.heads enable trigger guard")
+    return feed.client.tenant, feed

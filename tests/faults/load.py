@@ -1,0 +1,148 @@
+"""Requests at a rate, whether the last was answered or not, from a process of its own: `python -m tests.faults.load`.
+
+It reads a `Load` as JSON from standard input and writes what it `Met` to standard output.
+"""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import IO
+from uuid import uuid4
+
+import msgspec
+import uvloop
+from msgspec import Struct
+
+from tests.adapters.supervising import ROOT
+from tests.faults.callers import Organisation
+
+GOOD = 5.0
+"""Seconds after which an answer is no use any more."""
+
+
+class Load(Struct, frozen=True):
+    port: int
+    keys: list[str]
+    """One after another asks."""
+    seconds: float
+    rate: float
+    """Requests a second; 0: each connection asks as fast as it is answered."""
+    connections: int
+    bulk: int = 0
+    """Prospects captured by each request, 0 for one by the route of its own."""
+
+
+class Met(Struct, frozen=True):
+    answers: list[tuple[float, float, int]]
+    """(when it was due, seconds until the answer, status; 0 where there was none), from the beginning on."""
+
+    def good(self, since: float, until: float) -> float:
+        """Useful answers a second of what came in that time."""
+        came = [due + seconds for due, seconds, status in self.answers if status in (200, 201) and seconds <= GOOD]
+        return sum(since <= each < until for each in came) / (until - since)
+
+    def slowest(self, share: float) -> float:
+        """The seconds that this share of the useful answers took at most."""
+        taken = sorted(seconds for _, seconds, status in self.answers if status in (200, 201))
+        return taken[min(int(len(taken) * share), len(taken) - 1)] if taken else float("inf")
+
+
+@contextmanager
+def under(load: Load) -> Iterator[list[Met]]:
+    """What goes on meanwhile is asked this much; what it met stands in the list when the block has ended."""
+    found: list[Met] = []
+    program = [sys.executable, "-m", "tests.faults.load"]
+    with subprocess.Popen(program, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        _pipe(process.stdin).write(msgspec.json.encode(load))
+        _pipe(process.stdin).close()
+        try:
+            yield found
+            found.append(msgspec.json.decode(_pipe(process.stdout).read(), type=Met))
+        finally:
+            process.kill()
+
+
+def met(load: Load) -> Met:
+    with under(load) as found:
+        pass
+    return found[0]
+
+
+def of(organisations: Sequence[Organisation], seconds: float, rate: float, connections: int, bulk: int = 0) -> Load:
+    port = int(organisations[0].url.rpartition(":")[2])
+    return Load(port, [each.key for each in organisations], seconds, rate, connections, bulk)
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe
+    return pipe
+
+
+async def meet(load: Load) -> Met:
+    answers: list[tuple[float, float, int]] = []
+    numbers, began = count(), time.monotonic()
+
+    async def ask() -> None:
+        reader = writer = None
+        while (due := _due(load, next(numbers), began)) < load.seconds:
+            await asyncio.sleep(max(0.0, began + due - time.monotonic()))
+            status = 0
+            try:
+                if writer is None:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", load.port)
+                writer.write(_request(load, next(turns)))
+                status = await _answer(reader)
+            except (OSError, EOFError, ValueError):
+                if writer:
+                    writer.close()
+                reader = writer = None
+                await asyncio.sleep(0.05)
+            answers.append((due, time.monotonic() - began - due, status))
+        if writer:
+            writer.close()
+
+    turns = count()
+    tasks = [asyncio.create_task(ask()) for _ in range(load.connections)]
+    # Whoever is not answered long after the end never will be.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(load.seconds + 2 * GOOD):
+            await asyncio.gather(*tasks)
+    return Met(answers)
+
+
+def _due(load: Load, number: int, began: float) -> float:
+    return number / load.rate if load.rate else time.monotonic() - began
+
+
+def _request(load: Load, turn: int) -> bytes:
+    people = [_person() for _ in range(load.bulk or 1)]
+    content = {"commands": [{"command": "prospects.capture", **each} for each in people]} if load.bulk else people[0]
+    body = msgspec.json.encode(content)
+    path, key = ("commands" if load.bulk else "prospects"), load.keys[turn % len(load.keys)]
+    head = (
+        f"POST /v1/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _person() -> dict[str, str]:
+    id = str(uuid4())
+    return {"id": id, "name": "Ada Lovelace", "email": f"{id}@example.org", "industry": "engines"}
+
+
+async def _answer(reader: asyncio.StreamReader | None) -> int:
+    assert reader
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    _, _, rest = head.partition(b"content-length:")
+    await reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
+    return int(head.split(b" ", 2)[1])
+
+
+if __name__ == "__main__":
+    found = uvloop.run(meet(msgspec.json.decode(sys.stdin.buffer.read(), type=Load)))
+    sys.stdout.write(msgspec.json.encode(found).decode())

@@ -1,0 +1,151 @@
+"""One organisation asks ten times its quota, has views rebuilt, or never reads its streams: others hardly notice."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from api import bootstrap
+from api.bootstrap import MODELS
+from projections.runner import Runner
+from tests.faults.callers import Organisation
+from tests.faults.crew import API, Manned, manned
+from tests.faults.load import Load, Met, met, of, under
+from tests.faults.trial import Found, Trial
+
+NAMES = (f"{API} 1", "worker views relay 1")
+MOST = 1.5
+"""How many times as long others wait at the 99th percentile."""
+LEAST = 0.02
+"""Seconds below which a difference is the machine's."""
+QUOTA = 1200
+"""Requests a minute of one key."""
+SUBSCRIBERS = 16
+
+
+class Scale(NamedTuple):
+    seconds: float = 6.0
+    rate: float = 16.0
+    """Of the others' requests, a second: less than their quota."""
+    history: int = 4000
+    """Events of the one whose views are rebuilt."""
+    most: float = MOST
+
+
+_FULL = Scale()
+
+
+def run(trial: Trial) -> Found:
+    return endure(trial, _FULL)
+
+
+def endure(trial: Trial, scale: Scale) -> Found:
+    found = Found()
+    with manned(trial.home, NAMES, EVERLOG_REQUESTS_PER_MINUTE=str(QUOTA)) as all_of_it:
+        loud, *others = all_of_it.organisations(3)
+        _write(all_of_it, loud, scale)
+        harms = {"ten times its quota": asking, "rebuilding": rebuilding, "slow subscribers": subscribing}
+        quiet: dict[str, list[Met]] = {name: [] for name in harms}
+        harmed: dict[str, list[Met]] = {name: [] for name in harms}
+        for _ in range(trial.cycles):
+            for name, harm in harms.items():
+                # In pairs, so that whatever else the machine does weighs on both alike.
+                quiet[name].append(met(_load(others, scale)))
+                with harm(all_of_it, loud, scale):
+                    harmed[name].append(met(_load(others, scale)))
+        for name in harms:
+            before, after = together(quiet[name]), together(harmed[name])
+            found.attempted += len(before.answers) + len(after.answers)
+            found.acknowledged += sum(status == 201 for each in (before, after) for *_, status in each.answers)
+            slowest = f"p99 {before.slowest(0.99):.3f} s without and {after.slowest(0.99):.3f} s with"
+            found.notes[name] = f"{slowest}: {ratio(before, after):.2f}"
+            found.violations += [f"{name}: {what}" for what in wrong(before, after, scale.most)]
+        # The control: an API that stands still now and then, as one without walls between tenants would.
+        with stumbling(all_of_it):
+            worse = met(_load(others, scale))
+        found.control_red = bool(wrong(together(quiet["rebuilding"]), worse, MOST))
+    return found
+
+
+def wrong(before: Met, after: Met, most: float) -> list[str]:
+    found = [f"others waited {ratio(before, after):.2f} times as long"] if ratio(before, after) > most else []
+    refused = sorted({status for *_, status in after.answers} - {201})
+    return found + ([f"others were answered with {refused}"] if refused else [])
+
+
+def ratio(before: Met, after: Met) -> float:
+    return max(after.slowest(0.99), LEAST) / max(before.slowest(0.99), LEAST)
+
+
+def together(mets: list[Met]) -> Met:
+    return Met([answer for each in mets for answer in each.answers])
+
+
+def _load(others: list[Organisation], scale: Scale) -> Load:
+    return of(others, scale.seconds, scale.rate, 8)
+
+
+def _write(all_of_it: Manned, loud: Organisation, scale: Scale) -> None:
+    """A history, straight into the log."""
+    from benchmarks.load import captured, meta
+
+    with bootstrap.product(replace(all_of_it.direct, owner=""), worker=True) as product:
+        log = product.logs.of(loud.tenant)
+        pending = [log.submit(f"prospects/{meta().event}", 0, [captured()], meta()) for _ in range(scale.history)]
+        for future in pending:
+            future.result(120)
+
+
+@contextmanager
+def asking(_: Manned, loud: Organisation, scale: Scale) -> Iterator[None]:
+    with under(of([loud], scale.seconds, 10 * QUOTA / 60, 32)):
+        yield
+
+
+@contextmanager
+def rebuilding(all_of_it: Manned, loud: Organisation, _: Scale) -> Iterator[None]:
+    """Begun here, done by the worker."""
+    with bootstrap.product(replace(all_of_it.direct, owner=""), worker=True) as product:
+        runner = Runner(product.logs.of(loud.tenant), bootstrap.store(product, loud.tenant), MODELS)
+        for view in ("prospects", "audit"):
+            runner.rebuild(view)
+    yield
+
+
+@contextmanager
+def subscribing(_: Manned, loud: Organisation, scale: Scale) -> Iterator[None]:
+    """Streams from the log's beginning that nobody reads, while it goes on being written."""
+    port = int(loud.url.rpartition(":")[2])
+    asked = f"GET /v1/events/stream?after=0 HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {loud.key}\r\n\r\n"
+    with ExitStack() as stack:
+        for _number in range(SUBSCRIBERS):
+            deaf = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.sendall(asked.encode())
+        stack.enter_context(under(of([loud], scale.seconds, 10, 2)))
+        yield
+
+
+@contextmanager
+def stumbling(all_of_it: Manned) -> Iterator[None]:
+    stop, pid = threading.Event(), all_of_it.crew.pid(f"{API} 1")
+
+    def stumble() -> None:
+        while not stop.wait(0.3):
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(1.5)
+            os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=stumble)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

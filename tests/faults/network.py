@@ -1,0 +1,181 @@
+"""The wires to the database and to NATS are cut, swallow what is sent, or are slow, while callers go on asking."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from adapters.postgres.database import Database
+from tenants.context import SYSTEM
+from tests.faults.aftermath import aftermath, carried, settled, signalled
+from tests.faults.callers import Answer, Caller, calling, together
+from tests.faults.control import unseen
+from tests.faults.ground import Wired, wired
+from tests.faults.kills import views_and_stream
+from tests.faults.proxy import Mode, Proxy
+from tests.faults.trial import Found, Trial
+
+WELL = 30.0
+"""Seconds after the harm within which nothing is behind."""
+
+
+class Scale(NamedTuple):
+    """Seconds."""
+
+    harm: float = 8.0
+    """That each harm lasts: longer than the limit, so that a caller who is not answered is seen."""
+    limit: float = 5.0
+    """Within which everybody is answered."""
+    control: float = 5.0
+    """The limit that the control is held to."""
+
+
+_FULL = Scale()
+
+
+class Harm(NamedTuple):
+    """`lost`: what was under way never arrives, also when the wire is whole again, and nobody is told."""
+
+    wires: tuple[str, ...]
+    mode: Mode
+    lost: bool = False
+
+    def __str__(self) -> str:
+        return f"{' and '.join(self.wires)} {'lost' if self.lost else self.mode}"
+
+
+HARMS = (
+    Harm(("database",), "cut"),
+    Harm(("database",), "hole"),
+    Harm(("broker",), "cut"),
+    Harm(("broker",), "hole"),
+    Harm(("database", "broker"), "cut"),
+    Harm(("database", "broker"), "hole"),
+    Harm(("database", "broker"), "slow"),
+    Harm(("database",), "hole", lost=True),
+    Harm(("broker",), "hole", lost=True),
+    Harm(("database", "broker"), "hole", lost=True),
+)
+
+
+class Measured(Struct):
+    """What came of one harm."""
+
+    violations: list[str]
+    slowest: float
+    """Seconds of the answer that took longest while it lasted."""
+    after: float
+    """Seconds until all was well again."""
+
+
+def run(trial: Trial) -> Found:
+    return endure(trial, [HARMS[number % len(HARMS)] for number in range(trial.cycles)])
+
+
+def endure(trial: Trial, harms: Sequence[Harm], scale: Scale = _FULL) -> Found:
+    found = Found()
+    with wired(trial.home, EVERLOG_REQUESTS_PER_MINUTE="60000") as ground:
+        of = ground.organisation()
+        callers = [Caller(of, writes=number < 2) for number in range(3)]
+        with calling(callers):
+            _until_done(callers, time.monotonic())
+            measured = {f"{n} {harm}": _suffer(ground, callers, harm, scale) for n, harm in enumerate(harms, 1)}
+        settled(ground.direct, of.tenant, signalled(ground.direct, of.tenant))
+        found.control_red = waits_for_ever(ground, scale.control)
+        stream = asyncio.run(carried(ground.servers.addresses.nats, of.tenant))
+        settings = ground.direct
+        ground.product.stop()
+        stands = aftermath(settings, of.tenant)
+    ledger = together(callers)
+    found.add(views_and_stream(ledger, stands, stream))
+    found.control_red &= not unseen(ledger, stands.log)
+    for name, each in measured.items():
+        found.violations += [f"{name}: {what}" for what in each.violations]
+        found.notes[name] = f"slowest answer {each.slowest:.1f} s, well again after {each.after:.1f} s"
+    return found
+
+
+def _suffer(ground: Wired, callers: Sequence[Caller], harm: Harm, scale: Scale) -> Measured:
+    with broken(ground, harm):
+        began = time.monotonic()
+        time.sleep(scale.harm)
+        ended = time.monotonic()
+    _until_done(callers, time.monotonic())
+    tenant = callers[0].tenant
+    lag = settled(ground.direct, tenant, 0)
+    after = time.monotonic() - ended
+    found = [each for caller in callers for each in tuple(caller.answers)]
+    within = [each for each in found if began < each.began < ended]
+    violations = wrong(within, harm, ended, scale.limit)
+    if after > WELL:
+        violations.append(f"all was well only after {after:.1f} s, {lag:.1f} of them for views and stream")
+    return Measured(violations, max((each.seconds for each in within), default=0), after)
+
+
+@contextmanager
+def broken(ground: Wired, harm: Harm) -> Iterator[None]:
+    wires = [_wire(ground, name) for name in harm.wires]
+    for wire in wires:
+        wire.turn(harm.mode)
+    try:
+        yield
+    finally:
+        for wire in wires:
+            wire.turn("open", lost=harm.lost)
+
+
+def wrong(answers: Sequence[Answer], harm: Harm, ended: float, limit: float) -> list[str]:
+    """What is wrong with the answers to what was asked during a harm that ended then; nothing, where all is well."""
+    away = "database" in harm.wires and harm.mode != "slow"
+    late = [each for each in answers if each.seconds > limit]
+    found = [f"answered after {each.seconds:.1f} s: {each.code or each.status}" for each in late]
+    for each in answers:
+        if each.done and not (away and each.ended < ended):
+            continue
+        if away and (each.status, each.code) == (503, "service.unavailable"):
+            if each.media != "application/problem+json" or not each.retry.isdecimal() or int(each.retry) < 1:
+                found.append(f"a problem without {'its type' if each.retry else 'Retry-After'}")
+            continue
+        found.append(f"answered with {each.status} {each.code}")
+    if not answers or (away and all(each.done for each in answers)):
+        found.append("the harm did no harm")
+    if not away and not any(each.done and each.writes and each.ended < ended for each in answers):
+        found.append("nothing was appended meanwhile")
+    return list(dict.fromkeys(found))
+
+
+def _until_done(callers: Sequence[Caller], since: float) -> None:
+    """Wait until each caller has had what it asked for since then."""
+    until = time.monotonic() + 120
+    while not all(any(each.done and each.began > since for each in caller.answers[-50:]) for caller in callers):
+        assert time.monotonic() < until, [caller.answers[-1] for caller in callers]
+        time.sleep(0.05)
+
+
+def waits_for_ever(ground: Wired, limit: float) -> bool:
+    """The control: whoever has no limit of their own still waits in the hole past this one, and is found to be late."""
+    harm = Harm(("database",), "hole")
+    answers: list[Answer] = []
+
+    def ask(database: Database) -> None:
+        began = time.monotonic()
+        database.query(SYSTEM, "select 1")
+        answers.append(Answer(began, time.monotonic() - began, writes=False, status=200))
+
+    url = ground.product.environment["EVERLOG_DATABASE_URL"]
+    with Database(url, size=1, patience=600) as database:
+        database.query(SYSTEM, "select 1")
+        thread = threading.Thread(target=ask, args=(database,))
+        with broken(ground, harm):
+            thread.start()
+            time.sleep(limit + 0.5)
+        thread.join()
+    return any("answered after" in each for each in wrong(answers, harm, answers[0].began, limit))
+
+
+def _wire(ground: Wired, name: str) -> Proxy:
+    return ground.database if name == "database" else ground.broker

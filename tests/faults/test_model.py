@@ -1,0 +1,22 @@
+"""Two hundred examples at each commit, and the product with each rule broken."""
+
+import pytest
+
+from tests.faults import broken, model
+
+CALLS = {"appended", "conflict", "taken", "repeated", "reused", "load", "fold", "parked", "retry", "rebuild"}
+
+
+@pytest.fixture(scope="module")
+def ground(migrated, tmp_path_factory):
+    with model.ground(migrated.addresses, tmp_path_factory.mktemp("model")) as ground:
+        yield ground
+
+
+def test_the_log_and_its_view_are_their_model(ground, seed):
+    calls = model.examined(ground, 200, seed)
+    assert {each for each in CALLS if not calls[each]} == set()
+
+
+def test_each_broken_rule_is_found_out(ground, seed):
+    assert broken.overlooked(ground, seed) == []
