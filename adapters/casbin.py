@@ -30,13 +30,17 @@ m = r.act == p.act && r.dom == p.dom && g(r.sub, p.sub, r.dom)
 NOBODY = "No rule grants it."
 SCOPES = "The key's scopes leave it out."
 _MOST = 50_000
+"""Subjects whose answers are remembered, beyond the members."""
+_PERMISSIONS = 1_000
+"""Permissions that are remembered of each: far more than there are."""
 
 
 class Policy:
     """What a tenant's organisation allows at one generation and version. Nothing in it changes after it is built.
 
-    Equal questions have equal answers, so each is worked out once; the lock is there because the library writes to its
-    tables of functions while it decides.
+    pycasbin decides for each holder of permissions (a role, a kind of actor) once; whoever has the role shares its
+    answers, so that what members ask is looked up. The lock is there because the library writes to its tables of
+    functions while it decides.
     """
 
     def __init__(self, tenant: UUID, place: tuple[int, int], org: Org) -> None:
@@ -45,21 +49,36 @@ class Policy:
         model = Model()
         model.load_model_from_text(MODEL)
         self._enforcer = Enforcer(model)
-        self._enforcer.set_role_manager(_Members(self._domain, org))
+        members = _Members(self._domain, org)
+        self._enforcer.set_role_manager(members)
         self._enforcer.set_adapter(_Grants(self._domain))
         self._enforcer.load_policy()
         self._lock = Lock()
-        self._answers: dict[tuple[str, str], Decision] = {}
+        holders: dict[str, _Answers] = {role: {} for role in members.roles.values()}
+        self._answers: dict[str, _Answers] = {member: holders[role] for member, role in members.roles.items()}
+        self._answers |= holders
+        self._most = len(self._answers) + _MOST
 
     def decide(self, subject: str, permission: str) -> Decision:
-        if decision := self._answers.get((subject, permission)):
-            return decision
+        try:
+            return self._answers[subject][permission]
+        except KeyError:
+            return self._decided(subject, permission)
+
+    def _decided(self, subject: str, permission: str) -> Decision:
         with self._lock:
             allowed, rule = self._enforcer.enforce_ex(subject, self._domain, permission)
         decision = Decision(allowed, f"p, {rule[0]}, {rule[2]}" if allowed else NOBODY)
-        if len(self._answers) < _MOST:
-            self._answers[subject, permission] = decision
+        answers = self._answers.get(subject)
+        if answers is None and len(self._answers) < self._most:
+            answers = self._answers[subject] = {}
+        if answers is not None and len(answers) < _PERMISSIONS:
+            answers[permission] = decision
         return decision
+
+
+_Answers = dict[str, Decision]
+"""By permission."""
 
 
 class Casbin:
@@ -75,19 +94,15 @@ class Casbin:
     async def decide(self, caller: Caller, permission: str, resource: str = "") -> Decision:  # noqa: ARG002
         if caller.scopes is not None and permission not in caller.scopes:
             return Decision(allowed=False, rule=SCOPES)
-        policy = await self._policies.get(caller.tenant)
-        return policy.decide(await self._subject(caller), permission)
-
-    async def _subject(self, caller: Caller) -> str:
-        """A member stands for itself, a key for its role, every other actor for its kind."""
-        match caller.actor.kind:
-            case "user":
-                return str(caller.actor)
-            case "key":
-                key = await self._keyring.key(caller.tenant, caller.actor.id)
-                return f"role:{key.issued.role}" if key.issued and not key.revoked else "nobody"
-            case kind:
-                return f"kind:{kind}"
+        policy = self._policies.peek(caller.tenant) or await self._policies.get(caller.tenant)
+        actor = caller.actor
+        if actor.kind == "user":
+            return policy.decide(f"user:{actor.id}", permission)
+        if actor.kind != "key":
+            return policy.decide(f"kind:{actor.kind}", permission)
+        key = await self._keyring.key(caller.tenant, actor.id)
+        # A key stands for its role.
+        return policy.decide(f"role:{key.issued.role}" if key.issued and not key.revoked else "nobody", permission)
 
     async def _look(self, tenant: UUID) -> Policy:
         loaded = await self._logs.of(tenant).load(f"{orgs.name}/{tenant}", orgs)
@@ -120,10 +135,10 @@ class _Members(RoleManager):  # type: ignore[misc]  # the library ships no types
 
     def __init__(self, domain: str, org: Org) -> None:
         self._domain = domain
-        self._roles = {f"user:{member}": f"role:{role}" for member, role in org.roles.items()}
+        self.roles = {f"user:{member}": f"role:{role}" for member, role in org.roles.items()}
 
     def has_link(self, name1: str, name2: str, *domain: str) -> bool:
-        return name1 == name2 or (domain == (self._domain,) and self._roles.get(name1) == name2)
+        return name1 == name2 or (domain == (self._domain,) and self.roles.get(name1) == name2)
 
     def clear(self) -> None:
         """The library empties a manager before it loads a policy; this one is full from the start."""

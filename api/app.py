@@ -14,18 +14,12 @@ from litestar.response.base import ASGIResponse
 from litestar.types import LifespanHook, Message, Middleware, Scope
 
 from api import audit, commands, funnel, openapi, operations, predictions, prospects, reference
+from api.direct import Direct
 from api.edge import Edge
+from api.inbound import Answer, Inbound, secured
 from api.problems import Problem
 from api.route import Route
 
-SECURITY = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-    (b"strict-transport-security", b"max-age=31536000"),
-]
-PRIVATE = (b"cache-control", b"private, no-cache")
 _KINDS = {"id": "uuid", "position": "int", "model": "str"}
 
 COMMANDS = prospects.COMMANDS
@@ -48,14 +42,14 @@ def create_app(
     middleware: Sequence[Middleware] = (),
     on_startup: Sequence[LifespanHook] = (),
     on_shutdown: Sequence[LifespanHook] = (),
-) -> Litestar:
+) -> Direct:
     """The application over an edge.
 
     `streams` are Litestar handlers of live streams, and `paths` what the document says of them; `checks` are what
     /readyz asks. CORS is off: browsers of other origins get no answer they may read.
     """
     routes = routes_of(checks or {}, paths)
-    return Litestar(
+    app = Litestar(
         route_handlers=[*_options(routes), *(_handler(edge, route) for route in routes), *streams],
         exception_handlers={Exception: partial(_failed, edge)},
         middleware=middleware,
@@ -65,6 +59,7 @@ def create_app(
         openapi_config=None,
         logging_config=None,
     )
+    return Direct(app, edge, routes)
 
 
 def routes_of(checks: Mapping[str, operations.Check], paths: dict[str, Any] | None = None) -> list[Route]:
@@ -76,8 +71,8 @@ def routes_of(checks: Mapping[str, operations.Check], paths: dict[str, Any] | No
 
 
 def _handler(edge: Edge, route: Route) -> HTTPRouteHandler:
-    async def serve(request: Request[Any, Any, Any]) -> ASGIResponse:
-        return await edge.answer(route, request)
+    async def serve(request: Request[Any, Any, Any]) -> Answer:
+        return Answer(await edge.answer(route, Inbound(request.scope, request.receive, request.path_params)))
 
     make: Any = HTTPRouteHandler
     handler: HTTPRouteHandler = make(
@@ -126,7 +121,4 @@ def _failed(edge: Edge, _: Request[Any, Any, Any], problem: Exception) -> Respon
 
 async def _secured(message: Message, _: Scope) -> None:
     if message["type"] == "http.response.start":
-        headers = list(message["headers"])
-        if not any(name == b"cache-control" for name, _ in headers):
-            headers.append(PRIVATE)
-        message["headers"] = [*headers, *SECURITY]
+        message["headers"] = secured(list(message["headers"]))

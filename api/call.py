@@ -1,13 +1,14 @@
 """A request in our own words, and what is answered."""
 
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
-
-from litestar import Request
 
 from api.problems import Problem
 from application.kernel import Caller, Once
+
+if TYPE_CHECKING:
+    from api.inbound import Inbound
 
 Headers = list[tuple[str, str]]
 
@@ -26,14 +27,14 @@ class Reply(NamedTuple):
 class Call:
     """One authenticated request. Headers and path are read when asked for; what is wrong raises `Problem`."""
 
-    def __init__(self, request: Request[Any, Any, Any], id: UUID, caller: Caller, body: bytes = b"") -> None:
+    def __init__(self, inbound: "Inbound", id: UUID, caller: Caller, body: bytes = b"") -> None:
         self.request = id
         """Names this request in problems and, as the correlation, in the log."""
         self.caller = caller
         self.body = body
-        self.path: dict[str, Any] = request.path_params
-        self.query = bytes(request.scope["query_string"])
-        self._headers = request.headers
+        self.path: dict[str, Any] = inbound.path
+        self.query = inbound.query
+        self._header = inbound.header
 
     @property
     def id(self) -> UUID:
@@ -41,7 +42,7 @@ class Call:
         return id
 
     def header(self, name: str) -> str | None:
-        return self._headers.get(name)
+        return self._header(name.lower().encode("latin-1"))
 
     @property
     def expected(self) -> tuple[int, int] | None:

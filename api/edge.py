@@ -12,13 +12,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-from litestar import Request
 from litestar.exceptions import ClientException
-from litestar.response.base import ASGIResponse
 from msgspec import Struct
 
 from api import problems
 from api.call import Call, Headers, Reply
+from api.inbound import Inbound
 from api.personal import Eyes
 from api.problems import Problem
 from api.route import Route
@@ -83,16 +82,14 @@ class Edge:
     async def _look(self, tenant: UUID) -> int:
         return (await asyncio.to_thread(self.logs.of(tenant).head))[0]
 
-    async def answer(self, route: Route, request: Request[Any, Any, Any]) -> ASGIResponse:
+    async def answer(self, route: Route, inbound: Inbound) -> Reply:
         id = uuid4()
         headers: Headers = []
         try:
-            reply = await self._serve(route, request, id, headers)
+            reply = await self._serve(route, inbound, id, headers)
         except Exception as problem:  # noqa: BLE001 - every failure is told as a problem
             reply = self.told(problem, id)
-        return ASGIResponse(
-            body=reply.body, status_code=reply.status, headers=[*headers, *reply.headers], media_type=reply.media
-        )
+        return reply._replace(headers=[*headers, *reply.headers])
 
     def told(self, problem: Exception, id: UUID) -> Reply:
         """The answer to whatever went wrong."""
@@ -108,9 +105,9 @@ class Edge:
             headers.append(("WWW-Authenticate", 'Bearer realm="everlog"'))
         return Reply(problems.encode(known.told(id)), known.status, headers, problems.MEDIA)
 
-    async def admit(self, request: Request[Any, Any, Any], id: UUID, headers: Headers) -> Caller:
+    async def admit(self, inbound: Inbound, id: UUID, headers: Headers) -> Caller:
         """Who asks: counted before anything is looked up. Raises `Problem` and `Unauthenticated`."""
-        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, text = (inbound.header(b"authorization") or "").partition(" ")
         if scheme.lower() != "bearer" or not text:
             raise Problem("auth.missing")
         now = monotonic()
@@ -119,30 +116,31 @@ class Edge:
         headers += _rate(verdict, self._quota)
         if not verdict.allowed:
             raise Problem("quota.exceeded", retry=verdict.retry)
-        address = request.client.host if request.client else ""
-        attempts = self._attempts.take(address, now, 0)
-        if not attempts.remaining:
-            raise Problem("auth.attempts", retry=attempts.retry)
+        address = inbound.address
+        if self._attempts.counted(address):
+            attempts = self._attempts.take(address, now, 0)
+            if not attempts.remaining:
+                raise Problem("auth.attempts", retry=attempts.retry)
         try:
-            caller = await self._entry.admit(text, _circumstances(request, address))
+            caller = await self._entry.admit(text, _circumstances(inbound, address))
         except Unauthenticated:
             self._attempts.take(address, now)
             raise
         return msgspec.structs.replace(caller, correlation=id, trace=self._trace())
 
-    async def _serve(self, route: Route, request: Request[Any, Any, Any], id: UUID, headers: Headers) -> Reply:
-        if len(request.scope["headers"]) > HEADERS:  # type: ignore[arg-type]  # every server gives a list
+    async def _serve(self, route: Route, inbound: Inbound, id: UUID, headers: Headers) -> Reply:
+        if inbound.count > HEADERS:
             raise Problem("request.headers")
         if route.permission is None:
-            return await route.serve(self, Call(request, id, NOBODY))
-        caller = await self.admit(request, id, headers)
+            return await route.serve(self, Call(inbound, id, NOBODY))
+        caller = await self.admit(inbound, id, headers)
         busy = self._busy.get(caller.tenant, 0)
         if busy >= BUSY:
             raise Problem("tenants.busy", retry=1)
         self._busy[caller.tenant] = busy + 1
         try:
-            body = await _body(route, request)
-            return await route.serve(self, Call(request, id, caller, body))
+            body = await _body(route, inbound)
+            return await route.serve(self, Call(inbound, id, caller, body))
         finally:
             self._release(caller.tenant)
 
@@ -181,13 +179,13 @@ def reply(content: Struct | dict[str, Any], status: int = 200, headers: Headers 
     return Reply(_encode(content), status, headers or [])
 
 
-async def _body(route: Route, request: Request[Any, Any, Any]) -> bytes:
+async def _body(route: Route, inbound: Inbound) -> bytes:
     if route.body is None:
         return b""
-    media = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    media = (inbound.header(b"content-type") or "").partition(";")[0].strip().lower()
     if media != "application/json":
         raise Problem("request.media-type")
-    return await request.body()
+    return await inbound.body(route.limit)
 
 
 def _rate(verdict: Verdict, quota: Quota) -> Headers:
@@ -197,9 +195,8 @@ def _rate(verdict: Verdict, quota: Quota) -> Headers:
     ]
 
 
-def _circumstances(request: Request[Any, Any, Any], address: str) -> Circumstances:
-    headers = request.headers
-    reason = headers.get("Everlog-Reason", "")
+def _circumstances(inbound: Inbound, address: str) -> Circumstances:
+    reason = inbound.header(b"everlog-reason") or ""
     if not REASON.fullmatch(reason):
         raise Problem("request.header", "Everlog-Reason takes up to 500 printable ASCII characters.")
-    return Circumstances(ip=address, agent=headers.get("User-Agent", "")[:300], reason=reason)
+    return Circumstances(ip=address, agent=(inbound.header(b"user-agent") or "")[:300], reason=reason)

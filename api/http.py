@@ -5,11 +5,11 @@ import signal
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
-from litestar import Litestar
 
 from api import bootstrap
 from api.app import create_app
 from api.bootstrap import DECIDERS, FULL, UNAVAILABLE, Product
+from api.direct import Direct
 from api.edge import Edge
 from api.gate import Gate
 from api.settings import Settings
@@ -51,7 +51,7 @@ async def _serve(product: Product) -> None:
         await product.database.stop()
 
 
-def application(product: Product) -> Litestar:
+def application(product: Product) -> Direct:
     """The application over a product whose database was started."""
     edge = Edge(
         product.pipeline,

@@ -86,6 +86,16 @@ class Claimed(NamedTuple):
     tenant: UUID
     id: UUID
     hash: bytes
+    digest: bytes
+    """Of the whole text."""
+
+
+class Proven(NamedTuple):
+    """A key as it stood when its secret was found to be right, and the caller that follows."""
+
+    key: ApiKey
+    caller: Caller
+    expires_at: datetime | None
 
 
 class Keyring:
@@ -96,6 +106,7 @@ class Keyring:
         self._clock = clock
         self._salt = token_bytes(32)
         self._claimed: dict[bytes, Claimed] = {}
+        self._proven: dict[bytes, Proven] = {}
         self._keys: Fresh[tuple[UUID, UUID], ApiKey] = Fresh(self._look)
 
     async def caller(self, text: str) -> Caller:
@@ -107,32 +118,44 @@ class Keyring:
         """
         presented = self._read(text)
         key = await self.key(presented.tenant, presented.id)
+        proven = self._proven.get(presented.digest)
+        if proven is None or proven.key is not key:
+            proven = self._prove(presented, key)
+        if (end := proven.expires_at) is not None and end <= self._clock():
+            raise Unauthenticated("auth.expired", presented.tenant, presented.id)
+        return proven.caller
+
+    def _prove(self, presented: Claimed, key: ApiKey) -> Proven:
+        """That whoever presents it holds the secret of a key that stands. What is proven holds for this very key."""
         # The comparison is made for unknown keys too, so that its time tells nothing.
         known = key.issued.hash if key.issued else bytes(32)
         if not compare_digest(presented.hash, known) or key.issued is None:
             raise Unauthenticated("auth.invalid", presented.tenant, presented.id)
         if key.revoked:
             raise Unauthenticated("auth.revoked", presented.tenant, presented.id)
-        if key.issued.expires_at is not None and key.issued.expires_at <= self._clock():
-            raise Unauthenticated("auth.expired", presented.tenant, presented.id)
         scopes = None if key.issued.scopes is None else frozenset(key.issued.scopes)
-        return Caller(tenant=presented.tenant, actor=Actor("key", presented.id), scopes=scopes)
+        caller = Caller(tenant=presented.tenant, actor=Actor("key", presented.id), scopes=scopes)
+        if len(self._proven) >= _REMEMBERED:
+            self._proven.clear()
+        self._proven[presented.digest] = proven = Proven(key, caller, key.issued.expires_at)
+        return proven
 
-    def _read(self, text: str) -> "Claimed":
+    def _read(self, text: str) -> Claimed:
         """What the text claims. Remembered under a digest, so that no secret stays in memory."""
         digest = blake2b(text.encode(), key=self._salt).digest()
         if claimed := self._claimed.get(digest):
             return claimed
         if (presented := domain.read(text)) is None:
             raise Unauthenticated("auth.invalid")
-        claimed = Claimed(presented.tenant, presented.id, sha256(presented.secret).digest())
+        claimed = Claimed(presented.tenant, presented.id, sha256(presented.secret).digest(), digest)
         if len(self._claimed) >= _REMEMBERED:
             self._claimed.clear()
         self._claimed[digest] = claimed
         return claimed
 
     async def key(self, tenant: UUID, id: UUID) -> ApiKey:
-        return await self._keys.get((tenant, id))
+        whose = (tenant, id)
+        return self._keys.peek(whose) or await self._keys.get(whose)
 
     async def _look(self, whose: tuple[UUID, UUID]) -> ApiKey:
         tenant, id = whose

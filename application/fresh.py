@@ -25,16 +25,26 @@ class Fresh(Generic[K, V]):
     ) -> None:
         self._look = look
         self._limit = limit
+        self._half = limit / 2
         self._most = most
         self._clock = clock
         self._kept: OrderedDict[K, tuple[V, float, float]] = OrderedDict()
         """Each value, when it was looked up, and when somebody last set out to look it up again."""
 
+    def peek(self, key: K) -> V | None:
+        """The value where it is at hand and nobody need look for it; None only says that `get` has to be asked."""
+        if kept := self._kept.get(key):
+            value, since, asked = kept
+            now = self._clock()
+            if now - max(since, asked) < self._half and now - since < self._limit:
+                return value
+        return None
+
     async def get(self, key: K) -> V:
         now = self._clock()
         if kept := self._kept.get(key):
             value, since, asked = kept
-            if now - max(since, asked) < self._limit / 2 and now - since < self._limit:
+            if now - max(since, asked) < self._half and now - since < self._limit:
                 return value
             self._kept[key] = (value, since, now)
         value = await self._look(key)

@@ -48,6 +48,10 @@ class Quota:
         retry = 0.0 if allowed and remaining else self._over(full, now, max(cost, 1))
         return Verdict(allowed, remaining, full - now, max(retry, 0.0))
 
+    def counted(self, caller: Hashable) -> bool:
+        """Whether anything may be counted against the caller; of one that nothing is, there is nothing to look at."""
+        return caller in self._full
+
     def _over(self, full: float, now: float, cost: int) -> float:
         """Seconds by which so many requests more would overrun the window."""
         return full + (cost - _ROUNDING) * self._gap - now - self.window

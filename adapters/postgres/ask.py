@@ -24,12 +24,14 @@ _ENTER: _Key = (b"select set_config('app.tenant', $1, true)", (_TEXT,))
 _HELD = 100
 """Statements that stand prepared on a connection; the one that was asked longest ago makes room."""
 
-_STALE = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
+LOST = "The connection was lost."
+
+STALE = (psycopg.errors.InvalidSqlStatementName, psycopg.errors.FeatureNotSupported)
 """psycopg drops all that a connection has prepared when it rolls back or sees a table change; and a migration may
 change a table's columns under a statement."""
 
 
-class _Prepared:
+class Prepared:
     """What stands prepared on a connection."""
 
     def __init__(self) -> None:
@@ -37,11 +39,16 @@ class _Prepared:
         self.count = 0
 
 
-_prepared: WeakKeyDictionary[object, _Prepared] = WeakKeyDictionary()
+_prepared: WeakKeyDictionary[object, Prepared] = WeakKeyDictionary()
+
+
+def prepared(connection: object) -> Prepared:
+    """What stands prepared on this connection, kept for as long as the connection is."""
+    return _prepared.setdefault(connection, Prepared())
 
 
 def ask(
-    connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], tenant: UUID, sql: str, params: abc.Params
+    connection: psycopg.Connection[Any], tenant: UUID, sql: str, params: abc.Params
 ) -> abc.PQGen[list[tuple[Any, ...]]]:
     """The rows of one statement, for `connection.wait`. Raises what psycopg raises.
 
@@ -50,26 +57,55 @@ def ask(
     transformer = Transformer(connection)
     query = PostgresQuery(transformer)
     query.convert(sql.encode(), params)
-    known = _prepared.setdefault(connection, _Prepared())
+    known = prepared(connection)
     try:
-        return _rows(transformer, (yield from _exchange(connection.pgconn, known, tenant, query)))
-    except _STALE:
+        return rows(transformer, (yield from _exchange(connection.pgconn, known, tenant, query)))
+    except STALE:
         # Nothing was done, the transaction failed as a whole: what is prepared may be prepared anew.
         known.names.clear()
-    return _rows(transformer, (yield from _exchange(connection.pgconn, known, tenant, query)))
+    return rows(transformer, (yield from _exchange(connection.pgconn, known, tenant, query)))
 
 
-def _exchange(pgconn: PGconn, known: _Prepared, tenant: UUID, query: PostgresQuery) -> abc.PQGen[list[PGresult]]:
-    """The results of everything that is sent, the statement's last."""
-    made: list[tuple[_Key, bytes] | None] = []
-    whole = False
-    pgconn.enter_pipeline_mode()
-    try:
-        enter = _name(pgconn, known, _ENTER, made)
-        name = _name(pgconn, known, (query.query, tuple(query.types)), made)
+class Exchange:
+    """Everything that one statement sends, down to the sync, on a connection in pipeline mode. Made, it is sent."""
+
+    def __init__(self, pgconn: PGconn, known: Prepared, tenant: UUID, query: PostgresQuery) -> None:
+        self._known = known
+        self._made: list[tuple[_Key, bytes] | None] = []
+        enter = self._name(pgconn, _ENTER)
+        name = self._name(pgconn, (query.query, tuple(query.types)))
         pgconn.send_query_prepared(enter, [str(tenant).encode()])
         pgconn.send_query_prepared(name, query.params, query.formats, result_format=1)
         pgconn.pipeline_sync()
+
+    def noted(self, results: list[PGresult]) -> None:
+        """A statement stands once it is made, also where what follows it has failed."""
+        if self._made:
+            made = zip(self._made, results, strict=False)
+            self._known.names |= [each for each, result in made if each and result.status == ExecStatus.COMMAND_OK]
+
+    def _name(self, pgconn: PGconn, key: _Key) -> bytes:
+        """The statement's name. Where it does not stand yet it is sent; `_made` tells of everything that was."""
+        known = self._known
+        if name := known.names.get(key):
+            known.names.move_to_end(key)
+            return name
+        if len(known.names) >= _HELD:
+            pgconn.send_query_params(b"deallocate " + known.names.popitem(last=False)[1], None)
+            self._made.append(None)
+        known.count += 1
+        name = b"everlog_%d" % known.count
+        pgconn.send_prepare(name, *key)
+        self._made.append((key, name))
+        return name
+
+
+def _exchange(pgconn: PGconn, known: Prepared, tenant: UUID, query: PostgresQuery) -> abc.PQGen[list[PGresult]]:
+    """The results of everything that is sent, the statement's last."""
+    whole = False
+    pgconn.enter_pipeline_mode()
+    try:
+        exchange = Exchange(pgconn, known, tenant, query)
         yield from generators.send(pgconn)
         results = yield from _answers(pgconn)
         pgconn.exit_pipeline_mode()
@@ -77,24 +113,8 @@ def _exchange(pgconn: PGconn, known: _Prepared, tenant: UUID, query: PostgresQue
     finally:
         if not whole:
             pgconn.finish()
-    # A statement stands once it is made, also where what follows it has failed.
-    known.names |= [each for each, result in zip(made, results, strict=False) if each and _done(result)]
+    exchange.noted(results)
     return results
-
-
-def _name(pgconn: PGconn, known: _Prepared, key: _Key, made: list[tuple[_Key, bytes] | None]) -> bytes:
-    """The statement's name. Where it does not stand yet it is sent; `made` tells of everything that was."""
-    if key in known.names:
-        known.names.move_to_end(key)
-        return known.names[key]
-    if len(known.names) >= _HELD:
-        pgconn.send_query_params(b"deallocate " + known.names.popitem(last=False)[1], None)
-        made.append(None)
-    known.count += 1
-    name = b"everlog_%d" % known.count
-    pgconn.send_prepare(name, *key)
-    made.append((key, name))
-    return name
 
 
 def _answers(pgconn: PGconn) -> abc.PQGen[list[PGresult]]:
@@ -104,18 +124,15 @@ def _answers(pgconn: PGconn) -> abc.PQGen[list[PGresult]]:
         result = yield from generators.fetch(pgconn)
         if result is None:
             if pgconn.status == ConnStatus.BAD:
-                raise psycopg.OperationalError("The connection was lost.")
+                raise psycopg.OperationalError(LOST)
         elif result.status == ExecStatus.PIPELINE_SYNC:
             return results
         else:
             results.append(result)
 
 
-def _done(result: PGresult) -> bool:
-    return result.status == ExecStatus.COMMAND_OK
-
-
-def _rows(transformer: abc.Transformer, results: list[PGresult]) -> list[tuple[Any, ...]]:
+def rows(transformer: abc.Transformer, results: list[PGresult]) -> list[tuple[Any, ...]]:
+    """Those of the last result. Raises what psycopg raises for the first that failed."""
     for result in results:
         if result.status == ExecStatus.FATAL_ERROR:
             raise psycopg.errors.error_from_result(result)

@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from adapters.postgres.ask import ask
+from adapters.postgres.hand import Hand
 from adapters.postgres.silence import ANSWER, LEAST, LIMITS, OPTIONS, AsyncConnection, Connection, Silent
 
 Row = tuple[Any, ...]
@@ -50,7 +51,7 @@ class Database:
             "reconnect_timeout": _AGAIN,
         }
         self._threads: ConnectionPool[Connection] | None = None
-        self._loop: AsyncConnectionPool[AsyncConnection] | None = None
+        self._loop: Hand | None = None
 
     def open(self) -> None:
         if self._threads is None:
@@ -63,8 +64,9 @@ class Database:
 
     async def start(self) -> None:
         if self._loop is None:
-            self._loop = AsyncConnectionPool(self.url, connection_class=AsyncConnection, open=False, **self._pools)
-            await self._loop.open()
+            pool = AsyncConnectionPool(self.url, connection_class=AsyncConnection, open=False, **self._pools)
+            await pool.open()
+            self._loop = Hand(pool, self._patience)
 
     async def stop(self) -> None:
         if self._loop is not None:
@@ -110,7 +112,7 @@ class Database:
     @asynccontextmanager
     async def writing(self, tenant: UUID) -> AsyncIterator[AsyncConnection]:
         """The same, for the event loop."""
-        async with self._alent() as connection, connection.transaction():
+        async with self._hand().lent() as connection, connection.transaction():
             await connection.execute(_ENTER, [str(tenant)])
             yield connection
 
@@ -121,8 +123,7 @@ class Database:
 
     async def fetch(self, tenant: UUID, sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
         """The same, for the event loop."""
-        async with self._alent() as connection:
-            return await connection.wait(ask(connection, tenant, sql, params))
+        return await self._hand().fetch(tenant, sql, params)
 
     def call(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """The rows of one function that sets the tenant itself: one message, twice the rate of `query`."""
@@ -131,21 +132,20 @@ class Database:
 
     async def acall(self, sql: str, params: Sequence[Any] = ()) -> list[Row]:
         """The same, for the event loop."""
-        async with self._alent() as connection:
+        async with self._hand().lent() as connection:
             cursor = await connection.cursor(binary=True).execute(sql.encode(), params)
             return await cursor.fetchall()
 
     def use(self) -> dict[str, int]:
         """Connections, by pool: open ones, idle ones, and callers that wait for one."""
-        pools = {"threads": self._threads, "loop": self._loop}
-        names = {"pool_size": "open", "pool_available": "idle", "requests_waiting": "waiting"}
-        return {
-            f"{kind}_{name}": stats.get(key, 0)
-            for kind, pool in pools.items()
-            if pool is not None
-            for stats in [pool.get_stats()]
-            for key, name in names.items()
-        }
+        found: dict[str, int] = {}
+        if self._threads is not None:
+            found |= _use("threads", self._threads.get_stats())
+        if self._loop is not None:
+            found |= _use("loop", self._loop.pool.get_stats())
+            found["loop_idle"] += self._loop.idle
+            found["loop_waiting"] += self._loop.waiting
+        return found
 
     def heads(self) -> list[tuple[UUID, int, int]]:
         """Every tenant with the generation and last position of its log; only the worker's role sees any."""
@@ -163,27 +163,20 @@ class Database:
             pool.drain()
             raise
 
-    @asynccontextmanager
-    async def _alent(self) -> AsyncIterator[AsyncConnection]:
-        """The same, for the event loop."""
-        pool, began = self._async_pool(), monotonic()
-        try:
-            async with pool.connection() as connection:
-                connection.patience = max(self._patience - (monotonic() - began), LEAST)
-                yield connection
-        except Silent:
-            await pool.drain()
-            raise
-
     def _pool(self) -> ConnectionPool[Connection]:
         if self._threads is None:
             raise RuntimeError("The database is not open for threads: call open() first.")
         return self._threads
 
-    def _async_pool(self) -> AsyncConnectionPool[AsyncConnection]:
+    def _hand(self) -> Hand:
         if self._loop is None:
             raise RuntimeError("The database is not open for the event loop: await start() first.")
         return self._loop
+
+
+def _use(kind: str, stats: dict[str, int]) -> dict[str, int]:
+    names = {"pool_size": "open", "pool_available": "idle", "requests_waiting": "waiting"}
+    return {f"{kind}_{name}": stats.get(key, 0) for key, name in names.items()}
 
 
 def found(database: Database, tenant: UUID) -> None:

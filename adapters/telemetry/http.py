@@ -4,9 +4,9 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import structlog
 from opentelemetry.trace import SpanKind
 
+from adapters.telemetry import logs
 from adapters.telemetry.metrics import Metrics
 from adapters.telemetry.traces import Traces
 
@@ -23,8 +23,6 @@ UNKNOWN = "unknown"
 SILENT = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked for all the time by machines: measured, not logged."""
 
-_log = structlog.get_logger("http")
-
 
 class Http:
     """An ASGI application around another. `log` switches the line for each request."""
@@ -32,7 +30,7 @@ class Http:
     def __init__(self, app: Any, traces: Traces, metrics: Metrics, *, log: bool = True) -> None:
         self._app: App = app
         self._traces = traces
-        self._metrics = metrics
+        self._requests = metrics.requests
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,12 +38,14 @@ class Http:
             await self._app(scope, receive, send)
             return
         parent = next((value for name, value in scope["headers"] if name == b"traceparent"), b"").decode("latin-1")
-        self._metrics.began()
+        self._requests.began()
+        nobody = logs.whom.set(None)
         try:
-            with self._traces.span("http", parent=parent, kind=SpanKind.SERVER, **_about(scope)):
+            with self._traces.span("http", parent=parent, kind=SpanKind.SERVER, **self._about(scope)):
                 await self._measured(scope, receive, send)
         finally:
-            self._metrics.ended()
+            logs.whom.reset(nobody)
+            self._requests.ended()
 
     async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -56,9 +56,15 @@ class Http:
             route, method = scope.get("path_template") or UNKNOWN, _method(scope)
             status = answer.status or (101 if scope["type"] == "websocket" else 499)
             seconds = (answer.at or time.perf_counter()) - began
-            self._metrics.answered(method, route, status, seconds)
+            self._requests.answered(method, route, status, seconds)
             if self._log and route not in SILENT:
-                _log.info("request", method=method, route=route, status=status, seconds=round(seconds, 6))
+                logs.request(method, route, status, seconds)
+
+    def _about(self, scope: Scope) -> dict[str, str]:
+        """What the collector is told; nothing, where there is none."""
+        if not self._traces.collecting:
+            return {}
+        return {"http.request.method": _method(scope), "network.protocol.name": scope["type"]}
 
 
 class Answer:
@@ -79,7 +85,3 @@ class Answer:
 def _method(scope: Scope) -> str:
     method = scope.get("method", "GET")
     return method if method in METHODS else UNKNOWN
-
-
-def _about(scope: Scope) -> dict[str, str]:
-    return {"http.request.method": _method(scope), "network.protocol.name": scope["type"]}

@@ -1,15 +1,20 @@
 """Log lines: one JSON object each, on standard error, from structlog and from the standard library alike."""
 
+import asyncio
+import atexit
 import json
 import logging
 import sys
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
 from typing import IO, Any
+from uuid import UUID
 
+import msgspec
 import structlog
 from structlog.contextvars import merge_contextvars
 
@@ -21,12 +26,20 @@ QUIET = ("asyncio", "casbin", "httpcore2", "httpx2", "litestar", "nats", "opente
 
 Line = MutableMapping[str, Any]
 
+whom: ContextVar[tuple[UUID, object] | None] = ContextVar("whom", default=None)
+"""The tenant and the actor of what goes on here; every line names them."""
+_MOMENT = 0.02
+"""Seconds that the line of a request waits for others."""
+
 
 def configure(service: str, traces: Traces | None = None, level: str = "INFO", stream: IO[str] | None = None) -> None:
     """Have the whole process log this way, its uncaught exceptions too. `service` is `api` or `worker`."""
+    global _requests  # noqa: PLW0603 - a process logs one way
     write = Writer(stream or sys.stderr)
+    _requests = Requests(write, partial(_known, service, traces))
     before: list[Any] = [
         merge_contextvars,
+        _named,
         _exception,
         scrub.keys,
         # What follows is our own, and as it should be.
@@ -54,12 +67,29 @@ class Writer:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._lock = threading.Lock()
+        self._kept: list[str] = []
 
     def msg(self, line: str) -> None:
         # Nobody is served worse because nobody reads the log any more.
         with self._lock, suppress(ValueError, OSError):
-            self._stream.write(line + "\n")
+            kept, self._kept = self._kept, []
+            self._stream.write("\n".join([*kept, line, ""]))
             self._stream.flush()
+
+    def later(self, line: str) -> None:
+        """The same, on an event loop: within moments, or before the next line of another kind; many cost one write."""
+        with self._lock:
+            self._kept.append(line)
+            first = len(self._kept) == 1
+        if first:
+            asyncio.get_running_loop().call_later(_MOMENT, self.flush)
+
+    def flush(self) -> None:
+        with self._lock, suppress(ValueError, OSError):
+            kept, self._kept = self._kept, []
+            if kept:
+                self._stream.write("\n".join([*kept, ""]))
+                self._stream.flush()
 
     debug = info = warning = warn = error = critical = exception = fatal = failure = log = msg
 
@@ -83,6 +113,45 @@ class Records(logging.Handler):
         for processor in self._processors:
             line = processor(None, record.levelname.lower(), line)
         self._write.msg(_rendered(None, "", line))
+
+
+class Requests:
+    """Writes the line of each request: what structlog would write, put together at once, as there are so many."""
+
+    def __init__(self, write: Writer, known: Callable[[object, str, Line], Line]) -> None:
+        self._write = write
+        self._known = known
+
+    def told(self, line: Line) -> None:
+        line.update(event="request", level="info")
+        self._write.later(_encode(self._known(None, "", _named(None, "", line))).decode())
+
+    def flush(self) -> None:
+        self._write.flush()
+
+
+_requests: Requests | None = None
+"""Nothing is written before anybody has said where to."""
+_encode = msgspec.json.Encoder().encode
+
+
+def request(method: str, route: str, status: int, seconds: float) -> None:
+    """The line of a request that was answered, from within an event loop. `method` and `route` are words of ours."""
+    if _requests and logging.getLogger("http").isEnabledFor(logging.INFO):
+        _requests.told({"method": method, "route": route, "status": status, "seconds": round(seconds, 6)})
+
+
+@atexit.register
+def flush() -> None:
+    """Write what still waits for more."""
+    if _requests:
+        _requests.flush()
+
+
+def _named(_: object, __: str, line: Line) -> Line:
+    if found := whom.get():
+        line["tenant"], line["actor"] = str(found[0]), str(found[1])
+    return line
 
 
 def _known(service: str, traces: Traces | None, _: object, __: str, line: Line) -> Line:

@@ -6,9 +6,11 @@ from threading import Lock
 from typing import Any, Protocol
 from uuid import UUID
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from adapters.telemetry.requests import Requests
 
 QUICK = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5, 10)
 MANY = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -63,11 +65,7 @@ class Metrics:
         self._predicted = histogram(
             "everlog_prediction_seconds", "A score, from the question to the answer.", "outcome"
         )
-        self._requests = counter("everlog_http_requests", "Requests answered.", "method", "route", "status")
-        self._http = histogram("everlog_http_seconds", "From a request to its answer's first byte.", "method", "route")
-        self._open = Gauge("everlog_http_open", "Requests being answered, live streams among them.", registry=registry)
-        self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        """The series of each kind of answer; to look them up anew costs as much as to count."""
+        self.requests = Requests(registry, QUICK)
         self._lags = Lags(registry)
         self._registered = Later(registry)
 
@@ -97,21 +95,6 @@ class Metrics:
 
     def predicted(self, outcome: str, seconds: float) -> None:
         self._predicted.labels(outcome).observe(seconds)
-
-    def began(self) -> None:
-        self._open.inc()
-
-    def ended(self) -> None:
-        self._open.dec()
-
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        known = self._answers.get((method, route, status))
-        if known is None:
-            known = self._requests.labels(method, route, status), self._http.labels(method, route)
-            self._answers[method, route, status] = known
-        count, times = known
-        count.inc()
-        times.observe(seconds)
 
     def watch(self, name: str, words: str, look: Callable[[], float | Mapping[str, float]], label: str = "") -> None:
         """A gauge that is looked up when Prometheus asks; with a label, one for each key of what is found."""

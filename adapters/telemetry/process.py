@@ -87,3 +87,4 @@ class Telemetry:
 
     def close(self) -> None:
         self.traces.flush()
+        logs.flush()

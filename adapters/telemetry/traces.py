@@ -3,14 +3,14 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace as otel
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, Tracer
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -27,7 +27,7 @@ _here: ContextVar[str] = ContextVar("traceparent", default="")
 
 def read(traceparent: str) -> SpanContext | None:
     """A W3C `traceparent`; None for anything else."""
-    if (found := _PARENT.fullmatch(traceparent)) is None:
+    if not traceparent or (found := _PARENT.fullmatch(traceparent)) is None:
         return None
     flags = TraceFlags(int(found[3], 16) & 1)
     return SpanContext(int(found[1], 16), int(found[2], 16), is_remote=True, trace_flags=flags)
@@ -66,20 +66,23 @@ class Traces:
         """The `traceparent` of what is going on here; empty outside of any trace."""
         return _here.get()
 
-    @contextmanager
-    def span(self, name: str, *, parent: str = "", kind: SpanKind = SpanKind.INTERNAL, **about: Value) -> Iterator[str]:
+    def span(
+        self, name: str, *, parent: str = "", kind: SpanKind = SpanKind.INTERNAL, **about: Value
+    ) -> AbstractContextManager[str]:
         """Something that happens now, within `parent`, or else within what is going on. Gives its `traceparent`.
 
         What is said `about` it stands in no log but the collector's, and is as free of persons: numbers, names of ours.
         """
         above = read(parent) or read(_here.get())
-        if self._tracer is None:
-            with _at(_fresh(above)) as here:
-                yield here
-            return
-        span = self._tracer.start_span(name, _within(above), kind, attributes=about)
+        return _At(_fresh(above)) if self._tracer is None else self._collected(self._tracer, name, above, kind, about)
+
+    @contextmanager
+    def _collected(
+        self, tracer: Tracer, name: str, above: SpanContext | None, kind: SpanKind, about: dict[str, Value]
+    ) -> Iterator[str]:
+        span = tracer.start_span(name, _within(above), kind, attributes=about)
         try:
-            with _at(write(span.get_span_context())) as here:
+            with _At(write(span.get_span_context())) as here:
                 yield here
         except BaseException as error:
             # Not its words: they may quote what somebody entered.
@@ -104,13 +107,20 @@ class Traces:
             self._provider.shutdown()
 
 
-@contextmanager
-def _at(traceparent: str) -> Iterator[str]:
-    token = _here.set(traceparent)
-    try:
-        yield traceparent
-    finally:
-        _here.reset(token)
+class _At:
+    """Within it, this is what goes on."""
+
+    __slots__ = ("_before", "_traceparent")
+
+    def __init__(self, traceparent: str) -> None:
+        self._traceparent = traceparent
+
+    def __enter__(self) -> str:
+        self._before = _here.set(self._traceparent)
+        return self._traceparent
+
+    def __exit__(self, *_: object) -> None:
+        _here.reset(self._before)
 
 
 def _fresh(above: SpanContext | None) -> str:

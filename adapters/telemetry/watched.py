@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from structlog.contextvars import bind_contextvars
-
+from adapters.telemetry import logs
 from adapters.telemetry.metrics import Metrics
 from adapters.telemetry.traces import Traces, sampled
 from application.pending import Pending
@@ -27,7 +26,7 @@ class Known(Around):
 
     async def admit(self, *given: Any, **named: Any) -> Any:
         caller = await self._inner.admit(*given, **named)
-        bind_contextvars(tenant=str(caller.tenant), actor=str(caller.actor))
+        logs.whom.set((caller.tenant, caller.actor))
         return caller
 
 

@@ -12,6 +12,7 @@ from litestar.response.base import ASGIResponse
 
 from api import shapes
 from api.edge import HEADERS, Edge
+from api.inbound import Inbound
 from api.problems import Problem
 from api.stream import cursor, sse, wire
 from api.stream.feed import Feed, Rhythm, Rights, Wanted, rights
@@ -57,7 +58,7 @@ class Streams:
         """Who asks, and what for. Raises whatever `Edge.told` can tell."""
         if len(list(connection.scope["headers"])) > HEADERS:
             raise Problem("request.headers")
-        caller = await self.edge.admit(connection, id, headers)  # type: ignore[arg-type] # a WebSocket has headers too
+        caller = await self.edge.admit(Inbound(connection.scope), id, headers)
         found = shapes.from_url(bytes(connection.scope["query_string"]), PARAMETERS)
         asked = Follow(**shapes.given(found))
         if not asked.after and (last := connection.headers.get("Last-Event-ID")):

@@ -6,7 +6,7 @@ import pytest
 import structlog
 from structlog.contextvars import clear_contextvars
 
-from adapters.telemetry import configure
+from adapters.telemetry import configure, logs
 
 
 @pytest.fixture
@@ -16,7 +16,12 @@ def lines():
     root = logging.getLogger()
     handlers, level, quiet = root.handlers, root.level, logging.getLogger("casbin").level
     configure("api", stream=written)
-    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+
+    def told():
+        logs.flush()
+        return [json.loads(line) for line in written.getvalue().splitlines()]
+
+    yield told
     root.handlers, root.level = handlers, level
     logging.getLogger("casbin").setLevel(quiet)
     structlog.reset_defaults()
