@@ -234,9 +234,10 @@ def relayed(station: Plant, feeds: Sequence[Feed]) -> list[int]:
 def unattended(station: Plant, feeds: Sequence[Feed]) -> bool:
     """The control: the same with nobody who starts the dead server again. Whether it stays away, as it should."""
     crash(station)
-    supervisor, dead = station.product.pid, station.product.children().get("postgres")
+    supervisor = station.product.pid
     os.kill(supervisor, signal.SIGSTOP)
-    if dead:
+    # Only now: until it is stopped the supervisor starts another one every other moment.
+    if dead := station.product.children().get("postgres"):
         end(dead)
     station.postgres.fill(None)
     try:

@@ -7,6 +7,7 @@ from tests.faults.disk_full import NO_ROOM, endure
 from tests.faults.trial import Trial
 
 
+@pytest.mark.long
 def test_a_full_disk_is_told_and_all_goes_on_when_there_is_room(tmp_path, seed):
     try:
         needed()
