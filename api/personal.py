@@ -1,12 +1,11 @@
 """Rows as they are answered: what is about a person is shown to who may see it, and marked where it is not."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import asdict, fields
 
 from api.shapes import holds_structs, is_pairs, is_personal
 from application.kernel import Caller
@@ -14,6 +13,7 @@ from application.pipeline import Pipeline
 from application.ports import Logs
 from domain.kernel import Erased, Sealed
 
+_NOTHING: Mapping[str, Any] = {}
 _PLANS = 500
 """Row types come and go with the fields that callers ask for."""
 
@@ -34,6 +34,10 @@ class Eyes:
             return value
         return await self._logs.of(caller.tenant).opened(value)
 
+    async def read(self, caller: Caller, rows: Sequence[Struct], names: Sequence[str]) -> list[dict[str, Any]]:
+        """For who may see them: of each row, all of one type, the fields of these names that were sealed."""
+        return await self._logs.of(caller.tenant).opened_fields(rows, names)
+
 
 class Presenter:
     """Turns rows of a type, or of some of its fields, into what JSON holds."""
@@ -47,20 +51,27 @@ class Presenter:
 
     async def rows(self, eyes: Eyes, caller: Caller, rows: Sequence[Struct]) -> list[dict[str, Any]]:
         may = await eyes.may(caller, self.permission)
-        opened = await eyes.look(caller, tuple(rows), self.permission) if may and self._personal else rows
-        return [self.show(row, may=may) for row in opened]
+        if not (may and self._personal and rows):
+            return [self.show(row, may=may) for row in rows]
+        names = self._plan(type(rows[0])).personal
+        opened = await eyes.read(caller, rows, names)
+        return [self.show(row, may=True, opened=each) for row, each in zip(rows, opened, strict=True)]
 
-    def show(self, row: Struct, *, may: bool) -> dict[str, Any]:
-        plan = self._plans.get(type(row)) or self._planned(type(row))
-        shown = dict(zip(plan.names, plan.values(row), strict=True))
+    def show(self, row: Struct, *, may: bool, opened: Mapping[str, Any] = _NOTHING) -> dict[str, Any]:
+        """`opened` holds what was sealed in the row, for who may see it."""
+        plan = self._plan(type(row))
+        shown = asdict(row)
+        if opened:
+            shown.update(opened)
         withheld: list[str] = []
         erased: list[str] = []
         for name in plan.personal:
             value = shown[name]
-            if isinstance(value, Erased):
+            kind = type(value)
+            if kind is Erased:
                 erased.append(name)
                 shown[name] = None
-            elif value is not None and (not may or isinstance(value, Sealed)):
+            elif value is not None and (not may or kind is Sealed):
                 withheld.append(name)
                 shown[name] = None
         for name in plan.pairs:
@@ -72,29 +83,22 @@ class Presenter:
         shown["erased"] = erased
         return shown
 
-    def _planned(self, kind: type[Struct]) -> "Plan":
+    def _plan(self, kind: type[Struct]) -> "Plan":
         """What to do with rows of these fields: worked out once, since lists are long."""
+        if plan := self._plans.get(kind):
+            return plan
         names = kind.__struct_fields__
-        values = attrgetter(*names) if len(names) > 1 else _only(names[0])
-        personal, pairs, structs = (
-            tuple(sorted(each.intersection(names))) for each in (self._personal, self._pairs, self._structs)
-        )
+        plan = Plan(*(tuple(sorted(each.intersection(names))) for each in (self._personal, self._pairs, self._structs)))
         if len(self._plans) >= _PLANS:
             self._plans.clear()
-        plan = self._plans[kind] = Plan(names, values, personal, pairs, structs)
+        self._plans[kind] = plan
         return plan
 
 
 class Plan(NamedTuple):
-    names: tuple[str, ...]
-    values: Callable[[Struct], Iterable[Any]]
     personal: tuple[str, ...]
     pairs: tuple[str, ...]
     structs: tuple[str, ...]
-
-
-def _only(name: str) -> Callable[[Struct], Iterable[Any]]:
-    return lambda row: (getattr(row, name),)
 
 
 @cache

@@ -33,8 +33,14 @@ class Pipeline:
 
     async def run(self, caller: Caller, asked: Asked) -> Done:
         """Raises `Rejected`."""
-        [outcome] = await self.run_all(caller, [asked])
+        turn = Turn(caller, asked, self._logs.of(caller.tenant))
+        await self._authorise(turn)
+        if turn.outcome is None:
+            turn.begin(turn.empty if turn.blind else await turn.load())
+            await turn.end(Patience())
+        outcome = turn.outcome or Rejected("contended")
         if isinstance(outcome, Rejected):
+            await self._audit(turn)
             raise outcome
         return outcome
 
@@ -51,14 +57,14 @@ class Pipeline:
         for wave in _waves(granted):
             await _load(known, wave)
             for number, turn in enumerate(wave, 1):
-                turn.begin(known.get(turn.asked.stream) or turn.empty)
+                turn.begin(known.get(turn.stream) or turn.empty)
                 if number % STRETCH == 0:
                     await asyncio.sleep(0)
             for turn in wave:
                 await turn.end(patience)
-                known.pop(turn.asked.stream, None)
+                known.pop(turn.stream, None)
                 if turn.after:
-                    known[turn.asked.stream] = turn.after
+                    known[turn.stream] = turn.after
         await asyncio.gather(*map(self._audit, turns))
         return [turn.outcome for turn in turns if turn.outcome]
 
@@ -107,7 +113,7 @@ class Pipeline:
 
     async def _authorise(self, turn: Turn) -> None:
         permission = turn.asked.command.permission
-        decision = await self._access.decide(turn.caller, permission, turn.asked.stream)
+        decision = await self._access.decide(turn.caller, permission, turn.stream)
         turn.rule = decision.rule
         if not decision.allowed:
             turn.outcome = Rejected("access.denied", {"permission": permission}, audited=True)
@@ -115,7 +121,7 @@ class Pipeline:
     async def _audit(self, turn: Turn) -> None:
         if isinstance(turn.outcome, Rejected) and turn.outcome.audited:
             command = turn.asked.command
-            denial = Denial(name(command), command.permission, turn.outcome.code, turn.asked.stream)
+            denial = Denial(name(command), command.permission, turn.outcome.code, turn.stream)
             await self._note(turn.caller, turn.outcome, denial, turn.rule)
 
     async def _note(self, caller: Caller, rejected: Rejected, denial: Denial, rule: str) -> None:
@@ -128,7 +134,7 @@ async def _load(known: dict[str, Loaded[Any]], turns: Iterable[Turn]) -> None:
     """Add the state of each stream that is not known, but for those that a turn takes to be empty."""
     first: dict[str, Turn] = {}
     for turn in turns:
-        first.setdefault(turn.asked.stream, turn)
+        first.setdefault(turn.stream, turn)
     needed = {stream: turn for stream, turn in first.items() if stream not in known and not turn.blind}
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -147,8 +153,8 @@ def _waves(turns: Iterable[Turn]) -> Iterator[list[Turn]]:
     """
     wave: dict[str, Turn] = {}
     for turn in turns:
-        if turn.asked.stream in wave:
+        if turn.stream in wave:
             yield list(wave.values())
             wave = {}
-        wave[turn.asked.stream] = turn
+        wave[turn.stream] = turn
     yield list(wave.values())

@@ -113,6 +113,10 @@ class Log(Protocol):
         """The same, for the edge: keys that are not at hand are fetched without blocking."""
         ...
 
+    async def opened_fields(self, rows: Sequence[Struct], names: Sequence[str]) -> list[dict[str, Any]]:
+        """Of each of many rows of one type, the fields of these names that were sealed, opened or `Erased`."""
+        ...
+
 
 @runtime_checkable
 class Logs(Protocol):

@@ -76,6 +76,7 @@ class Turn:
     def __init__(self, caller: Caller, asked: Asked, log: Log) -> None:
         self.caller = caller
         self.asked = asked
+        self.stream = asked.stream
         self.rule = ""
         """The rule that granted the command's permission."""
         self.outcome: Done | Rejected | None = None
@@ -101,7 +102,7 @@ class Turn:
     async def load(self) -> Loaded[Any]:
         if self.asked.generation is not None:
             self._other = (await asyncio.to_thread(self._log.head))[0] != self.asked.generation
-        return await self._log.load(self.asked.stream, self.asked.command.stream)
+        return await self._log.load(self.stream, self.asked.command.stream)
 
     def begin(self, loaded: Loaded[Any]) -> None:
         asked = self.asked
@@ -115,7 +116,7 @@ class Turn:
             self._refusal = Rejected(refused.code, refused.details, audited=True)
             return
         if self._facts or asked.once:
-            self._pending = self._log.submit(asked.stream, loaded.version, self._facts, self._meta(), asked.once)
+            self._pending = self._log.submit(self.stream, loaded.version, self._facts, self._meta(), asked.once)
 
     async def end(self, patience: Patience) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -137,7 +138,7 @@ class Turn:
             return await self._refused(self._refusal)
         if self._pending is None:
             self.after = self._loaded
-            return Done(self.asked.stream, self._loaded.version, self._loaded.position)
+            return Done(self.stream, self._loaded.version, self._loaded.position)
         appended = await self._appended(self._pending, patience)
         if isinstance(appended, Rejected):
             return appended
@@ -165,7 +166,7 @@ class Turn:
         version = self._loaded.version + len(self._facts)
         self.after = Loaded(state, version, appended.last if self._facts else self._loaded.position)
         tags = tuple(str(fact.__struct_config__.tag) for fact in self._facts)
-        return Done(self.asked.stream, version, appended.last, tags, appended.generation)
+        return Done(self.stream, version, appended.last, tags, appended.generation)
 
     async def _refused(self, refusal: Rejected) -> Done | Rejected:
         """The refusal, unless the same request was done before: then its answer stands."""
@@ -182,7 +183,7 @@ class Turn:
         count = appended.last - appended.first + 1
         recorded = await self._log.tail(appended.first - 1, count) if count > 0 else []
         if not recorded:
-            return Done(self.asked.stream, appended.version, appended.last, (), appended.generation, repeated=True)
+            return Done(self.stream, appended.version, appended.last, (), appended.generation, repeated=True)
         tags = tuple(each.type for each in recorded)
         last = recorded[-1]
         return Done(last.stream, last.version, last.position, tags, last.generation, repeated=True)

@@ -80,6 +80,9 @@ class MemoryLog:
     async def opened(self, value):
         return value
 
+    async def opened_fields(self, rows, names):
+        return [{} for _ in rows]
+
     def head(self):
         return 1, len(self.facts)
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from adapters.codec import meta
 from adapters.codec.codec import Codec
+from adapters.codec.fields import Fields
 from adapters.codec.shape import clear, holds_sealed
 from adapters.crypto import SubjectKey
 from domain.kernel import Erased, Sealed
@@ -26,6 +27,7 @@ class Opener:
         known = {field.path: field.type for shape in codec.shapes.values() for field in shape.personal}
         known[meta.PATH] = meta.CIRCUMSTANCES
         self._decoders = {path: msgspec.json.Decoder(type) for path, type in known.items()}
+        self.fields = Fields(self._decoders)
 
     def open(self, value: Any, key_of: KeyOf) -> tuple[Any, set[UUID]]:
         """A copy with everything opened, and the subjects whose keys were not at hand (their values stay sealed).

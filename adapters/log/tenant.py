@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
 
-from adapters.codec import Codec, Opener
+from adapters.codec import Codec, Elsewhere, Opener
 from adapters.keyring import Ring
 from adapters.log.draft import Draft, told
 from adapters.log.line import Line
@@ -118,6 +119,18 @@ class TenantLog:
         if not missing:
             return opened  # type: ignore[no-any-return] # a copy of what was given
         return self._open_with(await self._off_loop(self._fetched, missing), value)
+
+    async def opened_fields(self, rows: Sequence[Struct], names: Sequence[str]) -> list[dict[str, Any]]:
+        open_fields = self._opener.fields.open
+        with suppress(Elsewhere):
+            opened = open_fields(rows, names, self._ring.get)
+            if opened.missing:
+                await self._off_loop(self._fetched, opened.missing)
+                opened = open_fields(rows, names, self._ring.get)
+            if not opened.missing:
+                return opened.rows
+        # Sealed in ways of their own, or under keys that were forgotten as soon as they were fetched.
+        return [{name: getattr(row, name) for name in names} for row in await self.opened(tuple(rows))]
 
     def token(self, scope: str, value: str) -> bytes:
         return self._ring.token(scope, value)

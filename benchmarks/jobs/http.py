@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from adapters.postgres.tables import table
 from api import settings
-from benchmarks import load
+from benchmarks import clear, load
 from benchmarks.client import Load
 from benchmarks.ground import Ground
 from benchmarks.history import Past
@@ -28,7 +29,8 @@ from projections.prospects import prospects
 
 PROSPECTS = 2_000
 CONNECTIONS = 16
-_READ = "ours: key, rate, permission, walls, traces, values opened"
+_READ = "ours: key, rate, permission, walls, traces; both open the same values"
+_PLAIN = "theirs: the same rows in the clear, so that what encryption costs is in the ratio too"
 BATCH = 1_000
 FASTEST = 8_000
 """Requests a second that no server here will answer: so many bodies are made."""
@@ -43,7 +45,7 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
             product.runner(tenant, threads).catch_up()
         product.settle()
         ids = _ids(product, tenant)
-        ours, theirs, bare_port = _environment(product), _same(product, tenant), free()
+        ours, theirs, bare_port = _environment(product), _same(product, tenant, ground.home / "bench-keys"), free()
         bare = {route.CONFIG: msgspec.json.encode(theirs).decode()}
         with (
             serving(["api.main", "api"], product.settings.port, ours, _LIST, authorization) as product_port,
@@ -52,6 +54,7 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
             seconds = session.scale.seconds / 2
             paths = Paths([f"/v1/prospects/{id}" for id in ids], _LIST, "/v1/prospects")
             bare_paths = Paths([f"/one/{id}" for id in ids], "/many", "/new")
+            plain_paths = Paths([f"/plain{each}" for each in bare_paths.one], "/plain/many", "")
             rounds = session.play(
                 {
                     OURS: lambda: {
@@ -59,6 +62,7 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
                         **_alone(product, tenant, seconds),
                     },
                     "bare-route": lambda: _asked(bare_port, {}, bare_paths, seconds),
+                    "plain-route": lambda: _read(bare_port, {}, plain_paths, seconds),
                 }
             )
     yield from session.compared(rounds, *_comparisons(len(ids)))
@@ -85,6 +89,10 @@ def _comparisons(prospects: int) -> Iterator[Versus]:
                 aim=aim,
                 note=writes if name == "new" else versus.note,
             )
+    for name, case in (("one", "get one prospect"), ("list", "list 50 prospects")):
+        yield replace(
+            versus, against="plain-route", case=f"{case}, rate", measure=f"{name} rate", aim=None, note=_PLAIN
+        )
     alone = replace(versus, against=OURS, note="the same facts given to the log in this process, without HTTP")
     case = "capture a prospect, against the append alone"
     yield replace(
@@ -105,14 +113,19 @@ class Paths(Struct, frozen=True):
 
 def _asked(port: int, headers: dict[str, str], paths: Paths, seconds: float) -> Figures:
     """Rates and times of each kind of request, and of one client that captures alone."""
-    figures: dict[str, float] = {}
-    for name, each in (("one", list(paths.one)), ("list", [paths.many])):
-        met = ask(Load(HOST, port, headers, each, CONNECTIONS, seconds))
-        figures |= {f"{name} rate": met.rate, f"{name} p99": met.p99}
+    figures = dict(_read(port, headers, paths, seconds))
     for name, connections in (("new", CONNECTIONS), ("single", 1)):
         bodies = [_body() for _ in range(int(seconds * FASTEST))]
         met = ask(Load(HOST, port, headers, [paths.new], connections, seconds, bodies))
         figures |= {f"{name} rate": met.rate, f"{name} p50": met.p50, f"{name} p99": met.p99}
+    return figures
+
+
+def _read(port: int, headers: dict[str, str], paths: Paths, seconds: float) -> Figures:
+    figures: dict[str, float] = {}
+    for name, each in (("one", list(paths.one)), ("list", [paths.many])):
+        met = ask(Load(HOST, port, headers, each, CONNECTIONS, seconds))
+        figures |= {f"{name} rate": met.rate, f"{name} p99": met.p99}
     return figures
 
 
@@ -147,18 +160,22 @@ def _ids(product: Product, tenant: UUID) -> list[UUID]:
         return [id for (id,) in connection.execute(sql.encode(), [tenant])]
 
 
-def _same(product: Product, tenant: UUID) -> route.Config:
+def _same(product: Product, tenant: UUID, file: Path) -> route.Config:
     """What the product asks of the same table, in the same order, asked by a superuser, whom no policy slows."""
     with psycopg.connect(product.superuser, autocommit=True) as connection:
         connection.execute(
             b"create table if not exists public.bench (id uuid primary key, tenant uuid, meta bytea, body bytea)"
         )
-    name, columns = table(prospects).name, ", ".join(prospects.row.__struct_fields__)
-    rows = f"select {columns} from everlog.{name} where tenant_id = '{tenant}'"
+    clear.keys(product, tenant, file)
+    clear.rows(product, tenant)
+    stored, columns = table(prospects), ", ".join(prospects.row.__struct_fields__)
+    rows = f"select {columns} from {{}} where tenant_id = '{tenant}'"
     return route.Config(
         product.superuser,
         f"{rows} and id = %(id)s",
         f"{rows} order by captured_at desc, id desc limit 51",
+        (stored.name, clear.TABLE),
+        str(file),
         "insert into public.bench values (%(id)s, %(tenant)s, %(meta)s, %(body)s)",
         tenant,
         product.sizes(tenant)[0],

@@ -1,17 +1,22 @@
-"""Litestar routes that run the same queries, and write one row: no key, wall, permission, encryption or audit.
+"""Litestar routes that run the same queries, and write one row: no API key, rate, permission, wall or audit.
 
-What to run comes through the environment.
+What they answer is worth as much to the caller as our own answer: personal values are opened, under keys that were
+unwrapped beforehand, by the few lines that it takes. `/plain/…` has the same rows in the clear and opens nothing. What
+to run comes through the environment.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 import uvloop
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar import Litestar, get, post
@@ -26,9 +31,13 @@ CONFIG = "BENCH_ROUTE"
 class Config(Struct, frozen=True):
     url: str
     one: str
-    """SQL for the row of one id, `%(id)s`."""
+    """SQL for the row of one id, `%(id)s`, from the table in braces."""
     many: str
     """SQL for the first 50 rows."""
+    tables: tuple[str, str]
+    """Where the rows lie sealed, and where they lie in the clear."""
+    keys: str
+    """The file with the subjects' keys, and what their boxes are bound to before the binding: a list of `Key`."""
     new: str
     """SQL that writes one row: `%(id)s`, `%(tenant)s`, `%(meta)s` and `%(body)s`."""
     tenant: UUID
@@ -37,10 +46,29 @@ class Config(Struct, frozen=True):
     pool: int = 8
 
 
+class Key(Struct, frozen=True):
+    subject: UUID
+    key: bytes
+    prefix: bytes
+
+
+class Box(Struct):
+    subject: UUID
+    binding: str
+    box: bytes
+
+
+_box = msgspec.msgpack.Decoder(Box).decode
+_json = msgspec.json.Decoder().decode
+
+
 @asynccontextmanager
 async def _pool(app: Litestar) -> AsyncIterator[None]:
     config = msgspec.json.decode(os.environ[CONFIG], type=Config)
     app.state.config = config
+    file = await asyncio.to_thread(Path(config.keys).read_bytes)
+    keys = msgspec.json.decode(file, type=list[Key])
+    app.state.subjects = {each.subject: (AESGCM(each.key), each.prefix) for each in keys}
     async with AsyncConnectionPool(
         config.url, kwargs={"autocommit": True}, min_size=config.pool, max_size=config.pool, open=False
     ) as pool:
@@ -62,14 +90,37 @@ async def _rows(state: State, sql: str, params: dict[str, Any]) -> list[dict[str
         return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
 
 
+def _opened(state: State, row: dict[str, Any]) -> dict[str, Any]:
+    for name in ("name", "email", "attributes"):
+        box = _box(row[name])
+        aead, prefix = state.subjects[box.subject]
+        row[name] = _json(aead.decrypt(box.box[1:13], box.box[13:], prefix + box.binding.encode()))
+    row["attributes"] = dict(row["attributes"])
+    return row
+
+
 @get("/one/{id:uuid}")
 async def one(state: State, id: FromPath[UUID]) -> dict[str, Any]:
-    return (await _rows(state, state.config.one, {"id": id}))[0]
+    config = state.config
+    return _opened(state, (await _rows(state, config.one.format(config.tables[0]), {"id": id}))[0])
 
 
 @get("/many")
 async def many(state: State) -> list[dict[str, Any]]:
-    return await _rows(state, state.config.many, {})
+    config = state.config
+    return [_opened(state, row) for row in (await _rows(state, config.many.format(config.tables[0]), {}))[:50]]
+
+
+@get("/plain/one/{id:uuid}")
+async def plain_one(state: State, id: FromPath[UUID]) -> dict[str, Any]:
+    config = state.config
+    return (await _rows(state, config.one.format(config.tables[1]), {"id": id}))[0]
+
+
+@get("/plain/many")
+async def plain_many(state: State) -> list[dict[str, Any]]:
+    config = state.config
+    return (await _rows(state, config.many.format(config.tables[1]), {}))[:50]
 
 
 @post("/new")
@@ -81,7 +132,7 @@ async def new(state: State, data: JSONBody[Captured]) -> dict[str, Any]:
     return {"id": id}
 
 
-app = Litestar([one, many, new], lifespan=[_pool], openapi_config=None)
+app = Litestar([one, many, plain_one, plain_many, new], lifespan=[_pool], openapi_config=None)
 
 
 if __name__ == "__main__":

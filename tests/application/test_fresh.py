@@ -93,3 +93,13 @@ def test_the_one_not_asked_for_longest_is_forgotten():
     assert world.looks == looks
     world.get("a")
     assert world.looks == looks + 1
+
+
+def test_what_nobody_need_look_for_is_at_hand(world):
+    assert world.fresh.peek("a") is None
+    world.get()
+    assert world.fresh.peek("a") == "old"
+    # Past half its age one caller has to look: `get` decides who.
+    world.now = 0.5
+    assert world.fresh.peek("a") is None
+    assert world.looks == 1

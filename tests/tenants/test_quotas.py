@@ -64,3 +64,12 @@ def test_no_window_ever_sees_more_than_twice_the_limit(pauses, limit):
         if quota.take("a", now).allowed:
             taken.append(now)
     assert all(sum(start <= at < start + 10 for at in taken) <= 2 * limit for start in taken)
+
+
+def test_of_whom_nothing_was_counted_there_is_nothing_to_look_at():
+    quota = Quota(3, 60)
+    quota.take("a", 0.0, 0)
+    assert not quota.counted("a")
+    quota.take("a", 0.0)
+    assert quota.counted("a")
+    assert not quota.counted("b")
