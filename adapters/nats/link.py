@@ -75,8 +75,12 @@ class Link:
         """Flush, close and end the thread."""
         if not self._thread.is_alive():
             return
-        self.soon(lambda: self._main.cancel() if self._main else self._loop.stop())
-        self._thread.join(10)
+        # A library that is cancelled while it handles a trouble of its own may take that for the trouble's end.
+        for _ in range(10):
+            self.soon(lambda: self._main.cancel() if self._main else self._loop.stop())
+            self._thread.join(1)
+            if not self._thread.is_alive():
+                return
 
     def wait(self, timeout: float) -> bool:
         """Whether there is a connection, waiting for one up to `timeout` seconds."""

@@ -23,6 +23,10 @@ SETTINGS = {
     "autocommit": True,
 }
 _ENTER = "select set_config('app.tenant', %s, true)"
+_ENTER_BRIEFLY = f"{_ENTER}, set_config('transaction_timeout', %s, true)"
+_LIMITING = 170_000
+"""The release of the server that knows `transaction_timeout`."""
+_BRIEF = "10s"
 _AGAIN = 3.0
 """Seconds for which a pool tries to replace a lost connection before it leaves that to the next caller: its pauses
 double, and a server that has come back should not wait for the end of a long one."""
@@ -93,9 +97,16 @@ class Database:
 
     @contextmanager
     def exchange(self, tenant: UUID) -> Iterator[Connection]:
-        """The same, whose statements are sent together: what they answer is told when it is fetched, or at the end."""
+        """The same, whose statements are sent together: what they answer is told when it is fetched, or at the end.
+
+        A client that stops half way through what it sends does not count as idle, however long it is silent. From
+        release 17 on the server ends its session all the same, so that nobody waits for the rows it holds.
+        """
         with self._lent() as connection, connection.pipeline(), connection.transaction():
-            connection.execute(_ENTER, [str(tenant)])
+            if connection.info.server_version >= _LIMITING:
+                connection.execute(_ENTER_BRIEFLY, [str(tenant), _BRIEF])
+            else:
+                connection.execute(_ENTER, [str(tenant)])
             yield connection
 
     @asynccontextmanager

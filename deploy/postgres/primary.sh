@@ -2,12 +2,12 @@
 # Run once, by the image, when the primary's data folder is made: the owner, its database, and who may replicate.
 set -euo pipefail
 
-: "${EVERLOG_OWNER_PASSWORD:?}" "${EVERLOG_REPLICATION_PASSWORD:?}"
+: "${EVERLOG_OWNER_PASSWORD:?}" "${REPLICATION_PASSWORD:?}"
 
 # The passwords are read by psql from the environment, and quoted there: none is in a command line or in a log.
 psql --quiet --set ON_ERROR_STOP=1 --username "${POSTGRES_USER:-postgres}" --dbname postgres <<'SQL'
 \getenv owner EVERLOG_OWNER_PASSWORD
-\getenv replication EVERLOG_REPLICATION_PASSWORD
+\getenv replication REPLICATION_PASSWORD
 set log_statement = 'none';
 set log_min_error_statement = 'panic';
 set synchronous_commit = local;

@@ -2,13 +2,13 @@
 # A streaming replica: its data folder is copied from the primary once, whole or not at all, and then followed.
 set -euo pipefail
 
-: "${PRIMARY:?}" "${EVERLOG_REPLICATION_PASSWORD:?}" "${PGDATA:?}"
+: "${PRIMARY:?}" "${REPLICATION_PASSWORD:?}" "${PGDATA:?}"
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     fresh="$PGDATA.fresh"
     rm -rf "$fresh"
     install -d -m 0700 "$(dirname "$PGDATA")"
-    export PGPASSWORD="$EVERLOG_REPLICATION_PASSWORD"
+    export PGPASSWORD="$REPLICATION_PASSWORD"
     pg_basebackup --pgdata "$fresh" --wal-method stream --slot replica --write-recovery-conf --checkpoint fast \
         --dbname "host=$PRIMARY port=${PRIMARY_PORT:-5432} user=everlog_replication application_name=replica"
     unset PGPASSWORD
@@ -17,5 +17,5 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     [ ! -d "$PGDATA" ] || rmdir "$PGDATA"
     mv "$fresh" "$PGDATA"
 fi
-unset EVERLOG_REPLICATION_PASSWORD
+unset REPLICATION_PASSWORD
 exec postgres -D "$PGDATA" -c hot_standby=on -c hot_standby_feedback=on "$@"

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from adapters.embedded import binaries
 from adapters.nats import streams
 from api import settings
+from api.main import app
 from tests.house.sources import ROOT, python
 
 DEPLOY = ROOT / "deploy"
@@ -128,9 +129,25 @@ def test_the_program_knows_every_variable_it_is_given(compose):
         for service in compose["services"].values()
         if str(service["image"]).startswith("everlog")
         for variable in service["environment"]
+        if variable.startswith("EVERLOG_")
     }
     assert given | image <= known
     assert {"EVERLOG_DATABASE_URL", "EVERLOG_NATS_URL", "EVERLOG_KEYS"} <= given | image
+
+
+def test_every_password_is_asked_for_and_none_stands_here():
+    needed = set(re.findall(r"\$\{(\w+):\?", COMPOSE.read_text()))
+    asked = re.findall(r"^(\w+)=(.*)$", (DEPLOY / ".env.example").read_text(), re.MULTILINE)
+    assert {name for name, _ in asked} == needed
+    assert all(value == "" for _, value in asked)
+
+
+def test_every_command_is_one_of_the_program(compose):
+    given = {
+        service["command"][0] for service in compose["services"].values() if str(service["image"]).startswith("everlog")
+    }
+    assert given == {"migrate", "api", "worker"}
+    assert all(command in app for command in given)
 
 
 def test_keys_and_databases_never_meet(compose):

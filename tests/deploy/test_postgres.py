@@ -46,7 +46,7 @@ def primary(folder):
         "PGPASSWORD": PASSWORD,
         "PGDATA": str(made.folder),
         "EVERLOG_OWNER_PASSWORD": OWNER,
-        "EVERLOG_REPLICATION_PASSWORD": "a replica's",
+        "REPLICATION_PASSWORD": "a replica's",
     }
     try:
         assert script("primary.sh", folder, known).wait(60) == 0, (folder / "primary.sh.log").read_text()
@@ -64,7 +64,7 @@ def follow(primary, folder):
         "PRIMARY": "127.0.0.1",
         "PRIMARY_PORT": str(primary.port),
         "PGDATA": str(made.folder),
-        "EVERLOG_REPLICATION_PASSWORD": "a replica's",
+        "REPLICATION_PASSWORD": "a replica's",
     }
     options = [f"port={made.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *SMALL]
     made._process = script("replica.sh", folder, known, *(word for each in options for word in ("-c", each)))

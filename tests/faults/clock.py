@@ -123,9 +123,10 @@ def backwards(clocks: Clocks, product: Served) -> tuple[UUID, Feed]:
     feed = Feed(*organisation(product), least=30)
     feed.progress()
     with clocks.owner() as connection:
-        [(told,)] = connection.execute("select pg_get_functiondef('everlog.append'::regproc)").fetchall()
-        assert KEEP in told
-        connection.execute(told.replace(KEEP, ""))
+        for way in ("append", "put"):
+            [(told,)] = connection.execute(f"select pg_get_functiondef('everlog.{way}'::regproc)").fetchall()
+            assert KEEP in told
+            connection.execute(told.replace(KEEP, ""))
         # The second wall: a head whose time would go back is refused.
         connection.execute("alter table everlog.heads disable trigger guard")
     clocks.move(-7200, 0)

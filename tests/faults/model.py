@@ -17,7 +17,7 @@ import hypothesis
 import psycopg
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from msgspec import Struct
 
 from adapters.embedded import Addresses
@@ -180,6 +180,7 @@ class Machine(RuleBasedStateMachine):
         self.runner.catch_up()
         self.picture.fold(self.model.facts)
 
+    @precondition(lambda self: self.picture.parked)
     @rule(repaired=st.booleans())
     def retry(self, *, repaired: bool) -> None:
         self.fold()

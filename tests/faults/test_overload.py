@@ -1,10 +1,13 @@
 """The fault that `make faults` does with hundreds of connections; how much is done is measured and judged there."""
 
+import pytest
+
 from tests.faults.load import Met
 from tests.faults.overload import Scale, endure, wrong
 from tests.faults.trial import Trial
 
 
+@pytest.mark.long
 def test_beyond_what_can_be_done_nobody_is_answered_strangely(tmp_path, seed):
     found = endure(Trial(tmp_path, 1, seed), Scale(2, 2, 3, 100, least=0))
     assert [each for each in found.violations if not each.startswith("as before only")] == []

@@ -1,9 +1,12 @@
 """The fault that `make faults` does for minutes and `make faults-long` for two hours, for a few seconds."""
 
+import pytest
+
 from tests.faults.soak import Look, endure, grown
 from tests.faults.trial import Trial
 
 
+@pytest.mark.long
 def test_a_few_seconds_of_traffic_leave_no_files_open(tmp_path, seed):
     found = endure(Trial(tmp_path, 1, seed), 4)
     assert [each for each in found.violations if "files" in each] == []

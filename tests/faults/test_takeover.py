@@ -2,11 +2,14 @@
 
 from uuid import uuid4
 
+import pytest
+
 from tests.faults.crew import API, VIEWS
 from tests.faults.takeover import Scale, endure, unfair
 from tests.faults.trial import Trial
 
 
+@pytest.mark.long
 def test_another_worker_takes_over(tmp_path, seed):
     names = [f"{API} 1", f"{VIEWS} 1", f"{VIEWS} 2"]
     found = endure(Trial(tmp_path, 1, seed), names, [f"{VIEWS} 1"], Scale(2, 120, 2))

@@ -11,7 +11,7 @@ from adapters.nats import publish, relay
 from adapters.nats.consume import Gap
 from adapters.nats.relay import Pace
 from adapters.nats.streams import Retention, ensure_streams, retention
-from tests.adapters.nats.broker import Memory
+from tests.adapters.nats.broker import Memory, OneLog
 from tests.adapters.nats.stored import same, stored, taken
 from tests.waiting import until
 
@@ -160,9 +160,11 @@ def test_a_log_restored_in_a_new_generation_is_published_from_the_cut(broker, re
     log.append(50)
     with relaying(broker.url, logs) as worker:
         assert done(worker, logs)
-        kept = log.events[:40]
-        log.events, log.generation = list(kept), 2
-        log.append(20)
+        # All at once, as a restore does it in one transaction.
+        restored = OneLog()
+        restored.events, restored.generation = log.events[:40], 2
+        restored.append(20)
+        logs.logs[tenant] = restored
         assert done(worker, logs)
     found = [(event.generation, event.position) for event in stored(broker.url, tenant)]
     assert found == [(1, n) for n in range(1, 51)] + [(2, n) for n in range(41, 61)]

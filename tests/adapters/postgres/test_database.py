@@ -1,12 +1,15 @@
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from adapters.postgres import database as databases
 from adapters.postgres.database import Database, found
 from adapters.postgres.recorder import EVER, Recorder
 from tests.adapters.postgres.atoms import atom, entry, stream
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -111,3 +114,22 @@ def test_the_use_of_the_pools(migrated):
         use = database.use()
         assert use.keys() == {"threads_open", "threads_idle", "threads_waiting"}
         assert 1 <= use["threads_idle"] <= use["threads_open"] <= 2
+
+
+def test_an_exchange_that_stops_half_way_gives_back_what_it_holds(database, tenant, owner, monkeypatch):
+    """As where the process is stopped before it has sent everything."""
+    monkeypatch.setattr(databases, "_BRIEF", "1s")
+    held = "select from everlog.heads where tenant_id = %s for update"
+
+    def free():
+        with suppress(psycopg.errors.LockNotAvailable):
+            return owner.execute(f"{held} nowait", [tenant]).rowcount
+
+    def stop_half_way():
+        with database.exchange(tenant) as connection:
+            connection.execute(held, [tenant])
+            until(lambda: not free())
+            until(free)
+
+    with pytest.raises(psycopg.OperationalError):
+        stop_half_way()

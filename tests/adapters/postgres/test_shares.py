@@ -67,7 +67,7 @@ def test_a_busy_worker_renews_in_time_and_leaves_nobody_behind(keeper):
         def retry(self):
             return 0
 
-        def step(self):
+        def step(self, seconds):
             events.append(self.tenant)
             return 1
 
