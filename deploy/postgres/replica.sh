@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# A streaming replica: copied from the primary where it has no data yet, then started. Its slot keeps on the primary what
-# it has not received yet, so drop the slot if the replica is given up.
+# A streaming replica: its data folder is copied from the primary once, whole or not at all, and then followed.
 set -euo pipefail
 
-copy() {
-    # What a copy that was cut short has left is no server. What stands at PGDATA is never touched.
-    rm -rf "$PGDATA.copy"
-    pg_basebackup --host "$PRIMARY" --username everlog_replica --pgdata "$PGDATA.copy" --wal-method stream \
-        --write-recovery-conf --slot everlog_replica "$@"
-}
+: "${PRIMARY:?}" "${REPLICATION_PASSWORD:?}" "${PGDATA:?}"
 
-if [ ! -e "$PGDATA" ]; then
-    # The slot stands already where an earlier copy was cut short.
-    copy --create-slot || copy
-    mv "$PGDATA.copy" "$PGDATA"
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    fresh="$PGDATA.fresh"
+    rm -rf "$fresh"
+    install -d -m 0700 "$(dirname "$PGDATA")"
+    export PGPASSWORD="$REPLICATION_PASSWORD"
+    pg_basebackup --pgdata "$fresh" --wal-method stream --slot replica --write-recovery-conf --checkpoint fast \
+        --dbname "host=$PRIMARY port=${PRIMARY_PORT:-5432} user=everlog_replication application_name=replica"
+    unset PGPASSWORD
+    chmod 0700 "$fresh"
+    # An image may have made the folder, empty; a copy that was cut short is not under its name.
+    [ ! -d "$PGDATA" ] || rmdir "$PGDATA"
+    mv "$fresh" "$PGDATA"
 fi
-exec postgres "$@"
+unset REPLICATION_PASSWORD
+exec postgres -D "$PGDATA" -c hot_standby=on -c hot_standby_feedback=on "$@"
