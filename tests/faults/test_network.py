@@ -16,6 +16,7 @@ from tests.faults.proxy import Proxy, port_of, through
 from tests.faults.trial import Trial
 
 
+@pytest.mark.long
 def test_callers_without_a_database_are_told_and_nothing_is_lost(tmp_path, seed):
     found = endure(Trial(tmp_path, 1, seed), HARMS[:1], Scale(harm=1.5, limit=60, control=0.5))
     assert found.violations == []
@@ -42,6 +43,7 @@ def test_a_hole_is_noticed_and_what_lay_in_the_pool_is_not_used_again(migrated, 
         assert database.query(tenant, "select 1") == [(1,)]
 
 
+@pytest.mark.long
 def test_an_append_that_falls_into_a_hole_is_in_doubt_and_one_behind_it_was_not_written(
     migrated, wire, database, tenant, monkeypatch
 ):
