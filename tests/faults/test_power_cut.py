@@ -21,6 +21,7 @@ def fuse():
         pytest.skip(str(missing))
 
 
+@pytest.mark.long
 def test_a_power_cut_loses_nothing_that_was_acknowledged(fuse, tmp_path, seed):
     found, _ = endure(Trial(tmp_path, 1, seed), 60)
     assert found.violations == []
