@@ -258,8 +258,7 @@ def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[A
     """What keeps one tenant's views, as the worker has it."""
     log, told = product.logs.of(tenant), product.telemetry
     tap = told.tap(log, product.wakes.seen)
-    store = Views(tenant, product.database, log)
-    return Runner(tap, store, models, meter=told.metrics, seen=tap.seen, threads=threads)
+    return Runner(tap, store(product, tenant), models, meter=told.metrics, seen=tap.seen, threads=threads)
 
 
 def relay(product: Product) -> Relay:

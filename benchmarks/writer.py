@@ -5,15 +5,10 @@
 """
 
 import asyncio
-import logging
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from pathlib import Path
-from typing import IO, Literal, Self
+from typing import Literal
 from uuid import UUID, uuid4
 
 import msgspec
@@ -24,6 +19,7 @@ from api import bootstrap, settings
 from application.ports import Log, Logs
 from benchmarks import calls, load
 from benchmarks.kernel import Figures
+from benchmarks.processes import Processes, answering
 from domain.kernel import Fact
 
 Kind = Literal["captured", "signal"]
@@ -73,80 +69,24 @@ async def new(log: Log, facts: Sequence[Fact]) -> None:
     await log.submit(f"prospects/{uuid4()}", 0, facts, load.meta(), load.once(*facts))
 
 
-class Writers:
-    """So many processes, open until the block ends."""
+class Writers(Processes):
+    """So many of these processes, open until the block ends."""
 
     def __init__(self, environment: Mapping[str, str], count: int) -> None:
-        self._environment = environment
-        self._count = count
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        with self._stack:
-            for _ in range(self._count):
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "benchmarks.writer"],
-                    env={**os.environ, **self._environment},
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                )
-                self._stack.callback(_end, process)
-                self._processes.append(process)
-            for process in self._processes:
-                _line(process)
-            self._stack = self._stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    @property
-    def resident(self) -> float:
-        """KB of memory that the processes hold."""
-        return sum(resident(process.pid) for process in self._processes)
+        super().__init__("benchmarks.writer", environment, count)
 
     def append(self, order: Order) -> Figures:
         """The callers are shared out evenly. Rates add up; p50 and p99 are those of the slower process."""
         each = msgspec.structs.replace(order, callers=order.callers // self._count)
-        for process in self._processes:
-            _pipe(process.stdin).write(msgspec.json.encode(each) + b"\n")
-            _pipe(process.stdin).flush()
-        met = [msgspec.json.decode(_line(process), type=dict[str, float]) for process in self._processes]
+        met = [msgspec.json.decode(line, type=dict[str, float]) for line in self._told(msgspec.json.encode(each))]
         return {
             "rate": sum(one["rate"] for one in met),
             **{name: max(one[name] for one in met) for name in ("p50", "p99")},
         }
 
 
-def resident(pid: int) -> float:
-    """KB of memory that a process holds."""
-    pages = int(Path("/proc", str(pid), "statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE") / 1024
-
-
-def _line(process: subprocess.Popen[bytes]) -> bytes:
-    if line := _pipe(process.stdout).readline():
-        return line
-    raise RuntimeError(f"a writer ended with {process.wait()}")
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe
-    return pipe
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    _pipe(process.stdin).close()
-    process.wait()
-    _pipe(process.stdout).close()
-
-
 def main() -> None:
-    # What the product logs goes elsewhere: standard output carries the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    logging.disable(logging.WARNING)
+    answers = answering()
     with bootstrap.product(settings.read()) as product:
         logs: Logs = product.telemetry.logs(product.logs)
         answers.write(b"\n")

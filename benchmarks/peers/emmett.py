@@ -9,7 +9,7 @@ import subprocess
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import msgspec
 import psycopg
@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from benchmarks import calls
 from benchmarks.kernel import Figures
 from benchmarks.peers import tables
+from benchmarks.processes import pipe
 
 NOT_FOUND = "{} is not found: install node 20 or newer with npm (Debian: apt-get install nodejs npm)"
 _HERE = Path(__file__).parent / "node"
@@ -71,9 +72,9 @@ class Emmett:
 
     def __exit__(self, *_: object) -> None:
         if self._process:
-            _pipe(self._process.stdin).close()
+            pipe(self._process.stdin).close()
             self._process.wait()
-            _pipe(self._process.stdout).close()
+            pipe(self._process.stdout).close()
 
     def append(self, callers: int, batch: int, seconds: float, meta: int, body: int) -> Figures:
         """So many callers on node's event loop, each append to a new stream."""
@@ -117,10 +118,10 @@ class Emmett:
             self._process = self._start()
             # The address holds a password, so it is no argument that others could see.
             self._ask("open", url=_database(self._url))
-        writing = _pipe(self._process.stdin)
+        writing = pipe(self._process.stdin)
         writing.write(msgspec.json.encode({"what": what, **how}) + b"\n")
         writing.flush()
-        line = _pipe(self._process.stdout).readline()
+        line = pipe(self._process.stdout).readline()
         answer: dict[str, Any] = msgspec.json.decode(line) if line else {"problem": "node ended"}
         if "problem" in answer:
             raise RuntimeError(f"Emmett: {answer['problem']}")
@@ -151,8 +152,3 @@ def _program(name: str) -> str:
     if found := shutil.which(name):
         return found
     raise RuntimeError(NOT_FOUND.format(name))
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe
-    return pipe
