@@ -5,8 +5,9 @@ from typing import Any
 from msgspec import Struct
 
 from api import shapes
-from api.call import Call, Reply
+from api.call import Call
 from api.edge import Edge, reply
+from api.inbound import Reply
 from api.personal import Presenter, plain
 from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one

@@ -1,33 +1,22 @@
-"""A request in our own words, and what is answered."""
+"""A request in our own words."""
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
+from api.inbound import Inbound
 from api.problems import Problem
 from application.kernel import Caller, Once
-
-if TYPE_CHECKING:
-    from api.inbound import Inbound
-
-Headers = list[tuple[str, str]]
 
 _ETAG = re.compile(r'"(\d{1,9}):(\d{1,18})(?:-p)?"', re.ASCII)
 _POSITION = re.compile(r"(?:(\d{1,9}):)?(\d{1,18})", re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-class Reply(NamedTuple):
-    body: bytes
-    status: int = 200
-    headers: Headers = []  # noqa: RUF012 - a tuple's default, and nobody appends to it
-    media: str = "application/json"
-
-
 class Call:
     """One authenticated request. Headers and path are read when asked for; what is wrong raises `Problem`."""
 
-    def __init__(self, inbound: "Inbound", id: UUID, caller: Caller, body: bytes = b"") -> None:
+    def __init__(self, inbound: Inbound, id: UUID, caller: Caller, body: bytes = b"") -> None:
         self.request = id
         """Names this request in problems and, as the correlation, in the log."""
         self.caller = caller

@@ -8,8 +8,9 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, defstruct
 
 from api import shapes
-from api.call import Call, Reply
+from api.call import Call
 from api.edge import Edge, reply
+from api.inbound import Reply
 from api.problems import PROBLEMS, Details, Problem
 from api.route import Route
 from application.access import name as known_as

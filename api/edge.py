@@ -16,8 +16,8 @@ from litestar.exceptions import ClientException
 from msgspec import Struct
 
 from api import problems
-from api.call import Call, Headers, Reply
-from api.inbound import Inbound
+from api.call import Call
+from api.inbound import Headers, Inbound, Reply
 from api.personal import Eyes
 from api.problems import Problem
 from api.route import Route

@@ -5,8 +5,9 @@ from datetime import date
 from msgspec import Struct
 
 from api import shapes
-from api.call import Call, Reply
+from api.call import Call
 from api.edge import Edge, reply
+from api.inbound import Reply
 from api.queries import WAITS
 from api.route import Route
 from projections.funnel import By, Counts, Daily

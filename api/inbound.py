@@ -1,11 +1,11 @@
 """A request as the server hands it over (ASGI), and its answer: nothing is taken apart before it is asked for."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from api.call import Reply
 from api.problems import Problem
 
+Headers = list[tuple[str, str]]
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -68,6 +68,13 @@ class Inbound:
             parts.append(part)
             more = message.get("more_body", False)
         return b"".join(parts)
+
+
+class Reply(NamedTuple):
+    body: bytes
+    status: int = 200
+    headers: Headers = []  # noqa: RUF012 - a tuple's default, and nobody appends to it
+    media: str = "application/json"
 
 
 class Answer:

@@ -6,8 +6,9 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from api import shapes
-from api.call import Call, Reply
+from api.call import Call
 from api.edge import Edge, reply
+from api.inbound import Reply
 from api.personal import Presenter
 from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one

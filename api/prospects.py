@@ -1,9 +1,10 @@
 """Prospects over HTTP."""
 
 from api import shapes
-from api.call import Call, Reply
+from api.call import Call
 from api.commands import single
 from api.edge import Edge, reply
+from api.inbound import Reply
 from api.personal import Presenter
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route

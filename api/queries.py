@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, defstruct
 
 from api import shapes
-from api.call import Call, Reply
+from api.call import Call
 from api.edge import Edge, reply
+from api.inbound import Reply
 from api.personal import Presenter
 from api.problems import Problem
 from api.route import Route

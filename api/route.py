@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from api.call import Call, Reply
+from api.call import Call
+from api.inbound import Reply
 
 if TYPE_CHECKING:
     from api.edge import Edge
