@@ -66,15 +66,17 @@ class Runner:
         known, self._known = self._known, None
         generation, head = self._log.head()
         applied, after = 0, []
-        stale = False
-        for group, upto in _groups(self._begin() if known is None else known):
+        stale, upto = False, None
+        for group in _groups(self._begin() if known is None else known):
             try:
                 events, moved = self._pass(group, upto, generation, head, monotonic() + seconds)
             except Stale:
-                stale = True
+                stale, upto = True, group[0].position
                 continue
             applied += events
             after += moved
+            # Where those ahead stand by now, not where they stood: while appends go on nobody else would ever be level.
+            upto = moved[0].position
         if stale:
             _log.debug("Another hand moved checkpoints of tenant %s.", self._store.tenant)
             return max(applied, 1)
@@ -206,9 +208,7 @@ def _undisturbed() -> Iterator[None]:
             gc.enable()
 
 
-def _groups(known: Sequence[Checkpoint]) -> list[tuple[list[Checkpoint], int | None]]:
-    """Checkpoints at the same place, those furthest on first, each with the position at which the next stands."""
+def _groups(known: Sequence[Checkpoint]) -> list[list[Checkpoint]]:
+    """Checkpoints at the same place, those furthest on first."""
     ordered = sorted(known, key=lambda each: each.place, reverse=True)
-    groups = [list(group) for _, group in groupby(ordered, key=lambda each: each.place)]
-    ahead: list[int | None] = [None, *(group[0].position for group in groups)]
-    return [(group, upto) for group, upto in zip(groups, ahead, strict=False)]
+    return [list(group) for _, group in groupby(ordered, key=lambda each: each.place)]

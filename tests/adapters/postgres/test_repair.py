@@ -123,6 +123,19 @@ def test_a_log_that_grows_meanwhile_reaches_both_copies(store, tenant):
     assert rows(store, prospects, "b") == sorted(prospects.fold([], events), key=lambda row: row.id)
 
 
+def test_a_copy_is_taken_while_the_log_grows_at_every_step(store, tenant):
+    events = story(300, 12)
+    log = Told(tenant, events, told=200)
+    runner = Runner(log, store, MODELS, 30)
+    runner.catch_up()
+    runner.rebuild("prospects")
+    while store.live()["prospects", 1] == "a" and log.told < len(events):
+        log.told += 1
+        runner.step()
+    assert store.live()["prospects", 1] == "b"
+    assert rows(store, prospects, "b") == sorted(prospects.fold([], events[: log.told]), key=lambda row: row.id)
+
+
 def test_another_runner_that_held_the_old_copy_goes_on_with_the_new(store, tenant):
     events = story(200, 13)
     log = Told(tenant, events, told=150)
