@@ -18,13 +18,17 @@ LINES = [
     ("domain/access.py", '_VIEWER = frozenset({"', '_VIEWER = frozenset({"memos.read", "memos.write", "'),
     ("domain/access.py", 'str]] = {\n    "prospects": "', 'str]] = {\n    "memos": "memos.read",\n    "prospects": "'),
     (
-        "api/bootstrap.py",
+        "api/bootstrap/capabilities.py",
         "from domain.orgs import orgs\n",
         "from domain.memos import memos\nfrom domain.orgs import orgs\n",
     ),
-    ("api/bootstrap.py", "import funnel\n", "import funnel\nfrom projections.memos import memos as list_of_memos\n"),
-    ("api/bootstrap.py", "for each in (", "for each in (memos, "),
-    ("api/bootstrap.py", "MODELS = (", "MODELS = (list_of_memos, "),
+    (
+        "api/bootstrap/capabilities.py",
+        "import funnel\n",
+        "import funnel\nfrom projections.memos import memos as list_of_memos\n",
+    ),
+    ("api/bootstrap/capabilities.py", "for each in (", "for each in (memos, "),
+    ("api/bootstrap/capabilities.py", "MODELS = (", "MODELS = (list_of_memos, "),
     ("api/app.py", "import audit, ", "import memos, audit, "),
     ("api/app.py", "= (\n    *prospects.ROUTES,", "= (\n    *memos.ROUTES,\n    *prospects.ROUTES,"),
     (

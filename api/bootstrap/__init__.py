@@ -1,0 +1,30 @@
+"""Where ports meet adapters, and nowhere else."""
+
+from adapters import recovery
+from api.bootstrap.capabilities import DECIDERS, MODELS
+from api.bootstrap.product import Product, product
+from api.bootstrap.servers import embedded, holes, migrate, wiped
+from api.bootstrap.troubles import FULL, PLAIN, UNAVAILABLE
+from api.bootstrap.work import learner, learning, relay, runner, scorer, store, views
+
+__all__ = [
+    "DECIDERS",
+    "FULL",
+    "MODELS",
+    "PLAIN",
+    "UNAVAILABLE",
+    "Product",
+    "embedded",
+    "holes",
+    "learner",
+    "learning",
+    "migrate",
+    "product",
+    "recovery",
+    "relay",
+    "runner",
+    "scorer",
+    "store",
+    "views",
+    "wiped",
+]

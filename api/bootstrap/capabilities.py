@@ -1,0 +1,21 @@
+"""What there is: a new capability adds a line to `DECIDERS`, one to `MODELS`, or both."""
+
+from typing import Any
+
+from domain.api_keys import api_keys
+from domain.audit import audit
+from domain.kernel import Decider
+from domain.orgs import orgs
+from domain.predictions import predictions
+from domain.prospects import prospects
+from domain.tenancy import tenancy
+from projections.audit import audit as trail
+from projections.funnel import funnel
+from projections.predictions.book import book, scores
+from projections.predictions.milestones import milestones
+from projections.prospects import prospects as list_of_prospects
+
+DECIDERS: dict[str, Decider[Any]] = {
+    each.name: each for each in (prospects, predictions, orgs, api_keys, audit, tenancy)
+}
+MODELS = (list_of_prospects, funnel, trail, book, scores, milestones)

@@ -1,0 +1,133 @@
+"""One process's share of the product."""
+
+import gc
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+
+import psycopg
+from msgspec import Struct
+
+from adapters.casbin import Casbin
+from adapters.erasures import Erasures
+from adapters.kms import FileKMS
+from adapters.ledger import Ledger
+from adapters.log import Logs
+from adapters.nats.link import Link
+from adapters.nats.wake import Wakes
+from adapters.postgres.check import check
+from adapters.postgres.committer import Committer
+from adapters.postgres.database import Database
+from adapters.postgres.reads import ReadModels
+from adapters.postgres.replica import Replica
+from adapters.postgres.roles import worker_of
+from adapters.postgres.silence import ANSWER, WORK
+from adapters.telemetry import Telemetry
+from api.bootstrap.capabilities import DECIDERS, MODELS
+from api.settings import Settings
+from application.api_keys import Keyring
+from application.audit import Trail
+from application.entry import Entry
+from application.pipeline import Pipeline
+from tenants.context import SYSTEM
+
+TERMINAL = "everlog"
+"""The service that a command of the command line is."""
+
+
+class Product(Struct, frozen=True):
+    """One process's share of the product, joined; open for threads, and for the event loop after `database.start()`."""
+
+    settings: Settings
+    telemetry: Telemetry
+    database: Database
+    committer: Committer
+    logs: Logs
+    link: Link
+    wakes: Wakes
+    reads: ReadModels
+    replica: Replica | None
+    keyring: Keyring
+    access: Casbin
+    pipeline: Pipeline
+    entry: Entry
+
+
+@cache
+def _telemetry(service: str) -> Telemetry:
+    """Once in a process. Who stands at a terminal is told of warnings alone, unless they ask for more."""
+    quiet = {"EVERLOG_LOG_LEVEL": "WARNING"} if service == TERMINAL else {}
+    return Telemetry.of(service, {**quiet, **os.environ})
+
+
+@cache
+def _settle() -> None:
+    """Once in a process: what is loaded by now stays, and no search for garbage goes through it again.
+
+    Facts, rows and requests are in no cycles, and Python looks for some after every 700 new objects.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+@contextmanager
+def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False) -> Iterator[Product]:
+    """The product in this process, closed when the block ends. Raises `Unsafe` where the database is not fit for it."""
+    url = (settings.worker or worker_of(settings.database)) if worker else settings.database
+    with psycopg.connect(url) as connection:
+        check(connection)
+    telemetry = _telemetry(service)
+    _settle()
+    with ExitStack() as stack:
+        stack.callback(telemetry.close)
+        link = Link(settings.nats)
+        wakes = Wakes(link)
+        database = stack.enter_context(Database(url, patience=WORK if worker else ANSWER))
+        telemetry.metrics.pools(database.use)
+        committer = stack.enter_context(Committer(url, wakes.committed, on_drain=telemetry.metrics.drained))
+        logs = stack.enter_context(Logs(database, committer, FileKMS(settings.keys), DECIDERS.values()))
+        logs.provision(SYSTEM)
+        Erasures(database, Ledger(settings.keys)).settle()
+        stack.callback(link.stop)
+        yield _joined(settings, telemetry, database, committer, logs, link, wakes)
+
+
+def _joined(
+    settings: Settings,
+    telemetry: Telemetry,
+    database: Database,
+    committer: Committer,
+    logs: Logs,
+    link: Link,
+    wakes: Wakes,
+) -> Product:
+    # Cursors are bound by a key that all processes of an installation share and that no database holds.
+    secret = logs.rings.of(SYSTEM).token("cursors", "secret")
+    reads = ReadModels(database, MODELS, secret, logs.of, wakes.views, settings.poll or None)
+    replica = _replica(settings, lambda far: ReadModels(far, MODELS, secret, logs.of))
+    told = telemetry.logs(logs)
+    keyring = Keyring(told)
+    access = Casbin(told, keyring)
+    pipeline = telemetry.pipeline(Pipeline(told, access, Trail(told), replica.beside(reads) if replica else reads.of))
+    entry = telemetry.entry(Entry(keyring, told))
+    return Product(
+        settings=settings,
+        telemetry=telemetry,
+        database=database,
+        committer=committer,
+        logs=logs,
+        link=link,
+        wakes=wakes,
+        reads=reads,
+        replica=replica,
+        keyring=keyring,
+        access=access,
+        pipeline=pipeline,
+        entry=entry,
+    )
+
+
+def _replica(settings: Settings, models: Callable[[Database], ReadModels]) -> Replica | None:
+    return Replica(settings.database, settings.replica, models) if settings.replica else None

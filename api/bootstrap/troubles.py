@@ -1,0 +1,26 @@
+"""Which exceptions of the adapters mean what to those who ask."""
+
+import psycopg
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from adapters.embedded import CannotStart
+from adapters.embedded.backup import Unusable
+from adapters.erasures import Outdated
+from adapters.kms import Exposed
+from adapters.ledger import Damaged
+from adapters.nats.link import Away
+from adapters.nats.streams import TooOld
+from adapters.postgres.atom import Busy, Failing, Full, Unsettled
+from adapters.postgres.check import Unsafe
+from adapters.promotion import Unpromoted
+from tenants.keys import Missing
+
+PLAIN = (
+    *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
+    *(Damaged, Missing, Outdated, Unpromoted, Unusable),
+)
+"""Whose message is all that somebody at a terminal needs."""
+UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Failing, Unsettled)
+"""Troubles that pass: the request may be sent again."""
+FULL = (psycopg.errors.DiskFull, Full)
+"""Those of them that pass when somebody makes room."""

@@ -1,0 +1,95 @@
+"""What runs beside the answers: each part keeps what it is for, for the tenants leased to it."""
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+from adapters.nats.relay import Relay
+from adapters.nats.score import Scorer, serve_scores
+from adapters.postgres.leases import Leases
+from adapters.postgres.recorder import Recorder
+from adapters.postgres.views import Views
+from api.bootstrap.capabilities import MODELS
+from api.bootstrap.product import Product
+from api.bootstrap.troubles import UNAVAILABLE
+from api.learning import Model, Models
+from application.predictions import Learner
+from projections.runner import Runner
+from projections.worker import Worker
+
+
+def scorer(product: Product) -> Any:
+    """`application.ports.Scorer`, measured."""
+    return product.telemetry.scorer(Scorer(product.link))
+
+
+def store(product: Product, tenant: UUID) -> Views:
+    """A tenant's views as their runner sees them."""
+    return Views(tenant, product.database, product.logs.of(tenant))
+
+
+def views(product: Product, stop: threading.Event) -> threading.Thread:
+    """A thread that keeps the views of the tenants leased to this process."""
+    leases = Leases(product.database, uuid4())
+    told = product.telemetry
+
+    def run() -> None:
+        with product.wakes.commits() as ear, ThreadPoolExecutor(2, "views") as threads:
+            poll = product.settings.poll or None
+            Worker(
+                leases,
+                product.database.heads,
+                lambda tenant: runner(product, tenant, threads),
+                ear,
+                poll,
+                told.metrics.lag,
+            ).run(stop)
+
+    return threading.Thread(target=run, name="views")
+
+
+def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[Any] = MODELS) -> Runner:
+    """What keeps one tenant's views, as the worker has it."""
+    log, told = product.logs.of(tenant), product.telemetry
+    tap = told.tap(log, product.wakes.seen)
+    return Runner(tap, store(product, tenant), models, meter=told.metrics, seen=tap.seen, threads=threads)
+
+
+def relay(product: Product) -> Relay:
+    """Publish to JetStream whatever is committed, once the link starts."""
+    leases = Leases(product.database, uuid4())
+    source = partial(Recorder, database=product.database, committer=product.committer)
+    made = Relay(product.link, product.database.heads, source, leases, told=product.telemetry.relayed)
+    product.telemetry.relay(made.behind, lambda: made.forked)
+    return made
+
+
+def learner(executor: Executor | None = None) -> Learner:
+    """A model that has folded nothing yet."""
+    from adapters.learning import Libraries
+    from projections.predictions.definition import conversion
+    from projections.predictions.learner import Learner
+
+    return Learner(conversion, Libraries(), executor)
+
+
+def learning(product: Product, stop: threading.Event) -> threading.Thread:
+    """A thread that keeps the models of the tenants leased to this process, and answers for scores over the link."""
+    fits = ThreadPoolExecutor(1, thread_name_prefix="refit")
+    models = Models(lambda tenant: Model(product.logs.of(tenant), learner(fits)))
+    serve_scores(product.link, models.score)
+    leases = Leases(product.database, uuid4())
+
+    def run() -> None:
+        with product.wakes.commits() as ear:
+            models.run(partial(leases.renew, "learning"), leases.seconds, ear.wait, stop, product.settings.poll or 0.5)
+        # Where the database has gone first, the leases end by themselves.
+        with suppress(*UNAVAILABLE):
+            leases.release()
+        fits.shutdown(cancel_futures=True)
+
+    return threading.Thread(target=run, name="learning")
