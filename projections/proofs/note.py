@@ -1,0 +1,72 @@
+"""Checkpoints: a tree's size and root in a signed note (c2sp.org/signed-note, c2sp.org/tlog-checkpoint)."""
+
+from base64 import b64decode, b64encode
+from binascii import Error
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+from msgspec import Struct
+
+ED25519 = b"\x01"
+_MARK = "— "
+
+
+class Unsound(Exception):
+    """A note is not what a note looks like."""
+
+
+class Checkpoint(Struct, frozen=True):
+    """What is signed."""
+
+    origin: str
+    size: int
+    root: bytes
+    sealed_at: datetime
+
+    @property
+    def text(self) -> str:
+        """Its lines, the last newline included."""
+        at = f"{self.sealed_at:%Y-%m-%dT%H:%M:%S.%fZ}"
+        return f"{self.origin}\n{self.size}\n{base64(self.root)}\nsealed {at}\n"
+
+
+def origin(tenant: UUID, generation: int) -> str:
+    """What a tree is called; a later generation of a log is another tree."""
+    return name(tenant) if generation == 1 else f"{name(tenant)}/{generation}"
+
+
+def name(tenant: UUID) -> str:
+    """What the tenant's signing key is called."""
+    return f"everlog/{tenant}"
+
+
+def key_id(name: str, public: bytes) -> bytes:
+    """The first 4 bytes of SHA-256 over name, newline, algorithm and key."""
+    return sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+
+
+def verifier_key(name: str, public: bytes) -> str:
+    """The key as others write it down."""
+    return f"{name}+{key_id(name, public).hex()}+{base64(ED25519 + public)}"
+
+
+def signature_line(name: str, public: bytes, signature: bytes) -> str:
+    return f"{_MARK}{name} {base64(key_id(name, public) + signature)}\n"
+
+
+def note(checkpoint: Checkpoint, *lines: str) -> str:
+    return checkpoint.text + "\n" + "".join(lines)
+
+
+def parse(text: str) -> tuple[int, bytes]:
+    """Size and root of a note of our own. Raises `Unsound`."""
+    try:
+        _, size, found, _ = text.partition("\n\n")[0].split("\n")
+        return int(size), b64decode(found, validate=True)
+    except (ValueError, Error) as problem:
+        raise Unsound("A checkpoint has an origin, a size, a root, and the time of sealing.") from problem
+
+
+def base64(raw: bytes) -> str:
+    return b64encode(raw).decode()
