@@ -4,6 +4,7 @@ The product knows nothing of this: before its command line runs, one of its meth
 afterwards, kills the process, raises or stops it. `TRAPS` is a JSON array of `Trap`.
 """
 
+import asyncio
 import functools
 import inspect
 import os
@@ -18,6 +19,7 @@ import msgspec
 import psycopg
 from msgspec import Struct
 from nats.aio.client import Client
+from nats.errors import Error
 
 from adapters.nats import publish, relay
 from adapters.postgres.link import Broken, Link
@@ -106,7 +108,7 @@ def after(owner: Any, name: str) -> Place:
     return place
 
 
-def refusing(owner: Any, name: str, *errors: type[Exception]) -> Place:
+def refusing(owner: Any, name: str, *errors: type[BaseException]) -> Place:
     """No harm: each time that a write is refused is noted."""
 
     def place(trap: Trap) -> None:
@@ -217,7 +219,8 @@ POINTS: dict[str, Place] = {
     "relay: published and not acknowledged": unacknowledged,
     "relay: acknowledged and its place not noted": after(publish, "publish"),
     "view: refused": refused,
-    "relay: refused": refusing(publish, "publish", publish.Stale),
+    # A connection that was silent for too long is given up when it wakes, with whatever was under way on it.
+    "relay: refused": refusing(relay.Relay, "_publish", publish.Stale, Error, TimeoutError, asyncio.CancelledError),
     "view: checkpoints not compared": uncompared,
     "view: rows and checkpoint apart": two_commits,
 }
