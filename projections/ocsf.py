@@ -1,0 +1,179 @@
+"""The trail's entries as events of the Open Cybersecurity Schema Framework (OCSF 1.3.0, schema.ocsf.io)."""
+
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+
+from domain.kernel import Circumstances
+from projections.audit import Entry
+
+SCHEMA: Final = "1.3.0"
+_OTHER = 99
+_PRODUCT = {"name": "Everlog", "vendor_name": "Everlog"}
+
+
+class Kind(NamedTuple):
+    """A class of the schema. `verbs` are its activities by the last part of a fact's tag; others are 99, named."""
+
+    category: int
+    uid: int
+    name: str
+    verbs: dict[str, int]
+
+
+API_ACTIVITY = Kind(6, 6003, "API Activity", {})
+AUTHENTICATION = Kind(3, 3002, "Authentication", {"authenticate": 1})
+ACCOUNT_CHANGE = Kind(3, 3001, "Account Change", {"issued": 1, "joined": 1, "revoked": 5, "removed": 6})
+ENTITY_MANAGEMENT = Kind(3, 3004, "Entity Management", {"founded": 1, "created": 1, "resumed": 3})
+DATASTORE_ACTIVITY = Kind(
+    6,
+    6005,
+    "Datastore Activity",
+    {"captured": 6, "noted": 5, "signal-observed": 5, "stage-moved": 2, "won": 2, "lost": 2},
+)
+
+KINDS: Final = {
+    "api_keys": ACCOUNT_CHANGE,
+    "orgs": ACCOUNT_CHANGE,
+    "orgs.founded": ENTITY_MANAGEMENT,
+    "tenancy": ENTITY_MANAGEMENT,
+    "prospects": DATASTORE_ACTIVITY,
+}
+"""By a fact's tag or by its capability; what is not listed is API activity."""
+
+_USERS = {"user": 1, "system": 3, "operator": 2}
+"""`type_id` of a user object."""
+
+
+class Anchor(Struct, frozen=True, kw_only=True):
+    """By what the exported record can be compared with the log and its checkpoints."""
+
+    tenant: UUID
+    generation: int
+    leaf: bytes | None = None
+    """SHA-256 of the event's leaf in the tenant's tree."""
+    size: int | None = None
+    """Of a checkpoint that holds the event."""
+
+
+def event(entry: Entry, anchor: Anchor, *, circumstances: bool = False) -> dict[str, Any]:
+    """One event, ready for JSON; the same entry always gives the same one.
+
+    Address, session, user agent and reason leave only with `circumstances`, and only where the entry's are open: they
+    are about a person. Nothing else of an entry is.
+    """
+    kind = _kind(entry)
+    activity = kind.verbs.get(_verb(entry), _OTHER)
+    known = entry.circumstances if circumstances and isinstance(entry.circumstances, Circumstances) else Circumstances()
+    refused = entry.outcome == "refused"
+    made: dict[str, Any] = {
+        "activity_id": activity,
+        "activity_name": _verb(entry),
+        "category_uid": kind.category,
+        "class_uid": kind.uid,
+        "class_name": kind.name,
+        "type_uid": kind.uid * 100 + activity,
+        "time": _millis(entry),
+        "severity_id": 3 if refused else 1,
+        "status_id": 2 if refused else 1,
+        "status": "Failure" if refused else "Success",
+        "message": _message(entry),
+        "metadata": _metadata(entry, anchor),
+        "actor": _actor(entry, known),
+        "src_endpoint": {"ip": known.ip} if known.ip else {"name": "withheld"},
+        "unmapped": _unmapped(entry, anchor, known),
+    }
+    if refused:
+        made["status_code"] = entry.code
+    if known.agent:
+        made["http_request"] = {"user_agent": known.agent}
+    return made | _particulars(kind, entry)
+
+
+def _kind(entry: Entry) -> Kind:
+    if entry.command == "authenticate":
+        return AUTHENTICATION
+    if entry.outcome == "refused":
+        return API_ACTIVITY
+    return KINDS.get(entry.type) or KINDS.get(entry.capability, API_ACTIVITY)
+
+
+def _verb(entry: Entry) -> str:
+    return entry.command or entry.type.rpartition(".")[2]
+
+
+def _message(entry: Entry) -> str:
+    return f"{entry.command} was refused: {entry.code}" if entry.outcome == "refused" else entry.type
+
+
+def _millis(entry: Entry) -> int:
+    return int(entry.at.timestamp()) * 1000 + entry.at.microsecond // 1000
+
+
+def _metadata(entry: Entry, anchor: Anchor) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "version": SCHEMA,
+        "product": _PRODUCT,
+        "uid": str(entry.event),
+        "event_code": entry.type,
+        "sequence": entry.position,
+        "tenant_uid": str(anchor.tenant),
+    }
+    if entry.correlation:
+        made["correlation_uid"] = str(entry.correlation)
+    return made
+
+
+def _actor(entry: Entry, known: Circumstances) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "user": _user(entry.actor_kind, entry.actor),
+        "authorizations": [
+            {"decision": "denied" if entry.outcome == "refused" else "allowed", "policy": {"name": entry.rule}}
+        ],
+    }
+    if known.session:
+        made["session"] = {"uid": known.session}
+    if entry.on_behalf_of:
+        made["invoked_by"] = entry.on_behalf_of
+    return made
+
+
+def _user(kind: str, id: UUID) -> dict[str, Any]:
+    return {"uid": str(id), "type_id": _USERS.get(kind, _OTHER), "type": kind}
+
+
+def _particulars(kind: Kind, entry: Entry) -> dict[str, Any]:
+    """What the class asks for beyond what all have."""
+    resource = {"uid": str(entry.resource), "type": entry.capability}
+    match kind.uid:
+        case AUTHENTICATION.uid:
+            return {"user": _user(entry.actor_kind, entry.actor), "service": {"name": "Everlog"}}
+        case ACCOUNT_CHANGE.uid:
+            return {"user": {"uid": str(entry.resource), "type_id": _OTHER, "type": entry.capability}}
+        case ENTITY_MANAGEMENT.uid:
+            return {"entity": resource}
+        case DATASTORE_ACTIVITY.uid:
+            return {"type_id": 1, "database": {"name": entry.capability, "uid": str(entry.resource), "type_id": 1}}
+    response = {"code": 403, "error": entry.code} if entry.outcome == "refused" else {"code": 200}
+    api = {"operation": _verb(entry), "service": {"name": "Everlog"}, "response": response}
+    return {"api": api, "resources": [resource]}
+
+
+def _unmapped(entry: Entry, anchor: Anchor, known: Circumstances) -> dict[str, Any]:
+    """What the schema has no place for: that by which the record is verified, and what allowed it."""
+    told: dict[str, Any] = {
+        "tenant": str(anchor.tenant),
+        "generation": anchor.generation,
+        "position": entry.position,
+        "recorded_at": entry.at.isoformat(),
+        "stream": f"{entry.capability}/{entry.resource}",
+        "version": entry.version,
+        "permission": entry.permission,
+        "causation": str(entry.causation) if entry.causation else "",
+        "trace": entry.trace,
+        "reason": known.reason,
+        "leaf": anchor.leaf.hex() if anchor.leaf else "",
+        "checkpoint_size": anchor.size,
+    }
+    return {name: value for name, value in told.items() if value not in ("", None)}

@@ -1,0 +1,145 @@
+"""Every entry is an event with what its class of the schema requires, and nothing of a person leaves unasked."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+
+from domain.kernel import Circumstances, Erased, Sealed
+from projections.audit import Entry
+from projections.ocsf import Anchor, event
+
+ANCHOR = Anchor(tenant=UUID(int=7), generation=2, leaf=b"\x01" * 32, size=40)
+GOLDEN = Path(__file__).parent.parent / "golden" / "facts.json"
+TAGS = sorted(json.loads(GOLDEN.read_text(encoding="utf-8")))
+EVERY = {
+    *("activity_id", "category_uid", "class_uid", "type_uid", "time", "severity_id", "metadata"),
+}
+"""The base event's required attributes."""
+REQUIRED = {
+    3001: {"user"},
+    3002: {"user", "service"},
+    3004: {"entity"},
+    6003: {"actor", "api", "src_endpoint"},
+    6005: {"actor", "src_endpoint", "database"},
+}
+"""Those of each class, and of its constraint "at least one of" the one that is filled."""
+ACTIVITIES = {
+    3001: {*range(13), 99},
+    3002: {*range(8), 99},
+    3004: {*range(5), 99},
+    6003: {*range(5), 99},
+    6005: {*range(11), 99},
+}
+KNOWN = Circumstances("203.0.113.9", "canary-session", "canary-agent", "canary-reason")
+
+
+def entry(type: str = "prospects.captured", **others: object) -> Entry:
+    made = Entry(
+        position=9,
+        at=datetime(2026, 1, 1, 0, 0, 0, 1500, UTC),
+        actor_kind="user",
+        actor=UUID(int=1),
+        type=type,
+        capability=type.partition(".")[0],
+        resource=UUID(int=2),
+        version=3,
+        permission="prospects.capture",
+        rule="role:Member",
+        outcome="accepted",
+        code="",
+        command="",
+        event=UUID(int=3),
+        circumstances=KNOWN,
+    )
+    return replace(made, **others)
+
+
+def refused(command: str = "prospects.Capture") -> Entry:
+    return entry("audit.refused", outcome="refused", code="access.denied", command=command, capability="prospects")
+
+
+CASES = [*map(entry, TAGS), refused(), refused("authenticate")]
+
+
+def wanting(made: dict[str, object]) -> set[str]:
+    """Which required attributes are missing, and which values no activity of the class has."""
+    uid = made["class_uid"]
+    missing = (EVERY | REQUIRED[uid]) - made.keys()
+    if made["activity_id"] not in ACTIVITIES[uid]:
+        missing.add("activity_id")
+    return missing
+
+
+@pytest.mark.parametrize("each", CASES, ids=lambda each: f"{each.type} {each.command}".strip())
+def test_every_entry_has_what_its_class_requires(each):
+    made = event(each, ANCHOR)
+    assert wanting(made) == set()
+    assert made["type_uid"] == made["class_uid"] * 100 + made["activity_id"]
+    assert made["class_uid"] // 1000 == made["category_uid"]
+    assert made["metadata"]["product"].keys() >= {"name", "vendor_name"}
+    assert json.loads(json.dumps(made)) == made
+
+
+def test_control_what_is_missing_would_be_seen():
+    made = event(entry(), ANCHOR)
+    assert wanting({name: made[name] for name in made if name != "src_endpoint"}) == {"src_endpoint"}
+    assert wanting(made | {"activity_id": 42}) == {"activity_id"}
+
+
+@pytest.mark.parametrize(
+    ("each", "uid"),
+    [
+        (refused("authenticate"), 300201),
+        (entry("api_keys.issued"), 300101),
+        (entry("api_keys.revoked"), 300105),
+        (entry("orgs.role-changed"), 300199),
+        (entry("tenancy.created"), 300401),
+        (entry("prospects.captured"), 600506),
+        (entry("predictions.made"), 600399),
+        (refused(), 600399),
+    ],
+)
+def test_entries_are_of_the_class_that_tells_most(each, uid):
+    assert event(each, ANCHOR)["type_uid"] == uid
+
+
+def test_a_refusal_is_a_failure_with_its_code():
+    made = event(refused(), ANCHOR)
+    assert (made["status_id"], made["status_code"], made["severity_id"]) == (2, "access.denied", 3)
+
+
+def test_each_event_carries_what_verifies_it():
+    made = event(entry(), ANCHOR)
+    assert made["metadata"]["uid"] == str(UUID(int=3))
+    assert made["time"] == 1767225600001
+    assert (
+        made["unmapped"].items()
+        >= {
+            "tenant": str(ANCHOR.tenant),
+            "generation": 2,
+            "position": 9,
+            "leaf": "01" * 32,
+            "checkpoint_size": 40,
+        }.items()
+    )
+
+
+@pytest.mark.parametrize("value", [Erased(), Sealed(UUID(int=1), "binding", b"box"), None])
+def test_what_is_erased_or_sealed_is_withheld(value):
+    made = event(entry(circumstances=value), ANCHOR, circumstances=True)
+    assert made["src_endpoint"] == {"name": "withheld"}
+    assert "box" not in json.dumps(made)
+
+
+def test_nothing_of_a_person_leaves_unasked():
+    made = json.dumps(event(entry(), ANCHOR))
+    assert not [value for value in (KNOWN.ip, KNOWN.session, KNOWN.agent, KNOWN.reason) if value in made]
+
+
+def test_control_what_is_asked_for_leaves():
+    made = json.dumps(event(entry(), ANCHOR, circumstances=True))
+    assert all(value in made for value in (KNOWN.ip, KNOWN.session, KNOWN.agent, KNOWN.reason))
