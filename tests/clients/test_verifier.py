@@ -1,0 +1,281 @@
+"""The verifier believes what is true and nothing else; it is held against a writer apart from it and the server."""
+
+import functools
+import importlib.util
+import json
+import random
+import subprocess
+import sys
+from base64 import b64decode
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.clients import bundles
+from tests.clients.bundles import LOG, NAMES, WITNESS, WON, Signer, b64, chosen, complete, entry, note
+from tests.house.sources import ROOT
+
+FILE = ROOT / "clients" / "verifier" / "everlog_verify.py"
+spec = importlib.util.spec_from_file_location("everlog_verify", FILE)
+assert spec
+assert spec.loader
+verifier = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = verifier
+spec.loader.exec_module(verifier)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """The same checkpoint is looked at thousands of times here; its signature gives the same answer each time."""
+    monkeypatch.setattr(verifier, "signed", functools.cache(verifier.signed))
+
+
+@pytest.fixture
+def answer(tmp_path, capsys):
+    """What the verifier says of a text, as its exit code and report."""
+
+    def ask(text: str | bytes, *options: str) -> tuple[int, dict]:
+        path = tmp_path / "file"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        code = verifier.main([str(path), "--json", *options])
+        return code, json.loads(capsys.readouterr().out)
+
+    return ask
+
+
+def leaves(size: int) -> list[bytes]:
+    return [entry(position) for position in range(1, size + 1)]
+
+
+def inclusion(index: int, size: int) -> dict:
+    path = [b64(step) for step in bundles.path(index, leaves(size))]
+    return {
+        "everlog": "inclusion/1", "origin": bundles.ORIGIN, "index": index, "size": size,
+        "entry": b64(entry(index + 1)), "path": path, "checkpoint": note(leaves(size)), "key": LOG.vkey,
+    }  # fmt: skip
+
+
+def consistency(first: int, second: int) -> dict:
+    path = [b64(step) for step in bundles.consistency(first, leaves(second))] if first else []
+    return {
+        "everlog": "consistency/1", "origin": bundles.ORIGIN, "first": first, "second": second, "path": path,
+        "old": note(leaves(first)), "checkpoint": note(leaves(second)), "key": LOG.vkey,
+    }  # fmt: skip
+
+
+def test_it_runs_with_python_alone(tmp_path):
+    path = tmp_path / "bundle"
+    path.write_text(bundles.text(complete(7, 2, 6, WON, WITNESS)))
+    command = [sys.executable, "-I", "-S", str(FILE), str(path), "--key", LOG.vkey, "--witness", WITNESS.vkey]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The key is the one you gave." in done.stdout
+    assert "Cosigned by witness.example/w." in done.stdout
+
+
+@pytest.mark.parametrize("sought", [{}, WON])
+def test_every_span_of_small_trees_verifies(answer, sought):
+    for size in range(9):
+        for first in range(1, size + 2):
+            last = size - (first % 2 if size > first else 0)
+            code, report = answer(bundles.text(complete(size, first, last, sought)))
+            assert (code, report["problem"], report["events"]) == (0, None, last - first + 1)
+
+
+def test_random_proofs_hold(answer):
+    dice = random.Random(6962)
+    for _ in range(100):
+        size = dice.randint(1, 40)
+        index, first = dice.randrange(size), dice.randint(0, size)
+        assert answer(json.dumps(inclusion(index, size)))[0] == 0
+        assert answer(json.dumps(consistency(first, size)))[0] == 0
+
+
+@pytest.mark.parametrize("proof", [inclusion(2, 5), consistency(3, 5), consistency(4, 7)])
+def test_every_single_bit_of_a_proof_counts(proof):
+    """Of the entry and the path; the checkpoint's own bits are tried below."""
+    check = getattr(verifier, proof["everlog"][:-2])
+    check(proof, verifier.Trust(None, [], None))
+    for name in ("entry", "path"):
+        for number, value in enumerate(values := [proof.get(name, "")] if name == "entry" else proof[name]):
+            raw = b64decode(value)
+            for bit in range(len(raw) * 8):
+                bent = bytearray(raw)
+                bent[bit // 8] ^= 1 << bit % 8
+                changed = [*values[:number], b64(bytes(bent)), *values[number + 1 :]]
+                with pytest.raises(verifier.Unproven):
+                    check({**proof, name: changed[0] if name == "entry" else changed}, verifier.Trust(None, [], None))
+
+
+@pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.long)])
+def test_every_single_bit_of_a_checkpoint_counts(answer, step):
+    whole = note(leaves(3)).encode()
+    assert answer(whole, "--key", LOG.vkey)[0] == 0
+    for bit in range(0, len(whole) * 8, step):
+        bent = bytearray(whole)
+        bent[bit // 8] ^= 1 << bit % 8
+        assert answer(bytes(bent), "--key", LOG.vkey)[0] in {1, 2}
+
+
+def test_other_numbers_in_a_proof_are_rejected(answer):
+    for index in {0, 1, 3, 4, 5, 2**62}:
+        assert answer(json.dumps({**inclusion(2, 5), "index": index}))[0] == 1
+    for name, value in (("size", 4), ("size", 6)):
+        assert answer(json.dumps({**inclusion(2, 5), name: value}))[0] == 1
+    for change in ({"first": 2}, {"second": 6}, {"old": note([b"x"] * 3)}, {"path": []}):
+        assert answer(json.dumps({**consistency(3, 5), **change}))[0] == 1
+
+
+def test_witnesses_are_counted_once_each(answer):
+    lines = bundles.text(complete(3, 1, 3, {}, WITNESS))
+    other = Signer(3, "other.example/w", 4)
+    assert answer(lines, "--witness", WITNESS.vkey)[1]["witnesses"] == [WITNESS.name]
+    assert answer(lines, "--witness", WITNESS.vkey, "--witness", other.vkey)[0] == 1
+    assert answer(lines, "--witness", WITNESS.vkey, "--witness", other.vkey, "--quorum", "1")[0] == 0
+    assert answer(lines, "--witness", WITNESS.vkey, "--witness", WITNESS.vkey, "--quorum", "2")[0] == 2
+
+
+def test_another_key_is_not_the_trusted_one(answer):
+    lines = bundles.text(complete(3, 1, 3, {}))
+    assert answer(lines)[1]["key_trusted"] is False
+    assert answer(lines, "--key", LOG.vkey)[1]["key_trusted"] is True
+    assert answer(lines, "--key", Signer(9).vkey)[0] == 1
+
+
+def swap(lines: list[dict]) -> None:
+    lines[3], lines[4] = lines[4], lines[3]
+
+
+# What is done to a bundle of 8 events, of which 3 and 6 match; and the position that must be named.
+CHANGES: dict[str, tuple[Any, int | None]] = {
+    "dropped": (lambda lines: lines.pop(3), 3),
+    "reordered": (swap, 3),
+    "hidden match": (lambda lines: lines.__setitem__(3, bundles.line(3, ["type"])), 3),
+    "shown too much": (lambda lines: lines.__setitem__(4, bundles.line(4, ["type", "body"])), 4),
+    "filter hidden": (lambda lines: lines.__setitem__(4, bundles.line(4, [])), 4),
+    "filter changed": (lambda lines: lines[0].update(filter={"type": ["prospects.captured"]}), 1),
+    "body changed": (lambda lines: lines[6]["fields"]["body"].__setitem__(1, b64(b"{}")), None),
+    "salt changed": (lambda lines: lines[6]["fields"]["type"].__setitem__(0, b64(bytes(32))), None),
+    "digest changed": (lambda lines: lines[5]["digests"].update(body=b64(bytes(32))), None),
+    "count changed": (lambda lines: lines[-1].update(count=9), 8),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_changed_bundle_is_rejected_and_the_place_named(answer, name):
+    lines = complete(8, 1, 8, WON)
+    change, position = CHANGES[name]
+    assert answer(bundles.text(lines))[0] == 0
+    change(lines)
+    code, report = answer(bundles.text(lines))
+    assert (code, report["position"]) == (1, position)
+
+
+def test_the_root_is_what_finds_a_changed_body(answer, monkeypatch):
+    """The control: a verifier that does not compare the root takes what the test above sees refused."""
+    lines, root, joined = complete(8, 1, 8, WON), bundles.root(leaves(8)), verifier.joined
+    CHANGES["body changed"][0](lines)
+    monkeypatch.setattr(verifier, "joined", lambda *given: joined(*given) and root)
+    assert answer(bundles.text(lines))[0] == 0
+
+
+def test_chosen_events_are_held_each_against_the_root(answer):
+    whole = chosen(9, [2, 5, 9])
+    assert answer(bundles.text(whole))[1]["events"] == 3
+    whole[2]["fields"]["body"][1] = b64(b"{}")
+    assert answer(bundles.text(whole))[1]["position"] == 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "[]", "nothing", "{}", '{"a":1,"a":2}', "[" * 100_000, '{"a":' * 100_000, '{"everlog":1e999}',
+        json.dumps({**inclusion(1, 3), "index": 10**30}), json.dumps({**inclusion(1, 3), "index": True}),
+        json.dumps({**inclusion(1, 3), "more": 1}), json.dumps(inclusion(1, 3)) + "{}", '{"everlog":"bundle/1"}',
+        json.dumps({**inclusion(1, 3), "path": [1]}), json.dumps({**inclusion(1, 3), "key": "\ud800"}),
+        bundles.text(complete(3, 1, 3, {})) + "\n", bundles.text(complete(3, 1, 3, {})).replace('="', '"', 1),
+    ],
+)  # fmt: skip
+def test_what_is_not_in_the_format_is_unreadable(answer, text):
+    code, report = answer(text)
+    assert code == 2
+    assert report["problem"]
+
+
+def test_a_bundle_cut_off_is_not_verified(answer):
+    assert answer(bundles.text(complete(3, 1, 3, {})[:-1]))[0] == 1
+
+
+@given(at=st.integers(0, 10**6), new=st.binary(max_size=4), cut=st.integers(0, 9))
+def test_no_bent_bundle_ends_in_a_traceback(tmp_path_factory, at, new, cut):
+    raw = bundles.text(complete(4, 1, 4, WON)).encode()
+    at %= len(raw)
+    path = tmp_path_factory.getbasetemp() / "bent"
+    path.write_bytes(raw[:at] + new + raw[at + cut :])
+    assert verifier.main([str(path), "--json"]) in {0, 1, 2}
+
+
+def plant(folder: Path, size: int) -> None:
+    """A log of so many leaves in tiles, all of whose entries are the same few."""
+    few = [entry(position) for position in range(1, 8)]
+    level = [few[at % 7] for at in range(size)]
+    (folder / "checkpoint").write_text(note(level))
+    put(folder, "entries", [b"\x01\xa1" + one for one in level])
+    hashes, number = [bundles.root([one]) for one in level], 0
+    while hashes:
+        put(folder, str(number), hashes)
+        hashes = [above(hashes[at : at + 256]) for at in range(0, len(hashes) - 255, 256)]
+        number += 1
+
+
+def above(hashes: list[bytes]) -> bytes:
+    while len(hashes) > 1:
+        hashes = [sha256(b"\1" + hashes[at] + hashes[at + 1]).digest() for at in range(0, len(hashes), 2)]
+    return hashes[0]
+
+
+def put(folder: Path, level: str, parts: list[bytes]) -> None:
+    for at in range(0, len(parts), 256):
+        chosen = parts[at : at + 256]
+        name = f"{at // 256:03d}" + (f".p/{len(chosen)}" if len(chosen) < 256 else "")
+        path = folder / "tile" / level / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join(chosen))
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 700])
+def test_a_folder_of_tiles_is_a_whole_log(tmp_path, capsys, size):
+    plant(tmp_path, size)
+    assert verifier.main([str(tmp_path), "--key", LOG.vkey]) == 0
+    for path in sorted(path for path in (tmp_path / "tile").rglob("*") if path.is_file()):
+        raw = path.read_bytes()
+        path.write_bytes(raw[:-1] + bytes([raw[-1] ^ 1]))
+        assert verifier.main([str(tmp_path), "--key", LOG.vkey]) == 1
+        path.write_bytes(raw)
+
+
+def test_the_vectors_of_rfc_8032():
+    """§7.1, test 2: key, message and signature."""
+    key = bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")
+    signature = bytes.fromhex(
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+        "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+    )
+    assert verifier.signed(key, b"\x72", signature)
+    assert not verifier.signed(key, b"\x73", signature)
+    more = signature[:32] + (int.from_bytes(signature[32:], "little") + verifier.L).to_bytes(32, "little")
+    assert not verifier.signed(key, b"\x72", more)
+
+
+def test_the_roots_of_the_trees_that_implementations_of_rfc_6962_share():
+    """Eight leaves and their roots, as in the reference implementation's tests (certificate-transparency)."""
+    parts = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
+    hashes = [verifier.leaf(bytes.fromhex(part)) for part in parts]
+    assert hashes[0].hex() == "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+    whole = verifier.joined(0, 8, 0, 8, (iter(()), iter(hashes), iter(())))
+    assert whole.hex() == "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
+    assert len(NAMES) == len(verifier.NAMES)
