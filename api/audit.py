@@ -13,7 +13,7 @@ from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
 from domain.kernel import Erased, Recorded, Sealed
-from projections.audit import Change, Entry, Event, Trail, changes
+from projections.audit import Causes, Change, Effects, Entry, Event, Trail, changes
 
 AuditEntry = shapes.answer(Entry, "AuditEntry")
 _presenter = Presenter(Entry, "audit.read-circumstances")
@@ -36,6 +36,13 @@ class AuditEvent(Struct, frozen=True, kw_only=True):
     """How the stream's state changed; empty where the fact changes nothing but the count of facts."""
 
 
+class AuditChain(Struct, frozen=True, kw_only=True):
+    items: list[AuditEntry]  # type: ignore[valid-type]  # a type made at run time
+    """In the order of the log, without the event that was asked about."""
+    whole: bool
+    """False where more than 200 belong to it: these are the nearest, and to go on, ask about one of them."""
+
+
 async def get(edge: Edge, call: Call) -> Reply:
     position = int(call.path["position"])
     if position > shapes.LARGEST:
@@ -43,6 +50,22 @@ async def get(edge: Edge, call: Call) -> Reply:
     entry = await one(edge, call, Event(position=position), _presenter, "audit.unknown")
     fact, changed = await _what_changed(edge, call, position)
     return reply({"entry": entry, "fact": fact, "changes": changed})
+
+
+async def causes(edge: Edge, call: Call) -> Reply:
+    return await _chain(edge, call, Causes)
+
+
+async def effects(edge: Edge, call: Call) -> Reply:
+    return await _chain(edge, call, Effects)
+
+
+async def _chain(edge: Edge, call: Call, kind: type[Causes | Effects]) -> Reply:
+    position = int(call.path["position"])
+    chain = position <= shapes.LARGEST and await edge.pipeline.ask(call.caller, kind(position=position), call.at_least)
+    if not chain:
+        raise Problem("audit.unknown")
+    return reply({"items": await _presenter.rows(edge.eyes, call.caller, chain.entries), "whole": chain.whole})
 
 
 async def _what_changed(edge: Edge, call: Call, position: int) -> tuple[dict[str, Any], list[FieldChange]]:
@@ -100,5 +123,23 @@ ROUTES: tuple[Route, ...] = (
         problems=("audit.unknown",),
         headers=WAITS,
         serve=get,
+    ),
+    *(
+        Route(
+            method="GET",
+            path=f"/v1/audit/{{position}}/{name}",
+            operation=operation,
+            tag="audit",
+            summary=summary,
+            permission=query.permission,
+            answer=AuditChain,
+            problems=("audit.unknown",),
+            headers=WAITS,
+            serve=serve,
+        )
+        for name, operation, summary, query, serve in (
+            ("causes", "getAuditCauses", "Follow an event back to what led to it", Causes, causes),
+            ("effects", "getAuditEffects", "Follow an event to all that it led to", Effects, effects),
+        )
     ),
 )

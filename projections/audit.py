@@ -1,6 +1,6 @@
 """The audit trail: one entry for every event, what was refused among them; and what an event changed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
@@ -12,6 +12,9 @@ from domain.kernel import Circumstances, Erased, Personal, Recorded, Sealed
 from projections.kernel import Is, Page, Query, Reads, View, Where, Within
 
 Outcome = Literal["accepted", "refused"]
+Kind = Literal["user", "key", "system", "model", "operator"]
+LONGEST = 200
+"""Entries in a chain; what goes on beyond them is asked for from its last one."""
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -92,9 +95,26 @@ audit = View(
     Entry,
     select,
     evolve,
-    filters=("actor", "actor_kind", "type", "capability", "resource", "outcome", "at", "permission", "correlation"),
+    filters=(
+        "actor",
+        "actor_kind",
+        "on_behalf_of",
+        "type",
+        "capability",
+        "resource",
+        "permission",
+        "rule",
+        "outcome",
+        "code",
+        "command",
+        "event",
+        "causation",
+        "correlation",
+        "trace",
+        "at",
+    ),
     sorts=("at",),
-    indexes=(("actor", "at"), ("type", "at"), ("resource", "at")),
+    indexes=(("actor", "at"), ("type", "at"), ("resource", "at"), ("event",), ("causation",)),
     unreadable=True,
 )
 
@@ -104,34 +124,50 @@ class Trail(Query, frozen=True, kw_only=True):
 
     permission: ClassVar = "audit.read"
     actor: UUID | None = None
+    actor_kind: Kind | None = None
+    on_behalf_of: str | None = None
+    """`<kind>:<uuid>`, as entries have it."""
     type: str | None = None
     capability: str | None = None
     resource: UUID | None = None
+    asked_permission: str | None = None
+    """What had to be held; `permission` is the query's own."""
+    rule: str | None = None
     outcome: Outcome | None = None
+    code: str | None = None
+    command: str | None = None
+    event: UUID | None = None
+    causation: UUID | None = None
+    correlation: UUID | None = None
+    trace: str | None = None
     ip: str | None = None
     session: str | None = None
     since: datetime | None = None
     before: datetime | None = None
+    position_least: int | None = None
+    position_below: int | None = None
     limit: int = 50
     cursor: str = ""
 
     async def answer(self, reads: Reads) -> Page[Entry]:
-        asked: dict[str, Any] = {
-            "actor": self.actor,
-            "type": self.type,
-            "capability": self.capability,
-            "resource": self.resource,
-            "outcome": self.outcome,
-            "circumstances.ip": self.ip,
-            "circumstances.session": self.session,
-        }
+        return await reads.page(audit, self.where(), sort="-at", limit=self.limit, cursor=self.cursor)
+
+    def where(self) -> list[Is | Within]:
+        asked = {_COLUMNS.get(name, name): getattr(self, name) for name in _EXACT}
         where: list[Is | Within] = [Is(column, value) for column, value in asked.items() if value is not None]
         if self.outcome == "refused" and self.type is None:
             # The same rows, by way of an index.
             where.append(Is("type", Denial.__struct_config__.tag))
-        if self.since or self.before:
-            where.append(Within("at", self.since, self.before))
-        return await reads.page(audit, where, sort="-at", limit=self.limit, cursor=self.cursor)
+        ranges = (
+            Within("at", self.since, self.before),
+            Within("position", self.position_least, self.position_below),
+        )
+        return [*where, *(each for each in ranges if each[1:] != (None, None))]
+
+
+_COLUMNS = {"asked_permission": "permission", "ip": "circumstances.ip", "session": "circumstances.session"}
+_RANGES = ("since", "before", "position_least", "position_below", "limit", "cursor")
+_EXACT = tuple(name for name in Trail.__struct_fields__ if name not in _RANGES)
 
 
 class Event(Query, frozen=True, kw_only=True):
@@ -142,6 +178,53 @@ class Event(Query, frozen=True, kw_only=True):
 
     async def answer(self, reads: Reads) -> Entry | None:
         return await reads.one(audit, self.position)
+
+
+class Chain(Struct, frozen=True):
+    """Entries in the order of the log, without the one that was asked about."""
+
+    entries: list[Entry]
+    whole: bool
+    """Whether there were no more of them."""
+
+
+class Causes(Query, frozen=True, kw_only=True):
+    """What led to an event, back to the first that no event of the log caused."""
+
+    permission: ClassVar = "audit.read"
+    position: int
+
+    async def answer(self, reads: Reads) -> Chain | None:
+        return await _chain(reads, self.position, lambda entry: Is("event", entry.causation))
+
+
+class Effects(Query, frozen=True, kw_only=True):
+    """What an event led to, and what that led to."""
+
+    permission: ClassVar = "audit.read"
+    position: int
+
+    async def answer(self, reads: Reads) -> Chain | None:
+        return await _chain(reads, self.position, lambda entry: Is("causation", entry.event))
+
+
+async def _chain(reads: Reads, position: int, onwards: Callable[[Entry], Is]) -> Chain | None:
+    """Nearest first, so that what is left out is what is farthest; a circle ends where it closes."""
+    if (asked := await reads.one(audit, position)) is None:
+        return None
+    found = {position: asked}
+    due, whole = [asked], True
+    while due and len(found) <= LONGEST + 1:
+        link = onwards(due.pop(0))
+        if link.value is None:
+            continue
+        page = await reads.page(audit, [link], sort="position", limit=LONGEST)
+        news = [each for each in page.rows if each.position not in found]
+        whole = whole and not page.cursor
+        found |= {each.position: each for each in news}
+        due += news
+    nearest = list(found.values())[1 : LONGEST + 1]
+    return Chain(sorted(nearest, key=lambda each: each.position), whole and len(found) <= LONGEST + 1)
 
 
 class Change(Struct, frozen=True):

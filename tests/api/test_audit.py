@@ -1,8 +1,11 @@
 """The trail over HTTP: what was done, what was refused, by whom, from where, and what it changed."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+
+from domain.audit import Denial
+from domain.kernel import Actor, Meta
 
 
 @pytest.fixture
@@ -120,3 +123,43 @@ def test_a_key_of_no_tenant_is_noted_in_the_system_s(world):
     assert world.ask("GET", "/v1/prospects", stranger).json()["code"] == "auth.invalid"
     noted = world.logs.of(SYSTEM).read(before)
     assert [each.fact.code for each in noted] == ["auth.invalid"]
+
+
+def test_what_an_event_led_to_is_found_and_leads_back(world, acme, ask, captured):
+    path = f"/v1/audit/{position(captured)}"
+    entry = ask("GET", path, "Auditor", headers=after(captured)).json()["entry"]
+    meta = Meta(event=uuid4(), actor=Actor("model", uuid4()), permission="none", causation=UUID(entry["event"]))
+    denial = Denial("none", "none", "none")
+    appended = world.logs.of(acme.id).submit(f"audit/{meta.event}", 0, [denial], meta).result()
+    headers = {"Everlog-Min-Position": str(appended.last)}
+    effects = ask("GET", f"{path}/effects", "Auditor", headers=headers).json()
+    assert appended.last in [each["position"] for each in effects["items"]]
+    assert effects["whole"]
+    causes = ask("GET", f"/v1/audit/{appended.last}/causes", "Auditor").json()
+    assert [each["position"] for each in causes["items"]] == [entry["position"]]
+    assert ask("GET", f"{path}/causes", "Auditor").json() == {"items": [], "whole": True}
+
+
+def test_no_chain_hangs_on_what_is_not_there_or_not_shown(ask, captured):
+    for path in (f"/v1/audit/{10**9}/causes", "/v1/audit/99999999999999999999999/effects"):
+        assert ask("GET", path, "Auditor").json()["code"] == "audit.unknown"
+    for name in ("causes", "effects"):
+        assert ask("GET", f"/v1/audit/{position(captured)}/{name}", "Viewer").status_code == 403
+
+
+def test_the_trail_is_found_by_every_attribute_of_an_entry(ask, captured):
+    path = f"/v1/audit?resource={captured.json()['id']}"
+    [entry] = ask("GET", path, "Auditor", headers=after(captured)).json()["items"]
+    asked = {"event": entry["event"], "actor_kind": "key", "asked_permission": "prospects.capture"}
+    asked |= {"rule": entry["rule"], "position_least": entry["position"], "position_below": entry["position"] + 1}
+    for name in ("trace", "correlation", "causation", "on_behalf_of"):
+        if entry[name]:
+            asked[name] = entry[name]
+    for name, value in asked.items():
+        found = ask("GET", "/v1/audit", "Auditor", params={"resource": entry["resource"], name: value}).json()
+        assert [each["position"] for each in found["items"]] == [entry["position"]], name
+    others = {"event": str(uuid4()), "actor_kind": "model", "asked_permission": "none", "rule": "none", "code": "none"}
+    others |= {"command": "none", "trace": "none", "position_below": entry["position"], "causation": str(uuid4())}
+    for name, value in others.items():
+        found = ask("GET", "/v1/audit", "Auditor", params={"resource": entry["resource"], name: value}).json()
+        assert found["items"] == [], name

@@ -1,10 +1,12 @@
+import asyncio
 from datetime import UTC, datetime
 from uuid import UUID
 
 from domain.audit import Denial
 from domain.kernel import Actor, Meta, Recorded, Sealed
 from domain.prospects import Captured, Prospect, StageMoved, prospects
-from projections.audit import Change, audit, changes
+from projections.audit import Causes, Change, Effects, Entry, audit, changes
+from projections.kernel import Page
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -56,3 +58,53 @@ def test_what_came_is_told_in_each_of_its_fields():
 
 def test_nothing_changed_is_nothing():
     assert changes(Prospect(), Prospect()) == []
+
+
+class Told:
+    """The trail's rows by key and by one exact value, as `Reads` answers them."""
+
+    def __init__(self, causes):
+        """`causes` holds, by position, the position of what caused it; 0 for none, -1 for something not in the log."""
+        self.rows: list[Entry] = []
+        for position, cause in causes.items():
+            meta = Meta(
+                UUID(int=position), Actor("key", TWO), "p", causation=UUID(int=cause % 10**9) if cause else None
+            )
+            said = Recorded(
+                position, f"prospects/{TWO}", 1, AT, meta, StageMoved("new", "met"), "prospects.stage-moved"
+            )
+            self.rows = audit.fold(self.rows, [said])
+
+    async def one(self, view, key):
+        return next((row for row in self.rows if row.position == key), None)
+
+    async def page(self, view, where, *, sort, limit):
+        [is_] = where
+        found = [row for row in self.rows if getattr(row, is_.column) == is_.value]
+        return Page(found[:limit], "more" if len(found) > limit else "")
+
+
+def chain(query, causes):
+    found = asyncio.run(query.answer(Told(causes)))
+    return found and ([each.position for each in found.entries], found.whole)
+
+
+def test_a_chain_is_followed_both_ways():
+    causes = {1: 0, 2: 1, 3: 2, 4: 2, 5: 0, 6: -1}
+    assert chain(Causes(position=4), causes) == ([1, 2], True)
+    assert chain(Effects(position=1), causes) == ([2, 3, 4], True)
+    assert chain(Causes(position=6), causes) == ([], True)
+    assert chain(Effects(position=6), causes) == ([], True)
+    assert chain(Causes(position=7), causes) is None
+
+
+def test_a_chain_that_closes_on_itself_ends():
+    assert chain(Causes(position=1), {1: 2, 2: 1}) == ([2], True)
+    assert chain(Effects(position=1), {1: 2, 2: 1}) == ([2], True)
+
+
+def test_of_a_long_chain_the_nearest_are_told():
+    line = {position: position - 1 for position in range(1, 204)}
+    assert chain(Causes(position=201), line) == (list(range(1, 201)), True)
+    assert chain(Causes(position=203), line) == (list(range(3, 203)), False)
+    assert chain(Effects(position=1), {1: 0} | dict.fromkeys(range(2, 300), 1)) == (list(range(2, 202)), False)

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec import convert
 from msgspec.structs import replace
 
 from adapters.postgres import reads as module
@@ -129,6 +130,36 @@ def test_days_tell_changes_and_where_they_led(migrated, full):
     last = {each.group: each.count for each in whole}
     assert {group: count for group, count in last.items() if count} == {each.group: each.count for each in now}
     assert all(each.change for each in whole)
+
+
+@pytest.mark.parametrize(
+    ("asked", "of"),
+    [
+        ("actor_kind", lambda each: each.meta.actor.kind),
+        ("asked_permission", lambda each: each.meta.permission),
+        ("rule", lambda each: each.meta.rule),
+        ("event", lambda each: each.meta.event),
+        ("causation", lambda each: each.meta.causation),
+        ("correlation", lambda each: each.meta.correlation),
+        ("trace", lambda each: each.meta.trace),
+        ("on_behalf_of", lambda each: each.meta.on_behalf_of and str(each.meta.on_behalf_of)),
+    ],
+)
+def test_the_trail_is_filtered_by_how_a_fact_came_about(migrated, full, asked, of):
+    value = next((of(each) for each in EVENTS if of(each) is not None), None)
+    absent = value is None
+    value = UUID(int=1) if absent and asked in {"causation", "correlation"} else "none" if absent else value
+    [page] = ask(migrated, full, convert({asked: value, "limit": 200}, Trail))
+    expected = [each.position for each in EVENTS if of(each) == value]
+    assert [row.position for row in page.rows] == expected[::-1][:200]
+
+
+def test_the_trail_is_filtered_by_a_span_of_positions(migrated, full):
+    page, codes, commands = ask(
+        migrated, full, Trail(position_least=7, position_below=10), Trail(code="none"), Trail(command="none")
+    )
+    assert [row.position for row in page.rows] == [9, 8, 7]
+    assert codes.rows == commands.rows == []
 
 
 def test_the_trail_is_newest_first_and_filtered(migrated, full):
