@@ -26,7 +26,7 @@ from application.entry import Entry
 from application.fresh import Fresh
 from application.kernel import Caller
 from application.pipeline import Pipeline, Rejected
-from application.ports import Logs, NoRoom, Scorer, Unanswered
+from application.ports import Logs, Scorer, Unanswered
 from domain.kernel import Circumstances, Decider, Refused
 from tenants.quotas import Quota, Verdict
 
@@ -160,10 +160,8 @@ class Edge:
                 known = Problem(problem.code, details=problem.details)
             case Unauthenticated():
                 known = Problem(problem.code)
-            case NoRoom():
-                known = Problem("storage.full")
             case Unanswered():
-                known = Problem("service.unavailable", retry=problem.seconds)
+                known = Problem(problem.code, retry=problem.seconds)
             case ClientException():
                 known = Problem("request.too-large" if problem.status_code == TOO_LARGE else "request.malformed")
             case _:

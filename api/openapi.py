@@ -45,6 +45,7 @@ AUTHENTICATED = (
     "quota.exceeded",
     "tenants.busy",
     "service.unavailable",
+    "tenancy.closed",
     "storage.full",
     "service.overloaded",
 )

@@ -47,6 +47,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "views.behind": Kind(503, "The views are behind that position", "Send it again after `Retry-After`."),
     "predictions.unanswered": Kind(503, "No model answers just now", "Send it again after `Retry-After`."),
     "service.unavailable": Kind(503, "A server behind this one is not reachable", "Send it again after `Retry-After`."),
+    "tenancy.closed": Kind(
+        503,
+        "The organisation is moving to another installation",
+        "It can be read here and not changed. Ask its operator where it goes on.",
+    ),
     "storage.full": Kind(
         503, "There is no room to record it", "Nothing was recorded. Send it again after `Retry-After`."
     ),
@@ -94,6 +99,7 @@ RETRY: Final = {
     "views.behind": 1,
     "predictions.unanswered": 2,
     "service.unavailable": 5,
+    "tenancy.closed": 60,
     "storage.full": 10,
     "service.overloaded": 1,
 }

@@ -177,10 +177,24 @@ class Scorer(Protocol):
 class Unanswered(Exception):
     """Nobody answered who could have; try again after `seconds`."""
 
-    def __init__(self, seconds: int = 1) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
+    code: ClassVar[str] = "service.unavailable"
+    """What the API calls it."""
+    soon: ClassVar[int] = 1
+
+    def __init__(self, seconds: int = 0) -> None:
+        super().__init__(seconds or self.soon)
+        self.seconds = seconds or self.soon
 
 
 class NoRoom(Unanswered):
     """Nothing was recorded: the log's disk is full."""
+
+    code = "storage.full"
+    soon = 10
+
+
+class Closed(Unanswered):
+    """Nothing was recorded: the tenant is moving to another installation, and its log is only read."""
+
+    code = "tenancy.closed"
+    soon = 60

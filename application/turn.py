@@ -11,7 +11,7 @@ from msgspec import Struct
 from application.kernel import Caller, Command, Once
 from application.patience import Patience
 from application.pending import Pending
-from application.ports import Appended, Conflict, Loaded, Log, NoRoom, Reused, SubjectErased, Taken, Unanswered
+from application.ports import Appended, Conflict, Loaded, Log, Reused, SubjectErased, Taken, Unanswered
 from domain.kernel import Circumstances, Fact, Meta, Refused
 
 ATTEMPTS = 12
@@ -153,10 +153,8 @@ class Turn:
             return Rejected("subject.erased", audited=True)
         except Reused:
             return Rejected("idempotency.reused", audited=True)
-        except NoRoom:
-            return Rejected("storage.full")
-        except Unanswered:
-            return Rejected("service.unavailable")
+        except Unanswered as nobody:
+            return Rejected(nobody.code)
 
     def _done(self, appended: Appended) -> Done:
         decider = self.asked.command.stream

@@ -40,7 +40,7 @@ RIGHTS: Mapping[str, Rights] = {
     "events": Rights(_APPEND, _APPEND),
     # The append function runs with its caller's rights, or the policies would not hold in it. A trigger sees to it
     # that a head only moves on.
-    "heads": Rights(_ALTER, _ALTER, ("position", "recorded_at")),
+    "heads": Rights(_ALTER, _ALTER, ("position", "recorded_at", "closed")),
     "stamps": Rights(_APPEND, _APPEND),
     "reservations": Rights(_APPEND, _APPEND),
     "tenant_keys": Rights(_APPEND, _APPEND),

@@ -1,6 +1,6 @@
 """One append from facts to the atom that commits, and its answer back in the port's words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import urandom
 from time import time_ns
 from uuid import UUID
@@ -14,6 +14,7 @@ from adapters.postgres.atom import (
     Atom,
     Behind,
     Busy,
+    Closed,
     Entry,
     Failing,
     Full,
@@ -25,6 +26,7 @@ from adapters.postgres.atom import (
     Stamp,
     Unsettled,
 )
+from application import ports
 from application.kernel import Once
 from application.pending import Pending
 from application.ports import Appended, Conflict, NoRoom, Reused, SubjectErased, Taken, Unanswered
@@ -142,6 +144,9 @@ def event_id() -> UUID:
     )
 
 
+_PASSING: Mapping[type[Exception], type[Unanswered]] = {Full: NoRoom, Closed: ports.Closed}
+
+
 def told(problem: BaseException) -> BaseException:
     """What the log's recorder raised, in the words of `application.ports`."""
     match problem:
@@ -153,6 +158,6 @@ def told(problem: BaseException) -> BaseException:
             return Reused()
         case Gone():
             return SubjectErased()
-        case Busy() | Failing() | Unsettled():
-            return NoRoom() if isinstance(problem, Full) else Unanswered()
+        case Busy() | Closed() | Failing() | Unsettled():
+            return _PASSING.get(type(problem), Unanswered)()
     return problem

@@ -117,5 +117,9 @@ class Full(Failing):
     """Nothing was written: the server's disk is full. Try again when there is room."""
 
 
+class Closed(OperationalError):
+    """Nothing was written: the tenant is moving, and its log is read and not written to."""
+
+
 class Unsettled(OperationalError):
     """The connection was lost and the outcome could not be learned. Load the stream again before trying again."""

@@ -11,7 +11,7 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from adapters.postgres import drain, put
-from adapters.postgres.atom import Busy, Committed, Failing, Full
+from adapters.postgres.atom import Busy, Closed, Committed, Failing, Full
 from adapters.postgres.database import SETTINGS
 from adapters.postgres.drain import Waiting
 from adapters.postgres.silence import Connection
@@ -27,9 +27,11 @@ _ANSWER, _RATE = 3.0, 1_000_000
 """Seconds that a drain may take, and bytes for which it has a second more: then its outcome is in doubt."""
 _ENDED = ("57P01", "57P02", "57P03", "57P05", "25006")
 """The server ends the session: on order, in a crash, while starting, after idling; or it takes no writes any more."""
-_OF_THE_DATA = ("22", "23", "40", "55")
+_OF_THE_DATA = ("22", "23", "40", "55", "EV")
 _OF_THE_SERVER = ("53", "57", "58")
 """It lacks something, was told to stop or took too long, or its files cannot be written: no fault of what was sent."""
+_CLOSED = "EV001"
+"""`everlog.guard_head` says that the log is closed."""
 _FIND = """
     select position, recorded_at, generation from everlog.events
     where tenant_id = %s and stream = %s and version = %s and event_id = %s"""
@@ -172,6 +174,8 @@ def _told(problem: psycopg.Error) -> Exception:
         return Busy("Another writer holds the tenant's log. Try again.")
     if isinstance(problem, psycopg.errors.DiskFull):
         return Full("The database's disk is full.")
+    if problem.sqlstate == _CLOSED:
+        return Closed("The tenant is moving.")
     if (problem.sqlstate or "")[:2] in _OF_THE_SERVER:
         return Failing(f"The database cannot write just now ({problem.sqlstate}).")
     name = next(base.__name__ for base in type(problem).__mro__ if base.__module__ == "psycopg")
