@@ -88,10 +88,11 @@ class Keys:
         """The key for tokens or for requests."""
         made = self._macs.get(purpose)
         if made is None:
-            made = self._macs[purpose] = Mac(self._secret(purpose))
+            made = self._macs[purpose] = Mac(self.secret(purpose))
         return made
 
-    def _secret(self, purpose: Purpose) -> bytes:
+    def secret(self, purpose: Purpose) -> bytes:
+        """The key itself, for whoever takes it elsewhere."""
         key = self._keys.get((purpose, FIRST))
         if key is None:
             self.provision()
@@ -99,6 +100,10 @@ class Keys:
         if key is None:
             raise Destroyed(name(self.tenant, purpose, FIRST))
         return key
+
+    def adopt(self, purpose: Purpose, secret: bytes) -> None:
+        """Go on with a key that was made elsewhere. Where the tenant has one already, that one stands."""
+        self._add(purpose, FIRST, secret)
 
     def forget(self) -> None:
         """Nothing is at hand any more: what counts is read from the database again."""
@@ -119,10 +124,10 @@ class Keys:
         except Destroyed:
             return None
 
-    def _add(self, purpose: Purpose, number: int) -> None:
+    def _add(self, purpose: Purpose, number: int, secret: bytes | None = None) -> None:
         over = name(self.tenant, purpose, number)
         self._kms.create(over)
-        wrapped = self._kms.wrap(over, crypto.mint(), over_tenant_key(self.tenant, purpose, number))
+        wrapped = self._kms.wrap(over, secret or crypto.mint(), over_tenant_key(self.tenant, purpose, number))
         self._database.query(self.tenant, _ADD, [self.tenant, purpose, number, over, wrapped])
 
 
