@@ -24,14 +24,15 @@ app = App(
 )
 
 GROUPS = {
-    "tenants": "Create organisations. Each has a log, keys and walls of its own.",
+    "tenants": "Create organisations, and move them to other installations. Each has a log, keys and walls of its own.",
     "api-keys": "Issue and revoke API keys. A key names its organisation; its text is shown once.",
     "predictions": "Compute past predictions again from the log.",
     "audit": "Ask an organisation's audit trail.",
     "views": "See how far an organisation's read models are behind its log.",
 }
 for group, words in GROUPS.items():
-    app.command(f"api.shell:{group.replace('-', '_')}", name=group, help=words)
+    module = "tenancy" if group == "tenants" else "shell"
+    app.command(f"api.{module}:{group.replace('-', '_')}", name=group, help=words)
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Flag = Annotated[bool, Parameter(negative="")]

@@ -21,7 +21,7 @@ from application.kernel import Caller
 from application.pipeline import Asked
 from application.tenancy import Create, provision
 from domain.access import Role
-from domain.kernel import Actor
+from domain.kernel import Actor, Recorded
 from domain.tenancy import Created
 from projections.audit import Trail
 from tenants.context import SYSTEM
@@ -39,6 +39,7 @@ def _fits(_: object, name: str) -> None:
 
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
+Flag = Annotated[bool, Parameter(negative="")]
 Name = Annotated[str, Parameter(validator=_fits)]
 Days = Annotated[int | None, Parameter(validator=Number(gte=1, lte=36500))]
 Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=200))]
@@ -102,21 +103,26 @@ def list_tenants(*, json: Json = False) -> None:
     Args:
         json: Answer with one JSON object.
     """
-
-    async def work(product: Product) -> list[dict[str, str]]:
-        log, known, position = product.logs.of(SYSTEM), [], 0
-        while batch := await log.tail(position):
-            known += [
-                {"tenant": str(each.id), "name": each.fact.name, "created_at": f"{each.at:%Y-%m-%dT%H:%M:%SZ}"}
-                for each in batch
-                if isinstance(each.fact, Created)
-            ]
-            position = batch[-1].position
-        return known
-
-    known = ask(work)
+    known = [
+        {"tenant": str(each.id), "name": each.fact.name, "created_at": f"{each.at:%Y-%m-%dT%H:%M:%SZ}"}
+        for each in ask(_created)
+        if isinstance(each.fact, Created)
+    ]
     lines = [f"{each['tenant']}  {each['created_at']}  {each['name']}" for each in known]
     say({"tenants": known}, "\n".join(lines) or "None yet.", json=json)
+
+
+async def _created(product: Product) -> list[Recorded]:
+    log, known, position = product.logs.of(SYSTEM), list[Recorded](), 0
+    while batch := await log.tail(position):
+        known += [each for each in batch if isinstance(each.fact, Created)]
+        position = batch[-1].position
+    return known
+
+
+async def named(product: Product) -> dict[UUID, str]:
+    """What each organisation of this installation is called."""
+    return {each.id: each.fact.name for each in await _created(product) if isinstance(each.fact, Created)}
 
 
 @api_keys.command(name="create")

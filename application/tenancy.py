@@ -10,7 +10,7 @@ from application.orgs import Found
 from application.pipeline import Asked, Pipeline
 from application.ports import Ground
 from domain.kernel import Actor, Fact
-from domain.tenancy import Tenant, create, tenancy
+from domain.tenancy import Arrived, Left, Stayed, Tenant, create, tenancy
 from tenants.context import SYSTEM
 
 
@@ -22,6 +22,35 @@ class Create(Command, frozen=True, kw_only=True):
 
     def decide(self, tenant: Tenant) -> list[Fact]:
         return create(tenant, self.name)
+
+
+class Leave(Command, frozen=True, kw_only=True):
+    """Nothing is recorded here afterwards: whoever asks this closes the log."""
+
+    permission: ClassVar = "tenancy.move"
+    stream: ClassVar = tenancy
+    to: str
+
+    def decide(self, _: Tenant) -> list[Fact]:
+        return [Left(self.to)]
+
+
+class Stay(Command, frozen=True, kw_only=True):
+    permission: ClassVar = "tenancy.move"
+    stream: ClassVar = tenancy
+
+    def decide(self, _: Tenant) -> list[Fact]:
+        return [Stayed()]
+
+
+class Arrive(Command, frozen=True, kw_only=True):
+    permission: ClassVar = "tenancy.move"
+    stream: ClassVar = tenancy
+    origin: str
+    after: int
+
+    def decide(self, _: Tenant) -> list[Fact]:
+        return [Arrived(self.origin, self.after)]
 
 
 async def provision(pipeline: Pipeline, ground: Ground, operator: Actor, tenant: UUID, name: str, admin: UUID) -> None:

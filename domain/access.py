@@ -29,6 +29,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "api_keys.revoke": "Revoke an API key.",
     "tenancy.create": "Create a tenant.",
     "tenancy.read": "See which tenants there are.",
+    "tenancy.move": "Take an organisation to another installation, and bring it from one.",
     "tenancy.resume": "Begin a new generation of a log, after a restore or a promotion.",
 }
 

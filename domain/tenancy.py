@@ -28,7 +28,27 @@ class Resumed(Fact, frozen=True, tag="tenancy.resumed"):
     cause: Cause
 
 
-Facts = Created | Resumed
+class Left(Fact, frozen=True, tag="tenancy.left"):
+    """The log ends here: it goes on in another installation."""
+
+    to: str
+    """That installation's fingerprint."""
+
+
+class Stayed(Fact, frozen=True, tag="tenancy.stayed"):
+    """It never arrived there: the log goes on here after all."""
+
+
+class Arrived(Fact, frozen=True, tag="tenancy.arrived"):
+    """The log goes on here from now on."""
+
+    origin: str
+    """The fingerprint of the installation that it came from."""
+    after: int
+    """The position of the last event that was recorded there."""
+
+
+Facts = Created | Resumed | Left | Stayed | Arrived
 
 
 class Tenant(Struct, frozen=True):
@@ -39,7 +59,7 @@ def evolve(tenant: Tenant, fact: Facts) -> Tenant:
     match fact:
         case Created():
             return replace(tenant, created=fact)
-        case Resumed():
+        case Resumed() | Left() | Stayed() | Arrived():
             return tenant
 
 

@@ -2,7 +2,7 @@
 
 from adapters import recovery
 from api.bootstrap.capabilities import DECIDERS, MODELS
-from api.bootstrap.product import Product, product
+from api.bootstrap.product import Product, moving, product
 from api.bootstrap.servers import embedded, holes, migrate, wiped
 from api.bootstrap.troubles import FULL, PLAIN, UNAVAILABLE
 from api.bootstrap.work import learner, learning, relay, runner, scorer, store, views
@@ -19,6 +19,7 @@ __all__ = [
     "learner",
     "learning",
     "migrate",
+    "moving",
     "product",
     "recovery",
     "relay",

@@ -16,6 +16,7 @@ from adapters.ledger import Ledger
 from adapters.log import Logs
 from adapters.nats.link import Link
 from adapters.nats.wake import Wakes
+from adapters.parcel.moving import Moving
 from adapters.postgres.check import check
 from adapters.postgres.committer import Committer
 from adapters.postgres.database import Database
@@ -127,6 +128,11 @@ def _joined(
         pipeline=pipeline,
         entry=entry,
     )
+
+
+def moving(product: Product) -> Moving:
+    """What takes organisations to other installations, and brings them."""
+    return Moving(product.database, product.logs, product.settings.keys)
 
 
 def _replica(settings: Settings, models: Callable[[Database], ReadModels]) -> Replica | None:

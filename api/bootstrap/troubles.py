@@ -10,6 +10,7 @@ from adapters.kms import Exposed
 from adapters.ledger import Damaged
 from adapters.nats.link import Away
 from adapters.nats.streams import TooOld
+from adapters.parcel.identity import Unfit
 from adapters.postgres.atom import Busy, Failing, Full, Unsettled
 from adapters.postgres.check import Unsafe
 from adapters.promotion import Unpromoted
@@ -17,7 +18,7 @@ from tenants.keys import Missing
 
 PLAIN = (
     *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
-    *(Damaged, Missing, Outdated, Unpromoted, Unusable),
+    *(Damaged, Missing, Outdated, Unfit, Unpromoted, Unusable),
 )
 """Whose message is all that somebody at a terminal needs."""
 UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Failing, Unsettled)

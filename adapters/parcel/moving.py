@@ -1,0 +1,64 @@
+"""A tenant on the move: what an installation does on either side."""
+
+from pathlib import Path
+from uuid import UUID
+
+from adapters.ledger import Ledger
+from adapters.log import Logs
+from adapters.parcel.identity import Identity, Installation, Unfit, parse
+from adapters.parcel.pack import Packing, pack
+from adapters.parcel.unpack import Arrival, Unpacking
+from adapters.postgres.database import Database
+
+_CLOSE = "update everlog.heads set closed = 'left' where tenant_id = %s and closed is null returning position"
+_REOPEN = "update everlog.heads set closed = null where tenant_id = %s and closed = 'left' returning position"
+
+
+class Moving:
+    """This installation's side."""
+
+    def __init__(self, database: Database, logs: Logs, keys: Path) -> None:
+        self._database = database
+        self._logs = logs
+        self._keys = keys
+
+    @property
+    def identity(self) -> Installation:
+        return Identity(self._keys).public
+
+    def receiver(self, text: str) -> Installation:
+        """Raises `Unfit` for what names no installation, or this one."""
+        found = parse(text)
+        if found == self.identity:
+            raise Unfit("That is this installation itself.")
+        return found
+
+    def close(self, tenant: UUID) -> None:
+        """Nothing is recorded in the tenant's log from here on. Raises `Unfit` where it is closed already."""
+        if not self._database.query(tenant, _CLOSE, [tenant]):
+            raise Unfit("The organisation has left already. `everlog tenants reopen` takes that back.")
+
+    def reopen(self, tenant: UUID) -> None:
+        """Raises `Unfit` where it has not left."""
+        if not self._database.query(tenant, _REOPEN, [tenant]):
+            raise Unfit("The organisation has not left.")
+
+    def pack(self, tenant: UUID, name: str, to: Installation, after: int, path: Path, *, leaves: bool) -> int:
+        """Write a parcel to a new file; the position that it goes up to. Raises `Unfit`, and `OSError`."""
+        generation, upto = self._logs.of(tenant).head()
+        if after > upto:
+            raise Unfit(f"The log ends at position {upto}: nothing stands behind {after}.")
+        asked = Packing(tenant, name, generation, after, upto, leaves)
+        try:
+            with path.open("xb") as file:
+                pack(asked, self._database, self._logs.rings.of(tenant), file, to, Identity(self._keys))
+        except FileExistsError as problem:
+            raise Unfit(f"{path} is there already. Choose another name.") from problem
+        return upto
+
+    def unpack(self, path: Path, sender: Installation) -> Arrival:
+        """Raises `Unfit`, and `OSError`."""
+        with path.open("rb") as file:
+            arriving = Unpacking(file, sender, Identity(self._keys))
+            tenant = arriving.header.tenant
+            return arriving.run(self._database, self._logs.rings.of(tenant), Ledger(self._keys))
