@@ -3,6 +3,7 @@
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,8 @@ class Destination(BaseHTTPRequestHandler):
 @pytest.fixture
 def destination():
     release = threading.Event()
-    handler = type("Handler", (Destination,), {"got": [], "release": release})
+    handler: Any = type("Handler", (Destination,), {"got": [], "release": release})
+    server: Any
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         server.got, server.url = handler.got, f"http://destination.example:{server.server_port}"

@@ -126,7 +126,8 @@ def test_other_numbers_in_a_proof_are_rejected(answer):
         assert answer(json.dumps({**inclusion(2, 5), "index": index}))[0] == 1
     for name, value in (("size", 4), ("size", 6)):
         assert answer(json.dumps({**inclusion(2, 5), name: value}))[0] == 1
-    for change in ({"first": 2}, {"second": 6}, {"old": note([b"x"] * 3)}, {"path": []}):
+    changes: list[dict[str, object]] = [{"first": 2}, {"second": 6}, {"old": note([b"x"] * 3)}, {"path": []}]
+    for change in changes:
         assert answer(json.dumps({**consistency(3, 5), **change}))[0] == 1
 
 

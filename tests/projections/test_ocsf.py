@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -65,7 +66,7 @@ def refused(command: str = "prospects.Capture") -> Entry:
 CASES = [*map(entry, TAGS), refused(), refused("authenticate")]
 
 
-def wanting(made: dict[str, object]) -> set[str]:
+def wanting(made: dict[str, Any]) -> set[str]:
     """Which required attributes are missing, and which values no activity of the class has."""
     uid = made["class_uid"]
     missing = (EVERY | REQUIRED[uid]) - made.keys()
