@@ -22,6 +22,9 @@ def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
             bootstrap.relay(product)
         makers = {"views": bootstrap.views, "learning": bootstrap.learning}
         threads = [makers[part](product, stop) for part in parts if part in makers]
+        if "views" in parts:
+            # It clears the views' rows, and waits for them: wherever they are kept, it is at work too.
+            threads.append(bootstrap.erasing(product, stop))
         product.link.start()
         for thread in threads:
             thread.start()

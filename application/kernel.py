@@ -19,6 +19,10 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def decide(self, state: Any) -> list[Fact]:
         raise NotImplementedError
 
+    def decide_as(self, by: UUID, state: Any) -> list[Fact]:  # noqa: ARG002 - for those that it does not matter to
+        """The same for a command to which it matters who gives it: `by` is whom the caller acts for."""
+        return self.decide(state)
+
 
 class Caller(Struct, frozen=True, kw_only=True):
     """Who asks, for which tenant, and from where: what the edge knows of a request once it is authenticated."""

@@ -21,6 +21,11 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "events.read": "Follow the live stream of facts, each fact as far as its own capability may be read.",
     "audit.read": "Search the trail.",
     "audit.read-circumstances": "See from where and for which reason something was done.",
+    "privacy.read": "See which erasures are asked for and done, and what is held.",
+    "privacy.request": "Ask for a person's erasure, or withdraw that.",
+    "privacy.approve": "Approve an erasure that somebody else asked for.",
+    "privacy.hold": "Propose, place and lift legal holds; each takes two.",
+    "privacy.execute": "Carry out what was approved: for the program alone.",
     "orgs.read": "See the organisation and its members.",
     "orgs.found": "Found an organisation.",
     "orgs.manage": "Add and remove members and change their roles.",
@@ -51,6 +56,10 @@ _ADMIN = _MANAGER | {
     "api_keys.revoke",
     "audit.read",
     "audit.read-circumstances",
+    "privacy.read",
+    "privacy.request",
+    "privacy.approve",
+    "privacy.hold",
 }
 
 ROLES: Final[Mapping[str, frozenset[str]]] = {
@@ -58,9 +67,9 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     "Manager": _MANAGER,
     "Member": _MEMBER,
     "Viewer": _VIEWER,
-    "Auditor": frozenset({"audit.read", "audit.read-circumstances"}),
+    "Auditor": frozenset({"audit.read", "audit.read-circumstances", "privacy.read"}),
 }
-"""What members and API keys can be. The Auditor reads the trail and nothing else."""
+"""What members and API keys can be. The Auditor reads the trail, and what was erased or is held, and nothing else."""
 
 KINDS: Final[Mapping[str, frozenset[str]]] = {
     "system": frozenset(PERMISSIONS) - {"predictions.record"},
@@ -76,5 +85,6 @@ READS: Final[Mapping[str, str]] = {
     "api_keys": "api_keys.read",
     "audit": "audit.read",
     "tenancy": "tenancy.read",
+    "privacy": "privacy.read",
 }
 """The permission under which a capability's facts may be followed; one that is missing here is followed by nobody."""

@@ -42,7 +42,8 @@ RIGHTS: Mapping[str, Rights] = {
     # that a head only moves on.
     "heads": Rights(_ALTER, _ALTER, ("position", "recorded_at", "closed")),
     "stamps": Rights(_APPEND, _APPEND),
-    "reservations": Rights(_APPEND, _APPEND),
+    # An erasure releases what was reserved for who is gone.
+    "reservations": Rights(_APPEND, _APPEND | {"delete"}),
     "tenant_keys": Rights(_APPEND, _APPEND),
     # A trigger sees to it that what is erased stays erased.
     "subject_keys": Rights(_ALTER, _ALTER, ("epoch", "wrapped", "erased_at")),

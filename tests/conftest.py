@@ -18,10 +18,11 @@ from projections.audit import audit
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
+from projections.privacy import erasures, holds
 from projections.prospects import prospects
 from tests.deciders import DECIDERS
 
-MODELS = (prospects, funnel, audit, book, scores, milestones)
+MODELS = (prospects, funnel, audit, book, scores, milestones, erasures, holds)
 
 
 @pytest.fixture(scope="session")

@@ -155,6 +155,10 @@ class Rings:
             ring.keys.forget()
         self._cache.clear()
 
+    def forget_subjects(self) -> None:
+        """Let go of the subject keys that are at hand: some may have been destroyed without our hearing of it."""
+        self._cache.clear()
+
     def provision(self, tenant: UUID) -> None:
         """Make a new tenant's keys. Doing it again changes nothing."""
         self.of(tenant).keys.provision()

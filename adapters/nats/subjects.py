@@ -31,6 +31,14 @@ def seen(tenant: UUID) -> str:
     return f"everlog-seen.{tenant}"
 
 
+EVERY_GONE = "everlog-gone.*"
+
+
+def gone(tenant: UUID) -> str:
+    """Told of each subject of the tenant that was erased."""
+    return f"everlog-gone.{tenant}"
+
+
 def score(tenant: UUID) -> str:
     """Asked for a prediction in real time."""
     return f"everlog-score.{tenant}"

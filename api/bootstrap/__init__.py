@@ -5,7 +5,7 @@ from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.product import Product, moving, product
 from api.bootstrap.servers import embedded, holes, migrate, wiped
 from api.bootstrap.troubles import FULL, PLAIN, UNAVAILABLE
-from api.bootstrap.work import learner, learning, relay, runner, scorer, store, views
+from api.bootstrap.work import erasing, learner, learning, relay, runner, scorer, store, views
 
 __all__ = [
     "DECIDERS",
@@ -15,6 +15,7 @@ __all__ = [
     "UNAVAILABLE",
     "Product",
     "embedded",
+    "erasing",
     "holes",
     "learner",
     "learning",

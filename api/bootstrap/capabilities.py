@@ -7,15 +7,17 @@ from domain.audit import audit
 from domain.kernel import Decider
 from domain.orgs import orgs
 from domain.predictions import predictions
+from domain.privacy import privacy
 from domain.prospects import prospects
 from domain.tenancy import tenancy
 from projections.audit import audit as trail
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
+from projections.privacy import erasures, holds
 from projections.prospects import prospects as list_of_prospects
 
 DECIDERS: dict[str, Decider[Any]] = {
-    each.name: each for each in (prospects, predictions, orgs, api_keys, audit, tenancy)
+    each.name: each for each in (prospects, predictions, orgs, api_keys, audit, tenancy, privacy)
 }
-MODELS = (list_of_prospects, funnel, trail, book, scores, milestones)
+MODELS = (list_of_prospects, funnel, trail, book, scores, milestones, erasures, holds)

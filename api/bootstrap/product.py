@@ -14,6 +14,7 @@ from adapters.erasures import Erasures
 from adapters.kms import FileKMS
 from adapters.ledger import Ledger
 from adapters.log import Logs
+from adapters.nats.forget import Forgetting
 from adapters.nats.link import Link
 from adapters.nats.wake import Wakes
 from adapters.parcel.moving import Moving
@@ -53,6 +54,7 @@ class Product(Struct, frozen=True):
     access: Casbin
     pipeline: Pipeline
     entry: Entry
+    erasures: Erasures
 
 
 @cache
@@ -90,9 +92,10 @@ def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False
         committer = stack.enter_context(Committer(url, wakes.committed, on_drain=telemetry.metrics.drained))
         logs = stack.enter_context(Logs(database, committer, FileKMS(settings.keys), DECIDERS.values()))
         logs.provision(SYSTEM)
-        Erasures(database, Ledger(settings.keys)).settle()
+        erasures = Erasures(database, Ledger(settings.keys), Forgetting(link, logs.rings))
+        erasures.settle()
         stack.callback(link.stop)
-        yield _joined(settings, telemetry, database, committer, logs, link, wakes)
+        yield _joined(settings, telemetry, database, committer, logs, link, wakes, erasures)
 
 
 def _joined(
@@ -103,6 +106,7 @@ def _joined(
     logs: Logs,
     link: Link,
     wakes: Wakes,
+    erasures: Erasures,
 ) -> Product:
     # Cursors are bound by a key that all processes of an installation share and that no database holds.
     secret = logs.rings.of(SYSTEM).token("cursors", "secret")
@@ -127,6 +131,7 @@ def _joined(
         access=access,
         pipeline=pipeline,
         entry=entry,
+        erasures=erasures,
     )
 
 

@@ -13,11 +13,14 @@ from adapters.nats.score import Scorer, serve_scores
 from adapters.postgres.leases import Leases
 from adapters.postgres.recorder import Recorder
 from adapters.postgres.views import Views
-from api.bootstrap.capabilities import MODELS
+from adapters.privacy import Remains
+from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.product import Product
 from api.bootstrap.troubles import UNAVAILABLE
+from api.erasing import Eraser
 from api.learning import Model, Models
 from application.predictions import Learner
+from application.privacy import Erasing
 from projections.runner import Runner
 from projections.worker import Worker
 
@@ -50,6 +53,22 @@ def views(product: Product, stop: threading.Event) -> threading.Thread:
             ).run(stop)
 
     return threading.Thread(target=run, name="views")
+
+
+def erasing(product: Product, stop: threading.Event) -> threading.Thread:
+    """A thread that carries out the approved erasures of the tenants leased to this process."""
+    leases = Leases(product.database, uuid4())
+
+    def of(tenant: UUID) -> Erasing:
+        remains = Remains(store(product, tenant), product.database, product.erasures, MODELS, DECIDERS)
+        return Erasing(product.logs.of(tenant), remains)
+
+    def run() -> None:
+        Eraser(partial(leases.renew, "privacy"), leases.seconds / 3, of).run(stop)
+        with suppress(*UNAVAILABLE):
+            leases.release()
+
+    return threading.Thread(target=run, name="privacy")
 
 
 def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[Any] = MODELS) -> Runner:

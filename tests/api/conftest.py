@@ -13,11 +13,12 @@ from projections.audit import audit
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
+from projections.privacy import erasures, holds
 from projections.prospects import prospects
 from tenants.context import SYSTEM
 from tests.api.world import DECIDERS, World
 
-MODELS = (prospects, funnel, audit, book, scores, milestones)
+MODELS = (prospects, funnel, audit, book, scores, milestones, erasures, holds)
 
 
 @pytest.fixture(scope="session")

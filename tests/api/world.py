@@ -29,6 +29,7 @@ from domain.audit import audit
 from domain.kernel import Actor
 from domain.orgs import orgs
 from domain.predictions import Features, Made, Reason, predictions
+from domain.privacy import privacy
 from domain.prospects import prospects
 from domain.tenancy import tenancy
 from projections.runner import Runner
@@ -36,7 +37,7 @@ from tenants.context import SYSTEM
 from tenants.quotas import Quota
 
 ROLES: tuple[Role, ...] = get_args(Role)
-DECIDERS = {each.name: each for each in (prospects, predictions, orgs, api_keys, audit, tenancy)}
+DECIDERS = {each.name: each for each in (prospects, predictions, orgs, api_keys, audit, tenancy, privacy)}
 OPERATOR = Actor("operator", UUID(int=7))
 
 

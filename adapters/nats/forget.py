@@ -1,0 +1,55 @@
+"""A word over NATS that subjects were erased: every process lets go of their keys, instead of in five minutes.
+
+A process that was not connected cannot know what was said meanwhile, so it lets go of all when a connection comes up.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from uuid import UUID
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error
+
+from adapters.keyring import Rings
+from adapters.nats import subjects
+from adapters.nats.link import Link
+
+
+class Forgetting:
+    """`adapters.erasures.Keys` of all processes of an installation. Build it before the link starts."""
+
+    def __init__(self, link: Link, rings: Rings) -> None:
+        self._link = link
+        self._rings = rings
+        link.resident(self._listen)
+
+    def forget(self, tenant: UUID, subjects: Iterable[UUID]) -> None:
+        """In this process at once, in the others as soon as they hear of it."""
+        gone = list(subjects)
+        self._rings.of(tenant).forget(gone)
+        self._link.soon(self._tell, tenant, gone)
+
+    def _tell(self, tenant: UUID, gone: list[UUID]) -> None:
+        if client := self._link.client:
+            asyncio.ensure_future(_send(client, tenant, gone))  # noqa: RUF006 - keys that are not told of expire
+
+    async def _listen(self, client: Client) -> None:
+        closed = asyncio.Event()
+        await client.subscribe(subjects.EVERY_GONE, cb=self._heard)
+        await client.flush()
+        # Only now: whatever is fetched from here on is fetched within hearing.
+        self._rings.forget_subjects()
+        await closed.wait()
+
+    async def _heard(self, message: Msg) -> None:
+        with suppress(ValueError):
+            gone = UUID(message.data.decode("ascii"))
+            self._rings.of(subjects.tenant(message.subject)).forget([gone])
+
+
+async def _send(client: Client, tenant: UUID, gone: list[UUID]) -> None:
+    with suppress(Error, OSError):
+        for subject in gone:
+            await client.publish(subjects.gone(tenant), str(subject).encode())

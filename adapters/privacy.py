@@ -1,0 +1,103 @@
+"""What is kept of a subject beside the log, in one tenant's tables: found, and cleared once their key is destroyed.
+
+Boxes stay where they lie, in rows, snapshots and messages: without the key they are noise. What would still tell
+something are tokens, the HMACs by which a value can be looked up or is reserved, for their key lives on.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import sql
+
+from adapters.erasures import Erasures
+from adapters.postgres.database import Database
+from adapters.postgres.roles import Connection
+from adapters.postgres.tables import Stored, table
+from adapters.postgres.views import Views
+from application.privacy import Purged
+from projections.builds import builds
+from projections.kernel import Aggregate, View
+from projections.privacy import erasures
+from tenants.isolation import SCHEMA
+
+_ERASED_AT = "select erased_at from everlog.subject_keys where tenant_id = %s and subject = %s and wrapped is null"
+# The log has no index by subject: an erasure is rare, and reads the tenant's events once.
+_ABOUT = """
+    select count(*), array_agg(distinct stream) from everlog.events
+    where tenant_id = %s and position(%s::bytea in meta) > 0"""
+_SNAPSHOTS = "delete from everlog.snapshots where tenant_id = %s and stream = any(%s)"
+_RESERVATIONS = "delete from everlog.reservations where tenant_id = %s and stream = any(%s)"
+
+
+class Remains:
+    """`application.privacy.Remains` of one tenant. The database's role is the worker's."""
+
+    def __init__(
+        self,
+        views: Views,
+        database: Database,
+        destroying: Erasures,
+        models: Iterable[View[Any] | Aggregate[Any]],
+        capabilities: Iterable[str],
+    ) -> None:
+        self._tenant = views.tenant
+        self._views = views
+        self._database = database
+        self._destroying = destroying
+        self._stored = [table(each.view, slot) for each in builds(models) for slot in ("a", "b")]
+        self._capabilities = tuple(capabilities)
+
+    def approved(self) -> list[UUID]:
+        slot = self._views.live().get((erasures.name, erasures.version), "a")
+        query = sql.SQL("select subject from {} where tenant_id = %s and stage = 'approved'").format(
+            sql.Identifier(SCHEMA, table(erasures, slot).table.name)
+        )
+        with self._database.transaction(self._tenant) as connection:
+            return [subject for (subject,) in connection.execute(query, [self._tenant])]
+
+    def erase(self, subject: UUID) -> datetime:
+        known = [self._tenant, subject]
+        if not self._database.query(self._tenant, _ERASED_AT, known):
+            self._destroying.erase(self._tenant, [subject])
+        [(at,)] = self._database.query(self._tenant, _ERASED_AT, known)
+        return at  # type: ignore[no-any-return] # a timestamptz, never null once the key is gone
+
+    def level(self, position: int) -> bool:
+        return all(each.position >= position for each in self._views.checkpoints())
+
+    def purge(self, subject: UUID) -> Purged:
+        with self._database.transaction(self._tenant) as connection:
+            [(events, streams)] = connection.execute(_ABOUT, [self._tenant, str(subject).encode()]).fetchall()
+            own = [f"{each}/{subject}" for each in self._capabilities]
+            tokens = tuple((each.view.name, self._clear(connection, each, subject)) for each in self._stored)
+            return Purged(
+                events,
+                tuple((name, count) for name, count in tokens if count),
+                connection.execute(_SNAPSHOTS, [self._tenant, [*own, *(streams or ())]]).rowcount,
+                connection.execute(_RESERVATIONS, [self._tenant, own]).rowcount,
+            )
+
+    def _clear(self, connection: Connection, stored: Stored, subject: UUID) -> int:
+        """Take away the tokens of every value that is sealed under the subject's key; how many those were."""
+        return sum(
+            connection.execute(
+                sql.SQL(
+                    "update {table} set {token} = null where tenant_id = %s and {token} is not null"
+                    " and position(%s::bytea in {sealed}) > 0"
+                ).format(
+                    table=sql.Identifier(SCHEMA, stored.table.name),
+                    token=sql.Identifier(lookup.column),
+                    sealed=sql.Identifier(column.name),
+                ),
+                [self._tenant, _under(subject)],
+            ).rowcount
+            for column, lookup in stored.lookups
+        )
+
+
+def _under(subject: UUID) -> bytes:
+    """How a sealed value, as it lies in a row, names its subject; what it is bound to may name others."""
+    return msgspec.msgpack.encode({"subject": subject})[1:]

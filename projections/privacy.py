@@ -1,0 +1,174 @@
+"""What is seen of privacy: erasures from request to certificate, and what is held."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.kernel import Personal, Recorded
+from domain.privacy import (
+    ErasureApproved,
+    ErasureCertified,
+    ErasureFacts,
+    ErasureRequested,
+    ErasureWithdrawn,
+    HoldDropped,
+    HoldFacts,
+    HoldLifted,
+    HoldPlaced,
+    HoldProposed,
+    LiftProposed,
+)
+from projections.kernel import Is, Page, Query, Reads, View, Where
+
+Stage = Literal["requested", "withdrawn", "approved", "erased"]
+HoldStage = Literal["proposed", "placed"]
+
+
+class Erasure(Struct, frozen=True):
+    subject: UUID
+    stage: str
+    basis: str
+    reference: str
+    reason: Personal[str]
+    requested_by: UUID
+    requested_at: datetime
+    changed_at: datetime
+    approved_by: UUID | None = None
+    approved_at: datetime | None = None
+    erased_at: datetime | None = None
+    certificate: int | None = None
+    """Its position in the log: what proves it is the proof of that event."""
+    events: int | None = None
+    tokens: int | None = None
+    snapshots: int | None = None
+    reservations: int | None = None
+
+
+class Held(Struct, frozen=True):
+    id: str
+    """`<subject>/<matter>`."""
+    subject: UUID
+    matter: str
+    stage: str
+    proposed_by: UUID
+    proposed_at: datetime
+    until: datetime | None = None
+    placed_by: UUID | None = None
+    placed_at: datetime | None = None
+    lift_by: UUID | None = None
+    """Who wants it lifted."""
+
+
+def _subject(recorded: Recorded) -> Where | None:
+    return Where("subject", recorded.id)
+
+
+def _matter(recorded: Recorded) -> Where | None:
+    return Where("id", _name(recorded))
+
+
+def _name(recorded: Recorded) -> str:
+    return f"{recorded.id}/{getattr(recorded.fact, 'matter', '')}"
+
+
+def _erasure(rows: list[Erasure], recorded: Recorded) -> list[Erasure]:
+    at = recorded.at
+    match recorded.fact:
+        case ErasureRequested(by=by, basis=basis, reference=reference, reason=reason):
+            return [Erasure(recorded.id, "requested", basis, reference, reason, by, at, at)]
+        case ErasureWithdrawn():
+            return [replace(row, stage="withdrawn", changed_at=at) for row in rows]
+        case ErasureApproved(by=by):
+            return [replace(row, stage="approved", approved_by=by, approved_at=at, changed_at=at) for row in rows]
+        case ErasureCertified() as done:
+            return [_certified(row, done, recorded) for row in rows]
+    return rows
+
+
+def _certified(row: Erasure, done: ErasureCertified, recorded: Recorded) -> Erasure:
+    return replace(
+        row,
+        stage="erased",
+        changed_at=recorded.at,
+        erased_at=done.erased_at,
+        certificate=recorded.position,
+        events=done.events,
+        tokens=sum(count for _, count in done.tokens),
+        snapshots=done.snapshots,
+        reservations=done.reservations,
+    )
+
+
+def _hold(rows: list[Held], recorded: Recorded) -> list[Held]:
+    match recorded.fact:
+        case HoldProposed(by=by, matter=matter, until=until):
+            return [Held(_name(recorded), recorded.id, matter, "proposed", by, recorded.at, until)]
+        case HoldPlaced(by=by):
+            return [replace(row, stage="placed", placed_by=by, placed_at=recorded.at) for row in rows]
+        case LiftProposed(by=by):
+            return [replace(row, lift_by=by) for row in rows]
+        case HoldDropped() | HoldLifted():
+            return []
+    return rows
+
+
+erasures = View(
+    "erasures",
+    1,
+    Erasure,
+    _subject,
+    _erasure,
+    facts=ErasureFacts,
+    filters=("stage", "requested_at"),
+    sorts=("requested_at",),
+    indexes=(("stage", "requested_at"),),
+)
+holds = View(
+    "holds",
+    1,
+    Held,
+    _matter,
+    _hold,
+    facts=HoldFacts,
+    filters=("subject", "stage", "matter"),
+    sorts=("proposed_at",),
+    indexes=(("subject", "proposed_at"),),
+)
+
+
+class GetErasure(Query, frozen=True, kw_only=True):
+    permission: ClassVar = "privacy.read"
+    subject: UUID
+
+    async def answer(self, reads: Reads) -> Erasure | None:
+        return await reads.one(erasures, self.subject)
+
+
+class ListErasures(Query, frozen=True, kw_only=True):
+    permission: ClassVar = "privacy.read"
+    stage: Stage | None = None
+    sort: str = "-requested_at"
+    limit: int = 50
+    cursor: str = ""
+
+    async def answer(self, reads: Reads) -> Page[Erasure]:
+        where = [Is("stage", self.stage)] if self.stage else []
+        return await reads.page(erasures, where, sort=self.sort, limit=self.limit, cursor=self.cursor)
+
+
+class ListHolds(Query, frozen=True, kw_only=True):
+    permission: ClassVar = "privacy.read"
+    subject: UUID | None = None
+    stage: HoldStage | None = None
+    matter: str | None = None
+    sort: str = "-proposed_at"
+    limit: int = 50
+    cursor: str = ""
+
+    async def answer(self, reads: Reads) -> Page[Held]:
+        asked = {"subject": self.subject, "stage": self.stage, "matter": self.matter}
+        where = [Is(column, value) for column, value in asked.items() if value is not None]
+        return await reads.page(holds, where, sort=self.sort, limit=self.limit, cursor=self.cursor)
