@@ -175,6 +175,9 @@ def foreign(asking, tenant, theirs):
             continue
         if operation["operationId"] in {"captureProspect", "findProspects", "findAuditEntries"}:
             continue
+        if operation["tags"] == ["privacy"] and method == "POST":
+            # Whoever is named, it is the caller's own log that this goes to, at a new position each time.
+            continue
         nobody = uuid4()
         answers = [asking.send(method, path, operation, tenant.keys["Admin"], id) for id in (theirs, nobody)]
         if told(answers[0], theirs) != told(answers[1], nobody):
