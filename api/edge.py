@@ -26,7 +26,7 @@ from application.entry import Entry
 from application.fresh import Fresh
 from application.kernel import Caller
 from application.pipeline import Pipeline, Rejected
-from application.ports import Logs, Scorer, Unanswered
+from application.ports import Logs, Proofs, Scorer, Unanswered
 from domain.kernel import Circumstances, Decider, Refused
 from tenants.quotas import Quota, Verdict
 
@@ -50,7 +50,7 @@ class Edge:
     `passing` are the troubles that pass, by the code that each is told by; the first that fits counts.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - bootstrap joins it, once, and each is something else
         self,
         pipeline: Pipeline,
         entry: Entry,
@@ -58,6 +58,7 @@ class Edge:
         scorer: Scorer,
         deciders: Mapping[str, Decider[Any]],
         quota: Quota,
+        proofs: Proofs,
         *,
         trace: Callable[[], str] = str,
         passing: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),
@@ -65,6 +66,7 @@ class Edge:
         self.pipeline = pipeline
         self.logs = logs
         self.scorer = scorer
+        self.proofs = proofs
         self.deciders = deciders
         self.eyes = Eyes(pipeline, logs)
         self._generations: Fresh[UUID, int] = Fresh(self._look)

@@ -60,6 +60,7 @@ def application(product: Product) -> Direct:
         bootstrap.scorer(product),
         DECIDERS,
         Quota(product.settings.rate),
+        bootstrap.proofs(product),
         trace=product.telemetry.traces.current,
         passing={"storage.full": FULL, "service.unavailable": UNAVAILABLE},
     )

@@ -67,7 +67,7 @@ def worker(*parts: str) -> None:
     """Keep views, publish to NATS and learn, against the servers that the environment names.
 
     Args:
-        parts: Any of views, relay, learning; all of them where none is named.
+        parts: Any of views, relay, learning, seal; all of them where none is named.
     """
     from api import serve
     from api import worker as work

@@ -11,6 +11,7 @@ from api.problems import MEDIA, Details, kind
 from api.route import Route
 
 TAGS = {
+    "proofs": "Signed checkpoints of the log, and proofs that a stranger can check.",
     "prospects": "People who may become clients, from first sight to won or lost.",
     "predictions": "What the models make of prospects, and how good they have been.",
     "funnel": "How many prospects stand where.",

@@ -47,6 +47,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "views.behind": Kind(503, "The views are behind that position", "Send it again after `Retry-After`."),
     "predictions.unanswered": Kind(503, "No model answers just now", "Send it again after `Retry-After`."),
     "service.unavailable": Kind(503, "A server behind this one is not reachable", "Send it again after `Retry-After`."),
+    "proofs.unsealed": Kind(
+        404,
+        "Nothing of that size is sealed",
+        "New events are sealed within seconds: ask again, or for a size that a checkpoint names.",
+    ),
     "tenancy.closed": Kind(
         503,
         "The organisation is moving to another installation",

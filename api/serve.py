@@ -18,7 +18,7 @@ from api.settings import Settings, environment, leave_word
 
 _log = logging.getLogger(__name__)
 LEASH = "EVERLOG_LEASH"
-PARTS = ("api", "worker views relay", "worker learning")
+PARTS = ("api", "worker views relay", "worker learning", "worker seal")
 """A process each: none waits for another's turn at the interpreter."""
 GRACE = 5
 """Seconds for a child to end in order when the process that started it has gone, and most likely the database too."""

@@ -64,7 +64,7 @@ def given(parameters: Struct) -> dict[str, Any]:
 def from_url(query: bytes, type: type[Struct]) -> Any:
     """The parameters in a URL's query; lists are divided by commas. Raises `Problem`."""
     if not query:
-        return type()
+        return _read({}, type)
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_PARAMETERS)
     except ValueError as problem:
@@ -78,6 +78,10 @@ def from_url(query: bytes, type: type[Struct]) -> Any:
     if wrong := [name for name in times & found.keys() if not _DATE.match(found[name])]:
         # The lenient reading of a URL's texts would take a bare number for seconds since 1970.
         raise Problem("request.invalid", f"Expected a date and time as in RFC 3339 - at `$.{wrong[0]}`")
+    return _read(found, type)
+
+
+def _read(found: dict[str, Any], type: type[Struct]) -> Any:
     try:
         return timed(msgspec.convert(found, type, strict=False))
     except msgspec.ValidationError as problem:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from api import bootstrap
 from api.settings import Settings, Unset
 
-PARTS = ("views", "relay", "learning")
+PARTS = ("views", "relay", "learning", "seal")
 
 
 def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
@@ -20,7 +20,7 @@ def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
     with bootstrap.product(settings, "worker", worker=True) as product:
         if "relay" in parts:
             bootstrap.relay(product)
-        makers = {"views": bootstrap.views, "learning": bootstrap.learning}
+        makers = {"views": bootstrap.views, "learning": bootstrap.learning, "seal": bootstrap.sealing}
         threads = [makers[part](product, stop) for part in parts if part in makers]
         if "views" in parts:
             # It clears the views' rows, and waits for them: wherever they are kept, it is at work too.

@@ -174,6 +174,44 @@ class Scorer(Protocol):
         ...
 
 
+class Inclusion(Struct, frozen=True, kw_only=True, tag_field="everlog", tag="inclusion/1"):
+    """That an event is in a sealed tree. The bytes stand in docs/reference/proof-format.md."""
+
+    origin: str
+    index: int
+    """The leaf's, from 0: the event's position less one."""
+    size: int
+    entry: str
+    path: list[str]
+    checkpoint: str
+    key: str
+
+
+class Consistency(Struct, frozen=True, kw_only=True, tag_field="everlog", tag="consistency/1"):
+    """That a sealed tree is the beginning of a later one."""
+
+    origin: str
+    first: int
+    second: int
+    path: list[str]
+    old: str
+    checkpoint: str
+    key: str
+
+
+@runtime_checkable
+class Proofs(Protocol):
+    """What was sealed of tenants' logs. Synchronous; each raises `Refused` with `proofs.unsealed`."""
+
+    def checkpoint(self, tenant: UUID) -> str:
+        """The last signed note."""
+        ...
+
+    def inclusion(self, tenant: UUID, position: int, size: int | None) -> Inclusion: ...
+
+    def consistency(self, tenant: UUID, first: int, second: int | None) -> Consistency: ...
+
+
 class Unanswered(Exception):
     """Nobody answered who could have; try again after `seconds`."""
 

@@ -26,6 +26,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "privacy.approve": "Approve an erasure that somebody else asked for.",
     "privacy.hold": "Propose, place and lift legal holds; each takes two.",
     "privacy.execute": "Carry out what was approved: for the program alone.",
+    "proofs.read": "Get checkpoints of the log, and proofs.",
     "orgs.read": "See the organisation and its members.",
     "orgs.found": "Found an organisation.",
     "orgs.manage": "Add and remove members and change their roles.",
@@ -54,6 +55,7 @@ _ADMIN = _MANAGER | {
     "orgs.manage",
     "api_keys.issue",
     "api_keys.revoke",
+    "proofs.read",
     "audit.read",
     "audit.read-circumstances",
     "privacy.read",
@@ -67,7 +69,7 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     "Manager": _MANAGER,
     "Member": _MEMBER,
     "Viewer": _VIEWER,
-    "Auditor": frozenset({"audit.read", "audit.read-circumstances", "privacy.read"}),
+    "Auditor": frozenset({"proofs.read", "audit.read", "audit.read-circumstances", "privacy.read"}),
 }
 """What members and API keys can be. The Auditor reads the trail, and what was erased or is held, and nothing else."""
 

@@ -9,7 +9,6 @@ from typing import Protocol
 from uuid import UUID
 
 from projections.kernel import Lag
-from projections.runner import Runner
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +36,22 @@ class Woken(Protocol):
 
     @property
     def all(self) -> bool: ...
+
+
+class Kept(Protocol):
+    """What is kept up with one tenant's log, such as its views by `projections.runner.Runner`."""
+
+    def step(self, seconds: float) -> int:
+        """Go on for about so long; whether there was anything to do."""
+        ...
+
+    def retry(self) -> object: ...
+
+    def place(self) -> tuple[int, int]:
+        """The generation and position that it is level with."""
+        ...
+
+    def lag(self) -> list[Lag]: ...
 
 
 class Ear(Protocol):
@@ -71,10 +86,11 @@ class Worker:
         self,
         leases: Leases,
         heads: Callable[[], Iterable[tuple[UUID, int, int]]],
-        runner: Callable[[UUID], Runner],
+        runner: Callable[[UUID], Kept],
         ear: Ear,
         poll: float | None = 1.0,
         measure: Callable[[UUID, list[Lag]], object] | None = None,
+        what: str = "views",
     ) -> None:
         self._leases = leases
         self._heads = heads
@@ -82,7 +98,8 @@ class Worker:
         self._ear = ear
         self._poll = poll
         self._measure = measure
-        self._runners: dict[UUID, Runner] = {}
+        self._what = what
+        self._runners: dict[UUID, Kept] = {}
         self._behind: set[UUID] = set()
         self._due: set[UUID] = set()
         self._new: set[UUID] = set()
@@ -142,7 +159,9 @@ class Worker:
             pause = min(self._later.get(tenant, (0.0, _FIRST / 2))[1] * 2, _LONGEST)
             self._later[tenant] = (monotonic() + pause, pause)
             # No traceback: it may quote what an event says.
-            _log.error("The views of tenant %s failed (%s); again in %s s.", tenant, type(error).__name__, pause)
+            _log.error(
+                "The %s of tenant %s failed (%s); again in %s s.", self._what, tenant, type(error).__name__, pause
+            )
             return 1
         self._later.pop(tenant, None)
         return applied

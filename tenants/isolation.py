@@ -49,8 +49,11 @@ RIGHTS: Mapping[str, Rights] = {
     "subject_keys": Rights(_ALTER, _ALTER, ("epoch", "wrapped", "erased_at")),
     "snapshots": Rights(WRITE, WRITE),
     "tracking": Rights(_ALTER, _ALTER, ("notification",)),
+    # The tree grows and is never taken back; a tile that is not full yet is written again, with more behind it.
+    "tiles": Rights(READ, _ALTER, ("hashes",)),
+    "seals": Rights(READ, _APPEND),
 }
-"""Tables of the log. Every other table with a tenant has the rights of a `VIEW`."""
+"""Tables of the log and of its proofs. Every other table with a tenant has the rights of a `VIEW`."""
 
 GUARDS: Mapping[str, str] = {"heads": "guard_head", "subject_keys": "guard_subject"}
 """Tables whose updates a trigger looks at, and its function."""

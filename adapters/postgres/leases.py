@@ -50,17 +50,22 @@ _EAGER = 0.5
 
 
 class Leases:
-    """One worker's leases, each for `seconds` by the database's clock. The database's role is the worker's."""
+    """One worker's leases, each for `seconds` by the database's clock. The database's role is the worker's.
 
-    def __init__(self, database: Database, worker: UUID, seconds: float = SECONDS) -> None:
+    `job` is what they are for where none is named.
+    """
+
+    def __init__(self, database: Database, worker: UUID, seconds: float = SECONDS, job: str = VIEWS) -> None:
         self.worker = worker
+        self._job = job
         self.seconds = seconds
         self._database = database
         self._held: dict[str, tuple[set[UUID], float]] = {}
         self._lock = Lock()
 
-    def renew(self, job: str = VIEWS) -> set[UUID]:
+    def renew(self, job: str = "") -> set[UUID]:
         """Say that this worker does the job, keep its fair share of all tenants, and take what is free up to that."""
+        job = job or self._job
         known = {
             "system": SYSTEM,
             "job": job,

@@ -2,10 +2,10 @@
 
 from adapters import recovery
 from api.bootstrap.capabilities import DECIDERS, MODELS
-from api.bootstrap.product import Product, moving, product
+from api.bootstrap.product import Product, moving, product, proofs, signer_of
 from api.bootstrap.servers import embedded, holes, migrate, wiped
 from api.bootstrap.troubles import FULL, PLAIN, UNAVAILABLE
-from api.bootstrap.work import erasing, learner, learning, relay, runner, scorer, store, views
+from api.bootstrap.work import erasing, learner, learning, relay, runner, scorer, sealing, store, views
 
 __all__ = [
     "DECIDERS",
@@ -22,10 +22,13 @@ __all__ = [
     "migrate",
     "moving",
     "product",
+    "proofs",
     "recovery",
     "relay",
     "runner",
     "scorer",
+    "sealing",
+    "signer_of",
     "store",
     "views",
     "wiped",

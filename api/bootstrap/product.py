@@ -25,6 +25,8 @@ from adapters.postgres.reads import ReadModels
 from adapters.postgres.replica import Replica
 from adapters.postgres.roles import worker_of
 from adapters.postgres.silence import ANSWER, WORK
+from adapters.proofs.proven import Proven
+from adapters.proofs.signer import Signer
 from adapters.telemetry import Telemetry
 from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.settings import Settings
@@ -133,6 +135,17 @@ def _joined(
         entry=entry,
         erasures=erasures,
     )
+
+
+def signer_of(settings: Settings) -> Signer:
+    """Who signs checkpoints: with keys of the key folder, for generations that the ledger knows."""
+    ledger = Ledger(settings.keys)
+    return Signer(settings.keys, lambda: ledger.generation)
+
+
+def proofs(product: Product) -> Proven:
+    """`application.ports.Proofs`."""
+    return Proven(product.database, signer_of(product.settings))
 
 
 def moving(product: Product) -> Moving:

@@ -15,6 +15,7 @@ from adapters.postgres import migrate as schema
 from adapters.postgres.lint import lint
 from adapters.postgres.tables import create
 from api.bootstrap.capabilities import MODELS
+from api.bootstrap.product import signer_of
 from api.settings import Settings, Unset
 from tenants.isolation import Finding
 
@@ -37,7 +38,9 @@ def embedded(settings: Settings, stack: ExitStack) -> tuple[Settings, Callable[[
 def wiped(settings: Settings) -> None:
     """Take away all that embedded servers keep; keys stay. Raises `CannotStart` while they run."""
     wipe(settings.home)
-    Ledger(settings.keys).set_aside(datetime.now(UTC))
+    now = datetime.now(UTC)
+    Ledger(settings.keys).set_aside(now)
+    signer_of(settings).set_aside(now)
 
 
 def migrate(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """What runs beside the answers: each part keeps what it is for, for the tenants leased to it."""
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
@@ -14,15 +15,19 @@ from adapters.postgres.leases import Leases
 from adapters.postgres.recorder import Recorder
 from adapters.postgres.views import Views
 from adapters.privacy import Remains
+from adapters.proofs.sealer import Sealer
 from api.bootstrap.capabilities import DECIDERS, MODELS
-from api.bootstrap.product import Product
+from api.bootstrap.product import Product, signer_of
 from api.bootstrap.troubles import UNAVAILABLE
 from api.erasing import Eraser
 from api.learning import Model, Models
 from application.predictions import Learner
 from application.privacy import Erasing
 from projections.runner import Runner
-from projections.worker import Worker
+from projections.worker import Ear, Woken, Worker
+
+GATHERING = 0.25
+"""Seconds that sealing waits for more events to join the first; within a second they are sealed."""
 
 
 def scorer(product: Product) -> Any:
@@ -85,6 +90,39 @@ def relay(product: Product) -> Relay:
     made = Relay(product.link, product.database.heads, source, leases, told=product.telemetry.relayed)
     product.telemetry.relay(made.behind, lambda: made.forked)
     return made
+
+
+def sealing(product: Product, stop: threading.Event) -> threading.Thread:
+    """A thread that seals the logs of the tenants leased to this process."""
+    leases = Leases(product.database, uuid4(), job="seal")
+    signer, told = signer_of(product.settings), product.telemetry
+
+    def run() -> None:
+        with product.wakes.commits() as ear:
+            Worker(
+                leases,
+                product.database.heads,
+                lambda tenant: Sealer(tenant, product.database, signer),
+                Unhurried(ear),
+                product.settings.poll or None,
+                told.metrics.lag,
+                "seals",
+            ).run(stop)
+
+    return threading.Thread(target=run, name="seal")
+
+
+class Unhurried:
+    """An ear that gathers for a while what it has heard: a checkpoint is for many events."""
+
+    def __init__(self, ear: Ear) -> None:
+        self._ear = ear
+
+    def wait(self, seconds: float) -> Woken:
+        woken = self._ear.wait(seconds)
+        if woken.tenants or woken.all:
+            time.sleep(GATHERING)
+        return woken
 
 
 def learner(executor: Executor | None = None) -> Learner:

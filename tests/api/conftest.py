@@ -9,6 +9,7 @@ from adapters.postgres import walls
 from adapters.postgres.database import Database
 from adapters.postgres.roles import Roles
 from adapters.postgres.tables import create
+from adapters.proofs.signer import Signer
 from projections.audit import audit
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
@@ -33,7 +34,7 @@ def world(migrated, committer, tmp_path_factory):
         Database(addresses.worker) as keeper,
         Logs(database, committer, kms, DECIDERS.values()) as logs,
     ):
-        world = World(logs, database, keeper, MODELS)
+        world = World(logs, database, keeper, MODELS, Signer(tmp_path_factory.mktemp("signer"), lambda: 1))
         logs.provision(SYSTEM)
         with world.running():
             yield world

@@ -37,7 +37,9 @@ def traced(world, telemetry):
     logs = telemetry.logs(world.logs)
     pipeline = telemetry.pipeline(Pipeline(logs, world.access, Trail(logs, 10**6), world.reads.of))
     entry = telemetry.entry(Entry(world.keyring, logs))
-    edge = Edge(pipeline, entry, logs, world.scorer, DECIDERS, Quota(10**7), trace=telemetry.traces.current)
+    edge = Edge(
+        pipeline, entry, logs, world.scorer, DECIDERS, Quota(10**7), world.edge.proofs, trace=telemetry.traces.current
+    )
     return telemetry.http(create_app(edge))
 
 

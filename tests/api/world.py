@@ -14,6 +14,7 @@ from adapters.casbin import Casbin
 from adapters.embedded import ports
 from adapters.postgres.reads import ReadModels
 from adapters.postgres.views import Views
+from adapters.proofs.proven import Proven
 from api.app import create_app
 from api.edge import Edge
 from application.api_keys import Keyring, mint
@@ -60,10 +61,11 @@ class Tenant:
 
 
 class World:
-    def __init__(self, logs, database, keeper, models, rate=10**7):
+    def __init__(self, logs, database, keeper, models, signer, rate=10**7):
         self.logs = logs
         self.database = database
         self.keeper = keeper
+        self.signer = signer
         self.models = models
         self.scorer = Nobody()
         self.keyring = Keyring(logs)
@@ -71,7 +73,7 @@ class World:
         self.reads = ReadModels(database, models, b"#" * 32, logs.of, poll=0.01)
         self.pipeline = Pipeline(logs, self.access, Trail(logs, 10**6), self.reads.of)
         entry = Entry(self.keyring, logs)
-        self.edge = Edge(self.pipeline, entry, logs, self.scorer, DECIDERS, Quota(rate))
+        self.edge = Edge(self.pipeline, entry, logs, self.scorer, DECIDERS, Quota(rate), Proven(database, signer))
         self.edge._attempts = Quota(10**7)
         self.app = create_app(self.edge, checks={"database": self.check})
         self.port = ports.choose()

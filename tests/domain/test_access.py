@@ -27,7 +27,7 @@ def test_each_role_may_do_what_those_below_it_may():
 
 
 def test_the_auditor_reads_the_trail_and_nothing_else():
-    assert {permission.split(".")[0] for permission in ROLES["Auditor"] - {"privacy.read"}} == {"audit"}
+    assert {permission.split(".")[0] for permission in ROLES["Auditor"] - {"privacy.read"}} == {"audit", "proofs"}
     assert all(permission.split(".")[1].startswith("read") for permission in ROLES["Auditor"])
 
 

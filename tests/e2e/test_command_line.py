@@ -164,7 +164,7 @@ def test_a_folder_that_is_in_use_is_a_plain_message(house):
 def test_a_part_that_no_worker_has_is_a_plain_message(run):
     done = run("worker", "vews")
     assert done.returncode == 1
-    assert done.stderr == "everlog: A worker has the parts views, relay, learning, and no vews.\n"
+    assert done.stderr == "everlog: A worker has the parts views, relay, learning, seal, and no vews.\n"
 
 
 def test_what_serve_says_is_where_it_answers(house):

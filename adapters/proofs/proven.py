@@ -1,0 +1,82 @@
+"""Proofs of what was sealed, from the tree in the database and the signed notes: `application.ports.Proofs`."""
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from adapters.postgres.database import Database
+from adapters.proofs.grove import Grove
+from adapters.proofs.signer import Signer
+from application.ports import Consistency, Inclusion
+from domain.kernel import Refused
+from projections.proofs import note, tree
+
+
+class Proven:
+    def __init__(self, database: Database, signer: Signer) -> None:
+        self._database = database
+        self._signer = signer
+
+    def checkpoint(self, tenant: UUID) -> str:
+        with self._grove(tenant) as grove:
+            return self._note(grove, None)[1]
+
+    def inclusion(self, tenant: UUID, position: int, size: int | None) -> Inclusion:
+        with self._grove(tenant) as grove:
+            size, signed = self._note(grove, size)
+            if position > size:
+                raise Refused("proofs.unsealed", size=size)
+            [entry] = grove.entries(position - 1, position)
+            return Inclusion(
+                origin=note.origin(tenant, grove.generation),
+                index=position - 1,
+                size=size,
+                entry=_text(entry),
+                path=_texts(tree.inclusion(tree.tiled(grove.tile), position - 1, size)),
+                checkpoint=signed,
+                key=self._signer.key(tenant) or "",
+            )
+
+    def consistency(self, tenant: UUID, first: int, second: int | None) -> Consistency:
+        with self._grove(tenant) as grove:
+            second, signed = self._note(grove, second)
+            _, old = self._note(grove, first)
+            if first > second:
+                raise Refused("proofs.unsealed", size=second)
+            return Consistency(
+                origin=note.origin(tenant, grove.generation),
+                first=first,
+                second=second,
+                path=_texts(tree.consistency(tree.tiled(grove.tile), first, second)),
+                old=old,
+                checkpoint=signed,
+                key=self._signer.key(tenant) or "",
+            )
+
+    @contextmanager
+    def _grove(self, tenant: UUID) -> Iterator[Grove]:
+        """All of it as it was at one moment."""
+        with self._database.snapshot(tenant) as connection:
+
+            def ask(sql: str, params: Sequence[Any]) -> list[Any]:
+                return connection.execute(sql.encode(), params).fetchall()
+
+            yield Grove(tenant, ask)
+
+    def _note(self, grove: Grove, size: int | None) -> tuple[int, str]:
+        """The checkpoint of a size, or the last one. Raises `Refused`."""
+        sealed = grove.sealed
+        found = [sealed] if size is None or size == sealed[0] else grove.note(size)
+        if not found or not found[0][0]:
+            raise Refused("proofs.unsealed", size=sealed[0])
+        return found[0]
+
+
+def _text(raw: bytes) -> str:
+    return b64encode(raw).decode()
+
+
+def _texts(hashes: Sequence[bytes]) -> list[str]:
+    return [_text(each) for each in hashes]

@@ -1,0 +1,143 @@
+"""Seals one tenant's log: its new events join the tree, and what the tree has become is signed.
+
+Before anything is signed the events are read once more, the tiles too as they were stored, and the root is worked out
+from those by the RFC's recursion, apart from the sums by which the tree has grown. It must be the same, and the tree
+that was signed last must be its beginning.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from adapters.postgres.database import Database
+from adapters.proofs.grove import Gap, Grove
+from adapters.proofs.signer import Held, Refusing, Signer
+from projections.kernel import Lag
+from projections.proofs import note, tree
+
+_log = logging.getLogger(__name__)
+BATCH = 1024
+"""Events between two checkpoints where many wait."""
+
+
+class Sealer:
+    """One tenant's: `projections.worker.Kept`. `refused` is told why nothing is signed, or "" once that is over."""
+
+    def __init__(
+        self, tenant: UUID, database: Database, signer: Signer, refused: Callable[[UUID, str], object] | None = None
+    ) -> None:
+        self.tenant = tenant
+        self._database = database
+        self._signer = signer
+        self._refused = refused
+        self._why = ""
+        self._place = 0, 0
+        self._sealed = 0
+
+    def step(self, seconds: float) -> int:
+        """Seal batches for about so long; how many events that were. Of what is refused the log and `refused` tell."""
+        until, done = monotonic() + seconds, 0
+        try:
+            while (some := self.seal()) and monotonic() < until:
+                done += some
+        except (Refusing, Gap, LookupError) as problem:
+            self._tell(f"{problem}")
+            return 0
+        self._tell("")
+        return done + some
+
+    def seal(self) -> int:
+        """One batch; how many events it was. Raises `Refusing`, `Gap`, and `LookupError` where tiles are missing."""
+        with self._signer.hold(self.tenant) as held, self._database.transaction(self.tenant) as connection:
+
+            def ask(sql: str, params: Any) -> list[Any]:
+                return connection.execute(sql.encode(), params).fetchall()
+
+            grove = Grove(self.tenant, ask)
+            self._place = grove.generation, grove.head
+            size, _ = grove.sealed
+            signed = self._admitted(grove, held, size)
+            target = max(min(grove.head, size + BATCH), signed[0])
+            if target > size:
+                _grow(grove, size, target, signed)
+                grove.seal(target, self._signed(grove, held, target, signed[0]))
+            self._sealed = target
+            return target - size
+
+    def retry(self) -> None:
+        """Whatever was refused is looked at anew by the next step anyway."""
+
+    def place(self) -> tuple[int, int]:
+        return self._place
+
+    def lag(self) -> list[Lag]:
+        """As if the seals were a view called `proofs`."""
+        generation, head = self._place
+        behind = max(0, head - self._sealed)
+        return [Lag("proofs", 1, behind, 0.0, 0, generation, self._sealed, None)]
+
+    def _admitted(self, grove: Grove, held: Held, size: int) -> tuple[int, bytes]:
+        """Size and root of what was signed last of this tree, (0, …) where nothing was. Raises `Refusing`."""
+        began = max(1, self._signer.generation())
+        if grove.generation > began:
+            raise Refusing(f"The log stands in generation {grove.generation}; the ledger knows of none after {began}.")
+        if held.last is None:
+            if size:
+                raise Refusing(
+                    f"The database holds seals up to {size} that were not signed with the keys of this folder."
+                )
+            return 0, tree.EMPTY
+        origin = held.last.partition("\n")[0]
+        if origin != note.origin(self.tenant, grove.generation):
+            if grove.generation <= _generation(origin):
+                raise Refusing(f"What was signed last is {origin}; the log stands in generation {grove.generation}.")
+            return 0, tree.EMPTY
+        signed = note.parse(held.last)
+        if grove.head < signed[0]:
+            raise Refusing(
+                f"The log ends at position {grove.head}, but {signed[0]} events were signed: "
+                f"what was at {grove.head + 1} and after it is missing."
+            )
+        if size > signed[0]:
+            raise Refusing(f"The database holds a seal of {size} events, but no more than {signed[0]} were signed.")
+        return signed
+
+    def _signed(self, grove: Grove, held: Held, size: int, before: int) -> str:
+        if size == before and held.last is not None:
+            # It was signed, and the process ended before it was published.
+            return held.last
+        origin = note.origin(self.tenant, grove.generation)
+        root = tree.root(tree.tiled(grove.tile), size)
+        return held.sign(note.Checkpoint(origin, size, root, datetime.now(UTC)))
+
+    def _tell(self, why: str) -> None:
+        if why and why != self._why:
+            _log.error("Nothing is signed for tenant %s: %s", self.tenant, why)
+        if why != self._why and self._refused:
+            self._refused(self.tenant, why)
+        self._why = why
+
+
+def _grow(grove: Grove, size: int, target: int, signed: tuple[int, bytes]) -> None:
+    """Let the tree grow, and look at all of it that is new a second time. Raises `Refusing`."""
+    frontier = grove.frontier(size)
+    leaves = [tree.leaf(entry) for entry in grove.entries(size, target)]
+    for each in leaves:
+        frontier.add(each)
+    grove.put(tree.grown(size, leaves, grove.tile))
+    node = tree.tiled(grove.tile)
+    for index, entry in enumerate(grove.entries(size, target), size):
+        if node(0, index) != tree.leaf(entry):
+            raise Refusing(f"The event at position {index + 1} is not what it was a moment ago.")
+    if tree.root(node, target) != frontier.root:
+        raise Refusing(f"The tree of {target} events, worked out anew, is another than the one that has grown.")
+    if tree.root(node, signed[0]) != signed[1]:
+        raise Refusing(f"The first {signed[0]} events do not add up to what was signed of them.")
+
+
+def _generation(origin: str) -> int:
+    _, _, rest = origin.removeprefix("everlog/").partition("/")
+    return int(rest or 1)

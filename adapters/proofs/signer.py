@@ -1,0 +1,119 @@
+"""Each tenant's signing key, and what it signed last: files beside the keys, out of reach of the database's server.
+
+The last note stands on disk before anybody sees it. So a database that was rolled back, cut or forked meets a signer
+that remembers more than it does.
+"""
+
+import fcntl
+import os
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from projections.proofs.note import Checkpoint, Unsound, name, note, parse, signature_line, verifier_key
+
+FOLDER = "proofs"
+_KEY_ID = 4
+
+
+class Refusing(Exception):
+    """The signer does not sign this: it is not a continuation of what was signed before. It says where it breaks."""
+
+
+class Held:
+    """One tenant's key while nobody else signs with it."""
+
+    def __init__(self, folder: Path, tenant: UUID) -> None:
+        self._folder = folder
+        self._key = folder / f"{tenant}.key"
+        self._last = folder / f"{tenant}.last"
+        self._name = name(tenant)
+        # Read once: a key that went missing is not to be replaced where something was signed with it.
+        self.last = self._last.read_text(encoding="utf-8") if self._last.exists() else None
+        if self.last is not None:
+            verify(self.last, self._name, self._private().public_key())
+
+    def sign(self, checkpoint: Checkpoint) -> str:
+        """The signed note, on disk before this returns. Raises `OSError`, and then nothing was signed."""
+        private = self._private()
+        public = private.public_key().public_bytes_raw()
+        signature = private.sign(checkpoint.text.encode())
+        signed = note(checkpoint, signature_line(self._name, public, signature))
+        _replace(self._last, signed.encode())
+        self.last = signed
+        return signed
+
+    def _private(self) -> Ed25519PrivateKey:
+        if not self._key.exists():
+            if self.last is not None:
+                raise Refusing(f"{self._key} is missing, but {self._last} was signed with it: put it back from a copy.")
+            _replace(self._key, Ed25519PrivateKey.generate().private_bytes_raw())
+        return Ed25519PrivateKey.from_private_bytes(self._key.read_bytes())
+
+
+class Signer:
+    """`generation` tells the last that the ledger knows to have begun: a log of a later one was begun by nobody."""
+
+    def __init__(self, keys: Path, generation: Callable[[], int]) -> None:
+        self._folder = keys / FOLDER
+        self.generation = generation
+
+    @contextmanager
+    def hold(self, tenant: UUID) -> Iterator[Held]:
+        """The tenant's key, in no other process's hands meanwhile. Raises `Refusing` where its files do not fit."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / f"{tenant}.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield Held(self._folder, tenant)
+        finally:
+            os.close(descriptor)
+
+    def key(self, tenant: UUID) -> str | None:
+        """The tenant's verifier key, as others write it down; None while nothing was signed."""
+        try:
+            private = Ed25519PrivateKey.from_private_bytes((self._folder / f"{tenant}.key").read_bytes())
+        except FileNotFoundError:
+            return None
+        return verifier_key(name(tenant), private.public_key().public_bytes_raw())
+
+    def set_aside(self, now: datetime) -> None:
+        """Sign with other keys from now on: the database that these went with is no more."""
+        if self._folder.exists():
+            self._folder.rename(self._folder.with_name(f"{FOLDER}.until-{now:%Y%m%dT%H%M%S%f}"))
+
+
+def verify(signed: str, name: str, public: Ed25519PublicKey) -> tuple[str, int, bytes]:
+    """Origin, size and root of a note that this key has signed. Raises `Refusing`."""
+    text, _, lines = signed.partition("\n\n")
+    start = f"— {name} "
+    try:
+        [line] = [each for each in lines.split("\n") if each.startswith(start)]
+        public.verify(b64decode(line.removeprefix(start), validate=True)[_KEY_ID:], f"{text}\n".encode())
+        return text.partition("\n")[0], *parse(signed)
+    except (ValueError, InvalidSignature, Unsound) as problem:
+        raise Refusing(f"What was signed last by {name} is damaged, or signed by another key.") from problem
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a file in place, whole, so that it outlives a power cut."""
+    fresh = path.with_suffix(f"{path.suffix}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

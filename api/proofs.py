@@ -1,0 +1,74 @@
+"""Proofs over HTTP: what was sealed of the log, for whoever checks it with a program of their own."""
+
+import asyncio
+from typing import Any
+
+from msgspec import UNSET
+
+from api import shapes
+from api.call import Call
+from api.edge import Edge, reply
+from api.inbound import Reply
+from api.route import Route
+from application.ports import Consistency, Inclusion
+from projections.proofs.asked import Consistent, Included, Sealed
+
+_SHARED: dict[str, Any] = {
+    "method": "GET",
+    "tag": "proofs",
+    "permission": Sealed.permission,
+    "problems": ("proofs.unsealed",),
+}
+
+
+async def checkpoint(edge: Edge, call: Call) -> Reply:
+    await edge.pipeline.authorise(call.caller, Sealed)
+    signed = await asyncio.to_thread(edge.proofs.checkpoint, call.caller.tenant)
+    return Reply(signed.encode(), media="text/plain")
+
+
+async def inclusion(edge: Edge, call: Call) -> Reply:
+    await edge.pipeline.authorise(call.caller, Included)
+    asked: Included = shapes.from_url(call.query, Included)
+    size = None if asked.size is UNSET else asked.size
+    return reply(await asyncio.to_thread(edge.proofs.inclusion, call.caller.tenant, asked.position, size))
+
+
+async def consistency(edge: Edge, call: Call) -> Reply:
+    await edge.pipeline.authorise(call.caller, Consistent)
+    asked: Consistent = shapes.from_url(call.query, Consistent)
+    second = None if asked.second is UNSET else asked.second
+    return reply(await asyncio.to_thread(edge.proofs.consistency, call.caller.tenant, asked.first, second))
+
+
+ROUTES = (
+    Route(
+        path="/v1/proofs/checkpoint",
+        operation="getCheckpoint",
+        summary="Get the last signed checkpoint of the log",
+        description="A signed note (c2sp.org/signed-note): the size and root of the Merkle tree over all events.",
+        media="text/plain",
+        serve=checkpoint,
+        **_SHARED,
+    ),
+    Route(
+        path="/v1/proofs/inclusion",
+        operation="getInclusionProof",
+        summary="Prove that an event stands in the log",
+        description="The Merkle path of RFC 9162 from the event's leaf to a signed root.",
+        parameters=Included,
+        answer=Inclusion,
+        serve=inclusion,
+        **_SHARED,
+    ),
+    Route(
+        path="/v1/proofs/consistency",
+        operation="getConsistencyProof",
+        summary="Prove that nothing was changed between two checkpoints",
+        description="The proof of RFC 9162 that an earlier tree is the beginning of a later one.",
+        parameters=Consistent,
+        answer=Consistency,
+        serve=consistency,
+        **_SHARED,
+    ),
+)

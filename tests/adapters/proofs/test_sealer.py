@@ -1,0 +1,128 @@
+"""Logs are sealed as they grow, and a database that was rolled back, cut or forked is not signed for."""
+
+from uuid import uuid4
+
+import psycopg
+import pytest
+from msgspec.structs import replace
+
+from adapters.postgres.atom import Atom
+from adapters.postgres.database import Database
+from adapters.proofs.grove import Gap, Grove
+from adapters.proofs.sealer import Sealer
+from adapters.proofs.signer import Refusing, Signer
+from projections.proofs import note, tree
+from tests.adapters.postgres.atoms import entry
+
+
+@pytest.fixture(scope="module")
+def keeper(migrated):
+    with Database(migrated.addresses.worker) as database:
+        yield database
+
+
+@pytest.fixture
+def owner(migrated):
+    """A connection that no wall holds: the attacker's."""
+    with psycopg.connect(migrated.addresses.superuser, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def signer(tmp_path):
+    return Signer(tmp_path, lambda: 1)
+
+
+@pytest.fixture
+def told():
+    return {}
+
+
+@pytest.fixture
+def sealer(tenant, keeper, signer, told):
+    return Sealer(tenant, keeper, signer, told.__setitem__)
+
+
+@pytest.fixture
+def grow(tenant, committer):
+    """Append so many events, each in a stream of its own."""
+
+    def grow(many):
+        stream = f"tests/{uuid4()}"
+        events = [replace(entry(stream, version), meta=b'{"event":"made-up"}') for version in range(many)]
+        committer.submit(tenant, Atom(events)).result(30)
+
+    return grow
+
+
+def last(database, tenant):
+    return Grove(tenant, lambda sql, params: database.query(tenant, sql, params)).sealed
+
+
+def test_a_log_is_sealed_as_it_grows_and_each_checkpoint_continues_the_last(sealer, grow, signer, keeper, tenant):
+    grow(3)
+    assert sealer.step(1) == 3
+    first = last(keeper, tenant)
+    grow(300)
+    assert sealer.step(1) == 300
+    size, text = last(keeper, tenant)
+    with signer.hold(tenant) as held:
+        assert held.last == text
+    grove = Grove(tenant, lambda sql, params: keeper.query(tenant, sql, params))
+    assert (first[0], size) == (3, 303)
+    assert note.parse(text) == (303, tree.root(tree.tiled(grove.tile), 303))
+    assert note.parse(first[1])[1] == tree.root(tree.tiled(grove.tile), 3)
+    assert sealer.step(1) == 0
+
+
+def test_a_cut_tail_is_refused_with_its_place(sealer, grow, owner, tenant, told):
+    grow(5)
+    sealer.step(1)
+    owner.execute("delete from everlog.events where tenant_id = %s and position > 3", [tenant])
+    owner.execute("alter table everlog.heads disable trigger guard")
+    try:
+        owner.execute("update everlog.heads set position = 3 where tenant_id = %s", [tenant])
+    finally:
+        owner.execute("alter table everlog.heads enable trigger guard")
+    with pytest.raises(Refusing, match="what was at 4 and after it is missing"):
+        sealer.seal()
+    sealer.step(1)
+    assert "ends at position 3" in told[tenant]
+
+
+def test_a_fork_is_refused(sealer, grow, owner, keeper, tenant):
+    grow(5)
+    sealer.step(1)
+    owner.execute("delete from everlog.seals where tenant_id = %s", [tenant])
+    owner.execute("delete from everlog.tiles where tenant_id = %s", [tenant])
+    owner.execute("update everlog.events set body = 'other' where tenant_id = %s and position = 2", [tenant])
+    grow(1)
+    with pytest.raises(Refusing, match="do not add up"):
+        sealer.seal()
+    # The control: with what stood there before it goes on.
+    owner.execute("update everlog.events set body = 'body' where tenant_id = %s and position = 2", [tenant])
+    assert sealer.seal() == 6
+
+
+def test_a_missing_event_is_named(sealer, grow, owner, tenant):
+    grow(4)
+    owner.execute("delete from everlog.events where tenant_id = %s and position = 3", [tenant])
+    with pytest.raises(Gap, match="position 3"):
+        sealer.seal()
+
+
+def test_what_was_signed_before_a_crash_is_published_and_not_signed_again(sealer, grow, owner, signer, keeper, tenant):
+    grow(4)
+    sealer.step(1)
+    before = last(keeper, tenant)
+    owner.execute("delete from everlog.seals where tenant_id = %s", [tenant])
+    owner.execute("delete from everlog.tiles where tenant_id = %s", [tenant])
+    assert sealer.seal() == 4
+    assert last(keeper, tenant) == before
+
+
+def test_a_generation_that_the_ledger_never_began_is_refused(sealer, grow, owner, tenant):
+    grow(2)
+    owner.execute("update everlog.heads set generation = 2 where tenant_id = %s", [tenant])
+    with pytest.raises(Refusing, match="knows of none after 1"):
+        sealer.seal()
