@@ -115,10 +115,13 @@ def race(stores: Sequence[Store], trial: Trial, seconds: float) -> tuple[list[in
             wait(writing, seconds, FIRST_EXCEPTION)
             stop.set()
             written = [number for each in writing for number in each.result()]
+            last = stores[0].greatest()
         finally:
             stop.set()
             end.set()
-        return written, [each.result() for each in reading]
+            # Who follows and has seen it all waits for more: one more lets them look up, and counts for nobody.
+            stores[0].append(trial.dice(WRITERS))
+        return written, [[number for number in each.result() if number <= last] for each in reading]
 
 
 def judged(written: Sequence[int], seen: Sequence[Sequence[int]]) -> Found:

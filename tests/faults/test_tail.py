@@ -8,7 +8,6 @@ from tests.faults.tail import READERS, judged
 from tests.faults.trial import Trial
 
 
-@pytest.mark.long
 def test_no_reader_of_the_log_passes_over_anything(migrated, tmp_path, seed):
     found = tail.raced(migrated.addresses.app, Trial(tmp_path, 1, seed), 1.0)
     assert found.violations == []
