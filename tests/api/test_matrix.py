@@ -161,13 +161,15 @@ def told(answer, *ids):
     text = answer.text
     for id in ids:
         text = text.replace(str(id), "ID")
+    # The caller's own log has moved on between the two.
+    text = re.sub(r'"position":\d+', '"position":0', text)
     text = re.sub(r"urn:uuid:[0-9a-f-]{36}", "REQUEST", text)
     passing = {"date", "ratelimit", "everlog-position", "content-length"}
     headers = {name: value for name, value in answer.headers.items() if name.lower() not in passing}
     return answer.status_code, text, headers
 
 
-def foreign(asking, tenant, theirs):
+def foreign(asking, tenant, owner, theirs):
     """Operations that answer another tenant's identifier otherwise than one that does not exist."""
     different = []
     for method, path, operation in asking.operations():
@@ -175,23 +177,22 @@ def foreign(asking, tenant, theirs):
             continue
         if operation["operationId"] in {"captureProspect", "findProspects", "findAuditEntries"}:
             continue
-        if operation["tags"] == ["privacy"] and method == "POST":
-            # Whoever is named, it is the caller's own log that this goes to, at a new position each time.
-            continue
+        # Whatever is asked about a subject stands in the caller's own log from then on: each is asked about one once.
+        known = captured(asking.world, owner) if operation["tags"] == ["privacy"] else theirs
         nobody = uuid4()
-        answers = [asking.send(method, path, operation, tenant.keys["Admin"], id) for id in (theirs, nobody)]
-        if told(answers[0], theirs) != told(answers[1], nobody):
+        answers = [asking.send(method, path, operation, tenant.keys["Admin"], id) for id in (known, nobody)]
+        if told(answers[0], known) != told(answers[1], nobody):
             different.append((method, path))
     return different
 
 
-def test_another_tenant_s_identifiers_are_answered_like_missing_ones(asking, acme, theirs):
-    assert foreign(asking, acme, theirs) == []
+def test_another_tenant_s_identifiers_are_answered_like_missing_ones(asking, acme, other, theirs):
+    assert foreign(asking, acme, other, theirs) == []
 
 
 def test_one_s_own_identifiers_are_not(asking, other, theirs):
     """The control: the same comparison, made by those whose identifier it is."""
-    assert len(foreign(asking, other, theirs)) > 5
+    assert len(foreign(asking, other, other, theirs)) > 5
 
 
 def test_an_identifier_of_another_tenant_may_be_captured_as_one_s_own(world, acme, other, theirs):
