@@ -1,21 +1,16 @@
 """What can be asked of a log's proofs. They are answered from the tree itself, not from read models."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-from msgspec import UNSET, Meta, UnsetType
-
-from projections.kernel import Query
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 Size = Annotated[int, Meta(ge=1, le=2**53, description="Of a sealed tree, in events.")]
 
 
-class Sealed(Query, frozen=True, kw_only=True):
+class Sealed(Struct, frozen=True, kw_only=True):
     """The last checkpoint."""
 
     permission: ClassVar = "proofs.read"
-
-    async def answer(self, reads: Any) -> Any:
-        raise NotImplementedError
 
 
 class Included(Sealed, frozen=True, kw_only=True):
