@@ -91,5 +91,13 @@ def normal(text: str) -> str:
 
 def hkdf(secret: bytes, info: bytes) -> bytes:
     """32 bytes by HKDF-SHA256 (RFC 5869) without a salt."""
-    extracted = hmac.digest(bytes(KEY), secret, "sha256")
+    return expand(extract(secret), info)
+
+
+def extract(secret: bytes) -> bytes:
+    """The first half of `hkdf`, which many may share."""
+    return hmac.digest(bytes(KEY), secret, "sha256")
+
+
+def expand(extracted: bytes, info: bytes) -> bytes:
     return hmac.digest(extracted, info + b"\x01", "sha256")

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
-from adapters.crypto import hkdf
+from adapters.crypto import expand, extract
 
 FORMAT = b"\x01"
 NAMES = (
@@ -58,12 +58,17 @@ class Bytes(Struct, frozen=True):
 
 def leaf(event: Bytes) -> bytes:
     """The entry of an event: format version ‖ its fields' digests in the order of `NAMES`, 417 bytes."""
-    return FORMAT + b"".join(digest(event.salt, name, raw) for name, raw in parts(event))
+    extracted = extract(event.salt)
+    return FORMAT + b"".join([_digest(extracted, name.encode(), raw) for name, raw in parts(event)])
 
 
 def digest(salt: bytes, name: str, raw: bytes) -> bytes:
     """One field's digest, 32 bytes."""
-    return sha256(hkdf(salt, name.encode()) + name.encode() + raw).digest()
+    return _digest(extract(salt), name.encode(), raw)
+
+
+def _digest(extracted: bytes, name: bytes, raw: bytes) -> bytes:
+    return sha256(expand(extracted, name) + name + raw).digest()
 
 
 def parts(event: Bytes) -> Iterator[tuple[str, bytes]]:

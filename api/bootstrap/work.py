@@ -26,7 +26,7 @@ from application.privacy import Erasing
 from projections.runner import Runner
 from projections.worker import Ear, Woken, Worker
 
-GATHERING = 0.25
+GATHERING = 0.6
 """Seconds that sealing waits for more events to join the first; within a second they are sealed."""
 
 
