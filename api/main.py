@@ -139,6 +139,24 @@ def promote(*, backups: Path | None = None, json: Json = False) -> None:
 
 
 @app.command
+def witness(*, state: Path, name: str, origin_key: list[str], listen: str = "127.0.0.1:8700") -> None:
+    """Cosign checkpoints of the logs whose keys are named, none of which may ever show two histories.
+
+    To be run by somebody else, elsewhere: it needs neither a database nor a data folder. Its key is made in the
+    folder at the first start and printed at each.
+
+    Args:
+        state: The folder of its key and of what it signed last; never to be put back from a copy.
+        name: What the witness is called, a URL without scheme, such as witness.example.org/w1; for good.
+        origin_key: A log's verifier key, as its proofs name it; once for each log.
+        listen: HOST:PORT to answer on; port 0 takes any free one.
+    """
+    from api import witness as stand
+
+    stand.run(state, name, origin_key, listen)
+
+
+@app.command
 def check_walls(*, json: Json = False) -> None:
     """Look for a hole between tenants: roles, grants, policies, keys and server settings. Exit code 1 if there is one.
 

@@ -45,7 +45,7 @@ class Held:
         public = private.public_key().public_bytes_raw()
         signature = private.sign(checkpoint.text.encode())
         signed = note(checkpoint, signature_line(self._name, public, signature))
-        _replace(self._last, signed.encode())
+        put(self._last, signed.encode())
         self.last = signed
         return signed
 
@@ -53,7 +53,7 @@ class Held:
         if not self._key.exists():
             if self.last is not None:
                 raise Refusing(f"{self._key} is missing, but {self._last} was signed with it: put it back from a copy.")
-            _replace(self._key, Ed25519PrivateKey.generate().private_bytes_raw())
+            put(self._key, Ed25519PrivateKey.generate().private_bytes_raw())
         return Ed25519PrivateKey.from_private_bytes(self._key.read_bytes())
 
 
@@ -102,7 +102,7 @@ def verify(signed: str, name: str, public: Ed25519PublicKey) -> tuple[str, int, 
         raise Refusing(f"What was signed last by {name} is damaged, or signed by another key.") from problem
 
 
-def _replace(path: Path, content: bytes) -> None:
+def put(path: Path, content: bytes) -> None:
     """Put a file in place, whole, so that it outlives a power cut."""
     fresh = path.with_suffix(f"{path.suffix}.new")
     fresh.unlink(missing_ok=True)

@@ -14,11 +14,12 @@ from adapters.parcel.identity import Unfit
 from adapters.postgres.atom import Busy, Failing, Full, Unsettled
 from adapters.postgres.check import Unsafe
 from adapters.promotion import Unpromoted
+from adapters.proofs.witness import Unready
 from tenants.keys import Missing
 
 PLAIN = (
     *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
-    *(Damaged, Missing, Outdated, Unfit, Unpromoted, Unusable),
+    *(Damaged, Missing, Outdated, Unfit, Unpromoted, Unready, Unusable),
 )
 """Whose message is all that somebody at a terminal needs."""
 UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Failing, Unsettled)

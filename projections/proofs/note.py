@@ -8,8 +8,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-ED25519 = b"\x01"
-_MARK = "— "
+ED25519, COSIGNATURE = b"\x01", b"\x04"
+"""Kinds of keys: of a log, and of a witness (c2sp.org/tlog-cosignature)."""
+MARK = "— "
 
 
 class Unsound(Exception):
@@ -41,18 +42,18 @@ def name(tenant: UUID) -> str:
     return f"everlog/{tenant}"
 
 
-def key_id(name: str, public: bytes) -> bytes:
+def key_id(name: str, public: bytes, kind: bytes = ED25519) -> bytes:
     """The first 4 bytes of SHA-256 over name, newline, algorithm and key."""
-    return sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+    return sha256(name.encode() + b"\n" + kind + public).digest()[:4]
 
 
-def verifier_key(name: str, public: bytes) -> str:
+def verifier_key(name: str, public: bytes, kind: bytes = ED25519) -> str:
     """The key as others write it down."""
-    return f"{name}+{key_id(name, public).hex()}+{base64(ED25519 + public)}"
+    return f"{name}+{key_id(name, public, kind).hex()}+{base64(kind + public)}"
 
 
-def signature_line(name: str, public: bytes, signature: bytes) -> str:
-    return f"{_MARK}{name} {base64(key_id(name, public) + signature)}\n"
+def signature_line(name: str, public: bytes, signature: bytes, kind: bytes = ED25519) -> str:
+    return f"{MARK}{name} {base64(key_id(name, public, kind) + signature)}\n"
 
 
 def note(checkpoint: Checkpoint, *lines: str) -> str:

@@ -153,6 +153,37 @@ def consistency(node: Node, first: int, second: int) -> list[bytes]:
     return [*([] if whole else [subtree(node, begin, end)]), *reversed(path)]
 
 
+def continued(first: int, second: int, root: bytes, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The roots of both trees, as a consistency proof (section 2.1.4.2) has them, where `root` is the first's.
+
+    The proof holds where both are the roots that were signed. Raises `ValueError` unless 0 < first <= second, and
+    where the path is longer or shorter than it is between such trees.
+    """
+    if not 0 < first <= second:
+        raise ValueError(f"A tree of {first} leaves is not the beginning of one of {second}.")
+    left = list(path)
+
+    def up(first: int, second: int, *, whole: bool) -> tuple[bytes, bytes]:
+        if first == second:
+            same = root if whole else left.pop(0)
+            return same, same
+        half = _half(second)
+        if first <= half:
+            before, after = up(first, half, whole=whole)
+            return before, join(after, left.pop(0))
+        before, after = up(first - half, second - half, whole=False)
+        beside = left.pop(0)
+        return join(beside, before), join(beside, after)
+
+    try:
+        roots = up(first, second, whole=True)
+    except IndexError:
+        raise ValueError("The consistency proof is too short.") from None
+    if left:
+        raise ValueError("The consistency proof is too long.")
+    return roots
+
+
 def outside(node: Node, begin: int, end: int, size: int) -> tuple[list[bytes], list[bytes]]:
     """The hashes that join the leaves from `begin` to before `end` to the root: before them and behind, in order."""
     left, right = list[bytes](), list[bytes]()
