@@ -161,21 +161,6 @@ def test_a_later_generation_is_a_log_of_its_own(witness):
     assert witness.add(body(0, 3, "third", origin=f"{LOG}/2")).status == 409
 
 
-def test_every_proof_between_small_trees_holds_and_none_holds_with_a_bit_changed():
-    for second in range(1, 18):
-        for first in range(1, second + 1):
-            roots = tuple(tree.root(node(leaves(size)), size) for size in (first, second))
-            path = tree.consistency(node(leaves(second)), first, second)
-            assert tree.continued(first, second, roots[0], path) == roots
-            for at in range(len(path)):
-                wrong = [*path]
-                wrong[at] = bytes([wrong[at][0] ^ 1, *wrong[at][1:]])
-                assert tree.continued(first, second, roots[0], wrong) != roots
-            for long in ([*path, tree.EMPTY], path[:-1] if path else [tree.EMPTY]):
-                with pytest.raises(ValueError, match="proof is too"):
-                    tree.continued(first, second, roots[0], long)
-
-
 KILLED = """
 import os, signal
 from adapters.proofs.witness import Witness

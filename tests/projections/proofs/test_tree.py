@@ -163,3 +163,19 @@ def test_a_frontier_goes_on_from_where_it_was_kept_and_refuses_another_size():
 def test_there_is_no_proof_of_what_cannot_be(first, second):
     with pytest.raises(ValueError, match="not the beginning"):
         tree.consistency(tree.tiled(lambda *_: b""), first, second)
+    with pytest.raises(ValueError, match="not the beginning"):
+        tree.continued(first, second, tree.EMPTY, [])
+
+
+def test_every_proof_between_small_trees_holds_and_none_does_once_a_bit_or_a_hash_of_it_is_another():
+    for second in range(1, 18):
+        leaves = made(second)
+        for first in range(1, second + 1):
+            roots, proof = (naive(leaves[:first]), naive(leaves)), subproof(first, leaves, True)
+            assert tree.continued(first, second, roots[0], proof) == roots
+            for at, each in enumerate(proof):
+                wrong = [*proof[:at], bytes([each[0] ^ 1, *each[1:]]), *proof[at + 1 :]]
+                assert tree.continued(first, second, roots[0], wrong) != roots
+            for length in ([*proof, tree.EMPTY], *([proof[:-1]] if proof else [])):
+                with pytest.raises(ValueError, match="proof is too"):
+                    tree.continued(first, second, roots[0], length)
