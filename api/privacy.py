@@ -1,24 +1,145 @@
 """Erasures and legal holds over HTTP. In each path `{id}` is the subject: the identifier of whom it is about."""
 
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
 from api import shapes
+from api.audit import AuditEntry
 from api.call import Call
 from api.commands import single
 from api.edge import Edge, reply
 from api.inbound import Reply
-from api.personal import Presenter
+from api.personal import Presenter, plain
+from api.predictions import Prediction
+from api.problems import Problem
+from api.prospects import Prospect
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
-from application.privacy import Approve, DropHold, LiftHold, PlaceHold, ProposeHold, ProposeLift, Request, Withdraw
-from projections.privacy import Erasure, GetErasure, Held, ListErasures, ListHolds
+from application.pipeline import Asked
+from application.privacy import (
+    Approve,
+    DropHold,
+    Export,
+    LiftHold,
+    PlaceHold,
+    ProposeHold,
+    ProposeLift,
+    Request,
+    Withdraw,
+)
+from domain.kernel import Recorded, Sealed
+from projections.audit import Entry
+from projections.predictions.book import Predicted
+from projections.privacy import Erasure, ExportSubject, GetErasure, Held, Known, ListErasures, ListHolds
+from projections.prospects import ProspectRow
 
 Shown = shapes.answer(Erasure, "Erasure")
+Hold = shapes.answer(Held, "Hold")
 _erasure, _held = Presenter(Erasure), Presenter(Held)
+_rows = {each: Presenter(each, ExportSubject.permission) for each in (ProspectRow, Predicted, Erasure, Held, Entry)}
+"""How an export shows rows: its own permission is enough."""
 _ERASURE, _HOLD = "/v1/privacy/erasures/{id}", "/v1/privacy/holds/{id}"
 _ANOTHER = "It takes another than who"
 
 
 async def get(edge: Edge, call: Call) -> Reply:
     return reply(await one(edge, call, GetErasure(subject=call.id), _erasure, "privacy.unknown"))
+
+
+class SubjectEvent(Struct, frozen=True, kw_only=True):
+    """An event about the subject, as it stands in the log."""
+
+    position: int
+    at: Annotated[datetime, Meta(tz=True)]
+    type: str
+    stream: str
+    version: int
+    actor: str
+    fact: dict[str, Any]
+    """What was recorded. What is personal in it is null where it is erased, or is about somebody else."""
+
+
+class SubjectExport(Struct, frozen=True, kw_only=True):
+    """Everything there is about a person, in the clear."""
+
+    subject: UUID
+    position: int
+    """The log's last when it was asked for: nothing up to there is missing, unless `whole` says so."""
+    whole: bool
+    """False where one of the lists had more than 10,000 rows: it holds the oldest, and lists have the others."""
+    prospect: Prospect | None  # type: ignore[valid-type]  # a type made at run time
+    predictions: list[Prediction]  # type: ignore[valid-type]  # a type made at run time
+    erasure: Shown | None  # type: ignore[valid-type]  # a type made at run time
+    holds: list[Hold]  # type: ignore[valid-type]  # a type made at run time
+    events: list[SubjectEvent]
+    """Of the subject's own streams and of the predictions about them, in the order of the log."""
+    accesses: list[AuditEntry]  # type: ignore[valid-type]  # a type made at run time
+    """The trail about the subject. From where it was done is withheld: it is about who did it."""
+    acts: list[AuditEntry]  # type: ignore[valid-type]  # a type made at run time
+    """The trail of what the subject did."""
+
+
+async def export(edge: Edge, call: Call) -> Reply:
+    """Recorded before it is handed out: where that fails, nothing leaves."""
+    log = edge.logs.of(call.caller.tenant)
+    generation, position = await asyncio.to_thread(log.head)
+    known = await edge.pipeline.ask(call.caller, ExportSubject(subject=call.id), (generation, position))
+    events = await _events(edge, call, known, position)
+    if not (events or known.acts):
+        raise Problem("privacy.subject-unknown")
+    shown = await _export(edge, call, known)
+    record = Export(
+        position=position,
+        events=len(events),
+        predictions=len(known.predictions),
+        entries=len(known.accesses) + len(known.acts),
+    )
+    done = await edge.pipeline.run(call.caller, Asked(record, call.id))
+    content = {"subject": call.id, "position": position, "whole": known.whole, **shown, "events": events}
+    return reply(content, headers=[("Everlog-Position", f"{done.generation}:{done.position}")])
+
+
+async def _export(edge: Edge, call: Call, known: Known) -> dict[str, Any]:
+    async def rows(found: list[Any]) -> list[dict[str, Any]]:
+        return await _rows[type(found[0])].rows(edge.eyes, call.caller, found) if found else []
+
+    return {
+        "prospect": next(iter(await rows([known.prospect] if known.prospect else [])), None),
+        "predictions": await rows(known.predictions),
+        "erasure": next(iter(await rows([known.erasure] if known.erasure else [])), None),
+        "holds": await rows(known.holds),
+        "accesses": [_rows[Entry].show(each, may=False) for each in known.accesses],
+        "acts": await rows(known.acts),
+    }
+
+
+async def _events(edge: Edge, call: Call, known: Known, position: int) -> list[SubjectEvent]:
+    log = edge.logs.of(call.caller.tenant)
+    streams = [f"{capability}/{call.id}" for capability in edge.deciders]
+    streams += [f"predictions/{made.id}" for made in known.predictions]
+    found = [each for stream in streams for each in await log.history(stream) if each.position <= position]
+    facts = await log.opened(tuple(each.fact for each in found))
+    events = [_event(each, plain(fact, may=True), call.id) for each, fact in zip(found, facts, strict=True)]
+    return sorted(events, key=lambda each: each.position)
+
+
+def _event(recorded: Recorded, fact: dict[str, Any], subject: UUID) -> SubjectEvent:
+    """`fact` is what was recorded, opened; what is sealed under another's key is not the subject's to get."""
+    kept = {name: getattr(recorded.fact, name) for name in fact}
+    others = {name for name, each in kept.items() if isinstance(each, Sealed) and each.subject != subject}
+    return SubjectEvent(
+        position=recorded.position,
+        at=recorded.at,
+        type=recorded.type,
+        stream=recorded.stream,
+        version=recorded.version,
+        actor=str(recorded.meta.actor),
+        fact={name: None if name in others else each for name, each in fact.items()},
+    )
 
 
 ROUTES: tuple[Route, ...] = (
@@ -37,7 +158,7 @@ ROUTES: tuple[Route, ...] = (
         Listing(
             query=ListHolds,
             presenter=_held,
-            row=shapes.answer(Held, "Hold"),
+            row=Hold,
             path="/v1/privacy/holds",
             tag="privacy",
             operation="Holds",
@@ -55,6 +176,23 @@ ROUTES: tuple[Route, ...] = (
         problems=("privacy.unknown",),
         headers=WAITS,
         serve=get,
+    ),
+    Route(
+        method="GET",
+        path="/v1/privacy/subjects/{id}/export",
+        operation="exportSubject",
+        tag="privacy",
+        summary="Get everything there is about a person",
+        description=(
+            "For a person who asks what is kept about them (GDPR, articles 15 and 20). It holds everything up to the "
+            "log's last position, waits until the read models do too, and is recorded before it is answered."
+        ),
+        permission=ExportSubject.permission,
+        answer=SubjectExport,
+        problems=("privacy.subject-unknown", "views.behind", "contended"),
+        headers=("Everlog-Reason",),
+        returns=("Everlog-Position",),
+        serve=export,
     ),
     single(Request, _ERASURE, "requestErasure", "Ask for a subject's erasure"),
     single(Withdraw, f"{_ERASURE}/withdrawal", "withdrawErasure", "Withdraw a request that is not approved"),

@@ -88,6 +88,7 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "predictions.milestone-missing": Kind(409, "A milestone before this one is missing", "Models alone record these."),
     "audit.unknown": Kind(404, "There is no such event", "Positions run from 1 to the log's last."),
     "privacy.unknown": Kind(404, "No erasure of this subject was asked for", "Ask for it first."),
+    "privacy.subject-unknown": Kind(404, "Nothing is known of this subject", "Check the identifier."),
     "privacy.requested": Kind(409, "The erasure is asked for already", "Approve it, or withdraw it and ask again."),
     "privacy.approved": Kind(409, "The erasure is approved", "It cannot be stopped any more: the key may be gone."),
     "privacy.four-eyes": Kind(409, "It takes two", "Have somebody else do this with a key of their own."),

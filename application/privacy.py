@@ -11,7 +11,7 @@ from application.ports import Conflict, Log
 from domain import kernel
 from domain import privacy as domain
 from domain.kernel import Actor, Fact
-from domain.privacy import ErasureCertified, Privacy, privacy
+from domain.privacy import AccessExported, ErasureCertified, Privacy, privacy
 from tenants.context import SYSTEM
 
 PERMISSION = "privacy.execute"
@@ -122,6 +122,20 @@ class LiftHold(Command, frozen=True, kw_only=True):
 
     def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
         return domain.lift_hold(state, by, self.matter)
+
+
+class Export(Command, frozen=True, kw_only=True):
+    """Records what an export holds. Whoever hands one out gives this first: without a record nothing leaves."""
+
+    permission: ClassVar = "privacy.export"
+    stream: ClassVar = privacy
+    position: int
+    events: int
+    predictions: int
+    entries: int
+
+    def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:  # noqa: ARG002 - the same in every state
+        return [AccessExported(by, self.position, self.events, self.predictions, self.entries)]
 
 
 class Purged(Struct, frozen=True):

@@ -25,6 +25,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "privacy.request": "Ask for a person's erasure, or withdraw that.",
     "privacy.approve": "Approve an erasure that somebody else asked for.",
     "privacy.hold": "Propose, place and lift legal holds; each takes two.",
+    "privacy.export": "Get everything there is about a person, in the clear.",
     "privacy.execute": "Carry out what was approved: for the program alone.",
     "proofs.read": "Get checkpoints of the log, and proofs.",
     "orgs.read": "See the organisation and its members.",
@@ -62,6 +63,7 @@ _ADMIN = _MANAGER | {
     "privacy.request",
     "privacy.approve",
     "privacy.hold",
+    "privacy.export",
 }
 
 ROLES: Final[Mapping[str, frozenset[str]]] = {

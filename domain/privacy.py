@@ -47,6 +47,18 @@ class ErasureCertified(Fact, frozen=True, tag="privacy.erasure-certified"):
     reservations: int
 
 
+class AccessExported(Fact, frozen=True, tag="privacy.access-exported"):
+    """Everything there is about the subject was handed to somebody: recorded first, and handed out then."""
+
+    by: UUID
+    position: int
+    """The log's last that the export holds."""
+    events: int
+    predictions: int
+    entries: int
+    """Of the trail."""
+
+
 class HoldProposed(Fact, frozen=True, tag="privacy.hold-proposed"):
     by: UUID
     matter: str
@@ -78,7 +90,7 @@ class HoldLifted(Fact, frozen=True, tag="privacy.hold-lifted"):
 
 ErasureFacts = ErasureRequested | ErasureWithdrawn | ErasureApproved | ErasureCertified
 HoldFacts = HoldProposed | HoldPlaced | HoldDropped | LiftProposed | HoldLifted
-Facts = ErasureFacts | HoldFacts
+Facts = ErasureFacts | HoldFacts | AccessExported
 
 
 class Hold(Struct, frozen=True):
@@ -111,6 +123,8 @@ def evolve(privacy: Privacy, fact: Facts) -> Privacy:
             return replace(privacy, approved_by=by)
         case ErasureCertified():
             return replace(privacy, certified=fact)
+        case AccessExported():
+            return privacy
         case _:
             return replace(privacy, holds=_holds(privacy.holds, fact))
 

@@ -1,4 +1,4 @@
-"""Erasure and holds over HTTP, carried out by what a worker runs, on real servers."""
+"""Erasure, holds and a person's export over HTTP, carried out by what a worker runs, on real servers."""
 
 from uuid import UUID, uuid4
 
@@ -8,11 +8,14 @@ from adapters.erasures import Erasures
 from adapters.ledger import Ledger
 from adapters.postgres.views import Views
 from adapters.privacy import Remains
-from application.privacy import Erasing
-from domain.kernel import Erased
-from tests.api.world import DECIDERS
+from application.pipeline import Rejected
+from application.privacy import Erasing, Export
+from domain.kernel import Actor, Erased, Meta
+from projections import privacy
+from tests.api.world import DECIDERS, made
 from tests.waiting import until
 
+CERTIFIED = "privacy.erasure-certified"
 BASIS = {"basis": "objection", "reference": "DSR-1", "reason": "She asked."}
 
 
@@ -108,3 +111,131 @@ def test_a_hold_refuses(world, two):
     assert world.ask("POST", f"{hold}/lift", bob, json=suit).status_code == 200
     assert world.ask("POST", f"{hold}/lift/approval", ada, json=suit).status_code == 200
     assert world.ask("POST", f"{path}/approval", bob, json={}).status_code == 200
+
+
+def predict(world, tenant, id):
+    """A prediction about somebody, in the log as a model leaves it there; its identifier."""
+    meta = Meta(event=uuid4(), actor=Actor("model", uuid4()), permission="predictions.record")
+    prediction = uuid4()
+    fact = made(tenant.id, {"prospect": UUID(id)})
+    world.logs.of(tenant.id).submit(f"predictions/{prediction}", 0, [fact], meta).result(30)
+    return prediction
+
+
+def export(world, key, id, **named):
+    return world.ask("GET", f"/v1/privacy/subjects/{id}/export", key, **named)
+
+
+def test_a_person_gets_everything_there_is_about_them_and_nothing_of_others(world, acme, two):
+    ada, bob = two
+    (id, person), (_, neighbour) = capture(world, ada), capture(world, ada)
+    why = {"Everlog-Reason": "whispered"}
+    assert world.ask("POST", f"/v1/prospects/{id}/notes", bob, headers=why, json={"text": "Likes maps."}).is_success
+    predict(world, acme, id)
+    world.ask("POST", f"/v1/privacy/holds/{id}", ada, json={"matter": "suit"})
+    world.ask("POST", f"/v1/privacy/erasures/{id}", ada, json=BASIS)
+    answer = export(world, ada, id)
+    told = answer.json()
+    assert (told["subject"], told["whole"], told["prospect"]["email"]) == (id, True, person["email"])
+    assert told["prospect"]["withheld"] == []
+    types = ["prospects.captured", "prospects.noted", "predictions.made"]
+    assert [each["type"] for each in told["events"]] == [*types, "privacy.hold-proposed", "privacy.erasure-requested"]
+    captured, noted, predicted, *_ = (each["fact"] for each in told["events"])
+    assert (captured["name"], noted["text"]) == ("Ada Lovelace", "Likes maps.")
+    assert predicted["features"]["codes"] == ["sponsor:24D"]
+    assert told["predictions"][0]["reasons"][0]["feature"] == "sponsor:24D"
+    assert (told["erasure"]["reason"], told["holds"][0]["matter"]) == ("She asked.", "suit")
+    by = {each["actor"] for each in told["accesses"]}
+    assert by == {str(acme.ids["Admin"]), str(acme.ids["Second"])}
+    assert neighbour["email"] not in answer.text
+    assert "whispered" not in answer.text, "from where and why somebody did it is theirs"
+    assert "whispered" in export(world, ada, acme.ids["Second"]).text, "the control: they get it"
+
+
+def test_an_export_is_recorded_before_it_leaves(world, acme, two, monkeypatch):
+    ada, _ = two
+    id, person = capture(world, ada)
+    answer = export(world, ada, id)
+    told, log = answer.json(), world.logs.of(acme.id)
+    [recorded] = log.stream(f"privacy/{id}")
+    assert recorded.type == "privacy.access-exported"
+    assert (recorded.fact.by, recorded.fact.position) == (acme.ids["Admin"], told["position"])
+    assert (recorded.fact.events, recorded.fact.predictions, recorded.fact.entries) == (1, 0, 1)
+    assert answer.headers["Everlog-Position"] == f"1:{recorded.position}"
+    waits = {"Everlog-Min-Position": answer.headers["Everlog-Position"]}
+    asked = f"/v1/audit?type=privacy.access-exported&resource={id}"
+    [entry] = world.ask("GET", asked, ada, headers=waits).json()["items"]
+    assert entry["position"] == recorded.position
+    run = world.pipeline.run
+
+    async def refusing(caller, asked):
+        if isinstance(asked.command, Export):
+            raise Rejected("contended")
+        return await run(caller, asked)
+
+    monkeypatch.setattr(world.pipeline, "run", refusing)
+    lost = export(world, ada, id)
+    assert lost.json()["code"] == "contended"
+    assert person["email"] not in lost.text
+    assert len(list(log.stream(f"privacy/{id}"))) == 1
+
+
+def test_who_is_erased_gets_what_is_left(world, acme, two, tmp_path):
+    ada, bob = two
+    id, person = capture(world, ada)
+    predict(world, acme, id)
+    path = f"/v1/privacy/erasures/{id}"
+    assert person["email"] in export(world, ada, id).text, "the control"
+    world.ask("POST", path, ada, json=BASIS)
+    world.ask("POST", f"{path}/approval", bob, json={})
+    work = erasing(world, acme.id, tmp_path)
+    # Another test's may be due as well.
+    assert until(lambda: (work.advance(), [*world.logs.of(acme.id).stream(f"privacy/{id}")][-1].type)[1] == CERTIFIED)
+    answer = export(world, ada, id)
+    assert answer.status_code == 200
+    told = answer.json()
+    assert told["prospect"]["erased"] == ["attributes", "email", "name"]
+    assert told["erasure"]["stage"] == "erased"
+    assert [each["fact"].get("features") for each in told["events"] if each["type"] == "predictions.made"] == [None]
+    assert not [each for each in (person["email"], person["name"], "sponsor:24D") if each in answer.text]
+
+
+def test_an_identifier_that_names_no_person_opens_nobody_s_values(world, acme, two):
+    ada, _ = two
+    id, _ = capture(world, ada)
+    prediction = predict(world, acme, id)
+    [event] = export(world, ada, prediction).json()["events"]
+    assert (event["type"], event["fact"]["reasons"], event["fact"]["features"]) == ("predictions.made", None, None)
+    assert "sponsor:24D" in export(world, ada, id).text, "the control"
+
+
+def test_of_nobody_there_is_nothing_and_nothing_is_recorded(world, acme, other, two):
+    ada, _ = two
+    theirs, _ = capture(world, other.keys["Admin"])
+    before = world.logs.of(acme.id).head()
+    for id in (uuid4(), theirs):
+        assert code(export(world, ada, id)) == (404, "privacy.subject-unknown")
+    assert world.logs.of(acme.id).head() == before
+
+
+def test_its_own_permission_is_needed_and_is_enough(world, acme, two):
+    ada, _ = two
+    id, person = capture(world, ada)
+    alone = world.key(acme, "Admin", f"alone {id}", scopes=("privacy.export",))
+    others = world.key(acme, "Admin", f"others {id}", scopes=("privacy.read", "prospects.read-personal", "audit.read"))
+    assert export(world, alone, id).json()["prospect"]["email"] == person["email"]
+    assert code(export(world, others, id)) == (403, "access.denied")
+
+
+def test_what_is_too_much_is_said_to_be_left_out(world, two, monkeypatch):
+    ada, _ = two
+    id, _ = capture(world, ada)
+    for text in ("one", "two"):
+        world.ask("POST", f"/v1/prospects/{id}/notes", ada, json={"text": text})
+    monkeypatch.setattr(privacy, "MOST", 2)
+    told = export(world, ada, id).json()
+    assert (told["whole"], len(told["accesses"]), len(told["events"])) == (False, 2, 3)
+    monkeypatch.setattr(privacy, "MOST", 4)
+    monkeypatch.setattr(privacy, "PAGE", 1)
+    told = export(world, ada, id).json()
+    assert (told["whole"], len(told["accesses"])) == (True, 4), "the first export is in the trail by now"
