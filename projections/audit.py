@@ -9,10 +9,13 @@ from msgspec import Meta, Struct
 
 from domain.audit import Denial
 from domain.kernel import Circumstances, Erased, Personal, Recorded, Sealed
+from domain.predictions import Made, Promoted, Refitted, predictions
 from projections.kernel import Is, Page, Query, Reads, View, Where, Within
 
 Outcome = Literal["accepted", "refused"]
 Kind = Literal["user", "key", "system", "model", "operator"]
+FOUND_BY = ("ip", "session", "agent", "reason")
+"""What is about the actor, found by its exact value alone."""
 LONGEST = 200
 """Entries in a chain; what goes on beyond them is asked for from its last one."""
 
@@ -42,7 +45,18 @@ class Entry(Struct, frozen=True, gc=False):
     correlation: UUID | None = None
     trace: str = ""
     occurred_at: datetime | None = None
-    circumstances: Annotated[Personal[Circumstances], Meta(extra={"lookup": ("ip", "session")})] | None = None
+    circumstances: Annotated[Personal[Circumstances], Meta(extra={"lookup": FOUND_BY})] | None = None
+    subject: UUID | None = None
+    """The person it is about, done or refused; where an event names several, the first."""
+    model: str | None = None
+    """The model that decided, or that was changed."""
+    model_version: str | None = None
+    """SHA-256 of the model's state; None where the event names none."""
+
+
+_ABOUT_ONE = ("prospects", "privacy")
+"""Capabilities whose streams bear the identifier of the person they are about."""
+_OF_MODELS = (Made, Promoted, Refitted)
 
 
 def select(recorded: Recorded) -> Where | None:
@@ -75,6 +89,9 @@ def evolve(_: list[Entry], recorded: Recorded) -> list[Entry]:
             trace=meta.trace,
             occurred_at=meta.occurred_at,
             circumstances=meta.circumstances,
+            subject=next(iter(meta.subjects), resource if capability in _ABOUT_ONE else None),
+            model=fact.model if isinstance(fact, _OF_MODELS) else None,
+            model_version=fact.digest if isinstance(fact, Made | Refitted) else None,
         )
     ]
 
@@ -91,7 +108,7 @@ def _resource(recorded: Recorded, refused: Denial | None) -> tuple[str, UUID]:
 
 audit = View(
     "audit",
-    1,
+    2,
     Entry,
     select,
     evolve,
@@ -111,16 +128,23 @@ audit = View(
         "causation",
         "correlation",
         "trace",
+        "subject",
+        "model",
+        "model_version",
         "at",
     ),
     sorts=("at",),
-    indexes=(("actor", "at"), ("type", "at"), ("resource", "at"), ("event",), ("causation",)),
+    indexes=(
+        *((column, "at") for column in ("actor", "actor_kind", "on_behalf_of", "type", "capability", "resource")),
+        *((column, "at") for column in ("subject", "permission", "rule")),
+        *((column,) for column in ("event", "causation", "correlation", "trace", "model_version")),
+    ),
     unreadable=True,
 )
 
 
 class Trail(Query, frozen=True, kw_only=True):
-    """Newest first. `ip` and `session` are looked for as they are, in the clear."""
+    """Newest first. `ip`, `session`, `agent` and `reason` are looked for as they are, in the clear."""
 
     permission: ClassVar = "audit.read"
     actor: UUID | None = None
@@ -140,8 +164,13 @@ class Trail(Query, frozen=True, kw_only=True):
     causation: UUID | None = None
     correlation: UUID | None = None
     trace: str | None = None
+    subject: UUID | None = None
+    model: str | None = None
+    model_version: str | None = None
     ip: str | None = None
     session: str | None = None
+    agent: str | None = None
+    reason: str | None = None
     since: datetime | None = None
     before: datetime | None = None
     position_least: int | None = None
@@ -155,9 +184,11 @@ class Trail(Query, frozen=True, kw_only=True):
     def where(self) -> list[Is | Within]:
         asked = {_COLUMNS.get(name, name): getattr(self, name) for name in _EXACT}
         where: list[Is | Within] = [Is(column, value) for column, value in asked.items() if value is not None]
-        if self.outcome == "refused" and self.type is None:
-            # The same rows, by way of an index.
+        # What only refusals or only models' events have is found by way of an index: the same rows.
+        if self.type is None and (self.outcome == "refused" or self.code or self.command):
             where.append(Is("type", Denial.__struct_config__.tag))
+        if self.model is not None and self.capability is None:
+            where.append(Is("capability", predictions.name))
         ranges = (
             Within("at", self.since, self.before),
             Within("position", self.position_least, self.position_below),
@@ -165,7 +196,7 @@ class Trail(Query, frozen=True, kw_only=True):
         return [*where, *(each for each in ranges if each[1:] != (None, None))]
 
 
-_COLUMNS = {"asked_permission": "permission", "ip": "circumstances.ip", "session": "circumstances.session"}
+_COLUMNS = {"asked_permission": "permission", **{part: f"circumstances.{part}" for part in FOUND_BY}}
 _RANGES = ("since", "before", "position_least", "position_below", "limit", "cursor")
 _EXACT = tuple(name for name in Trail.__struct_fields__ if name not in _RANGES)
 

@@ -167,11 +167,18 @@ def _shape(connection: Connection, made: sa.Table) -> dict[str, tuple[str, bool]
 
 
 def _index(made: sa.Table, view: View[Any], tokens: Sequence[sa.Column[Any]]) -> None:
-    """An index for each sort and each declared tuple, the key last so that pages can go on; and one for each token."""
+    """An index for each sort and each declared tuple, the key last so that pages can go on; and one for each token.
+
+    Where the first of a declared tuple may be empty, the index holds the rows in which it is not: an equality finds no
+    others, and most rows then cost nothing to write.
+    """
     for names in dict.fromkeys([*((each,) for each in view.sorts), *view.indexes]):
         with_key = (*names, view.key) if view.key not in names else names
         if with_key != (view.key,):
-            sa.Index(_name(made, with_key), *(made.c[each] for each in (_TENANT, *with_key)))
+            first = made.c[names[0]]
+            filled = first.is_not(None) if first.nullable and names[0] not in view.sorts else None
+            columns = (made.c[each] for each in (_TENANT, *with_key))
+            sa.Index(_name(made, with_key), *columns, postgresql_where=filled)
     for token in tokens:
         known = made.c[token.name].is_not(None)
         sa.Index(_name(made, (token.name,)), made.c[_TENANT], made.c[token.name], postgresql_where=known)

@@ -91,6 +91,11 @@ def test_circumstances_are_shown_and_found_in_a_body(ask, captured):
     found = ask("POST", "/v1/audit/find", "Auditor", json={"ip": "127.0.0.1", "limit": 1}).json()
     assert len(found["items"]) == 1
     assert ask("POST", "/v1/audit/find", "Auditor", json={"ip": "10.9.8.7"}).json()["items"] == []
+    about = {"resource": captured.json()["id"]}
+    for name, value in {"agent": "tests", "reason": "met at a fair"}.items():
+        for told, count in ((value, 1), (value[:-1], 0)):
+            found = ask("POST", "/v1/audit/find", "Auditor", json=about | {name: told}).json()["items"]
+            assert len(found) == count, (name, told)
 
 
 def test_circumstances_are_withheld_from_who_may_not_see_them(world, acme, ask, captured):
@@ -152,6 +157,7 @@ def test_the_trail_is_found_by_every_attribute_of_an_entry(ask, captured):
     [entry] = ask("GET", path, "Auditor", headers=after(captured)).json()["items"]
     asked = {"event": entry["event"], "actor_kind": "key", "asked_permission": "prospects.capture"}
     asked |= {"rule": entry["rule"], "position_least": entry["position"], "position_below": entry["position"] + 1}
+    asked["subject"] = entry["resource"]
     for name in ("trace", "correlation", "causation", "on_behalf_of"):
         if entry[name]:
             asked[name] = entry[name]
@@ -160,6 +166,7 @@ def test_the_trail_is_found_by_every_attribute_of_an_entry(ask, captured):
         assert [each["position"] for each in found["items"]] == [entry["position"]], name
     others = {"event": str(uuid4()), "actor_kind": "model", "asked_permission": "none", "rule": "none", "code": "none"}
     others |= {"command": "none", "trace": "none", "position_below": entry["position"], "causation": str(uuid4())}
+    others |= {"subject": str(uuid4()), "model": "conversion", "model_version": "none"}
     for name, value in others.items():
         found = ask("GET", "/v1/audit", "Auditor", params={"resource": entry["resource"], name: value}).json()
         assert found["items"] == [], name

@@ -2,8 +2,11 @@ import asyncio
 from datetime import UTC, datetime
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from domain.audit import Denial
 from domain.kernel import Actor, Meta, Recorded, Sealed
+from domain.predictions import Promoted, Refitted
 from domain.prospects import Captured, Prospect, StageMoved, prospects
 from projections.audit import Causes, Change, Effects, Entry, audit, changes
 from projections.kernel import Page
@@ -38,6 +41,24 @@ def test_a_refusal_of_nothing_in_particular_is_about_the_permissions_capability(
 def test_what_was_done_stands_with_its_stream():
     [entry] = audit.fold([], [recorded(StageMoved("new", "met"), f"prospects/{TWO}")])
     assert (entry.outcome, entry.capability, entry.resource, entry.version) == ("accepted", "prospects", TWO, 1)
+
+
+def test_an_event_is_about_the_person_that_it_names_or_that_its_stream_is():
+    named = recorded(StageMoved("new", "met"), f"orgs/{ONE}")
+    named = replace(named, meta=replace(named.meta, subjects=(TWO,)))
+    refused = Denial("prospects.win", "prospects.win", "access.denied", f"prospects/{TWO}")
+    of_none = recorded(StageMoved("new", "met"), f"orgs/{TWO}")
+    told = [named, recorded(StageMoved("new", "met"), f"prospects/{TWO}"), recorded(refused), of_none]
+    assert [audit.fold([], [each])[0].subject for each in told] == [TWO, TWO, TWO, None]
+
+
+def test_a_model_s_decision_names_the_model_and_its_state():
+    fitted = Refitted("conversion", 1, "boosting", 3, 4, 7, "state", "build")
+    promoted = Promoted("conversion", 1, 4, "online", "pair", ())
+    entries = [audit.fold([], [recorded(fact, f"predictions/{ONE}")])[0] for fact in (fitted, promoted)]
+    assert [(each.model, each.model_version) for each in entries] == [("conversion", "state"), ("conversion", None)]
+    [other] = audit.fold([], [recorded(StageMoved("new", "met"), f"prospects/{TWO}")])
+    assert (other.model, other.model_version) == (None, None)
 
 
 def test_changes_are_told_field_by_field():

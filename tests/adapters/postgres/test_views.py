@@ -76,7 +76,7 @@ def test_a_fact_is_found_by_every_way_that_is_open(migrated, log, filled):
 
 
 def test_no_row_of_a_view_holds_what_identifies_a_person(log, filled, owner):
-    for table in ("view_prospects_1", "view_audit_1", "parked", "checkpoints"):
+    for table in ("view_prospects_1", "view_audit_2", "parked", "checkpoints"):
         rows = owner.execute(f"select t::text from everlog.{table} t where tenant_id = %s", [log.tenant]).fetchall()
         text = " ".join(row for (row,) in rows).lower()
         for word in ("ada", "example.org", "10.9.9.9", "dear"):
