@@ -49,6 +49,7 @@ api_keys = App("api-keys")
 predictions = App("predictions")
 audit = App("audit")
 views = App("views")
+audit.command("api.bundle:bundle", name="bundle")
 
 
 def say(answer: Any, words: str, *, json: bool) -> None:
@@ -210,7 +211,7 @@ def ask_trail(
         limit: At most so many, 1 to 200.
         json: Answer with one JSON object.
     """
-    asked = Trail(actor=actor, type=type, since=_zoned(since), before=_zoned(until), limit=limit)
+    asked = Trail(actor=actor, type=type, since=zoned(since), before=zoned(until), limit=limit)
     page = ask(lambda product: product.pipeline.ask(Caller(tenant=tenant, actor=OPERATOR), asked), tenant)
     form = "{0.position:>8}  {0.at:%Y-%m-%d %H:%M:%S}  {0.actor_kind}:{0.actor}  {0.type}"
     lines = [form.format(row) for row in page.rows]
@@ -265,7 +266,7 @@ def check_walls(*, json: bool) -> None:
     sys.exit(1 if findings else 0)
 
 
-def _zoned(at: datetime | None) -> datetime | None:
+def zoned(at: datetime | None) -> datetime | None:
     """A time without a zone is meant as this machine's clock shows it."""
     try:
         return at.astimezone() if at else None

@@ -67,6 +67,16 @@ def digest(salt: bytes, name: str, raw: bytes) -> bytes:
     return _digest(extract(salt), name.encode(), raw)
 
 
+def openings(event: Bytes) -> Iterator[tuple[str, bytes, bytes]]:
+    """Each field's name, salt_i (32 bytes) and bytes: who has the last two can check that field, and guess at no other.
+
+    Raises as `parts` does.
+    """
+    extracted = extract(event.salt)
+    for name, raw in parts(event):
+        yield name, expand(extracted, name.encode()), raw
+
+
 def _digest(extracted: bytes, name: bytes, raw: bytes) -> bytes:
     return sha256(expand(extracted, name) + name + raw).digest()
 

@@ -49,6 +49,10 @@ class Grove:
 
     def entries(self, after: int, upto: int) -> Iterator[bytes]:
         """The leaf entries of the events after a position up to another. Raises `Gap` where one is missing."""
+        return map(leaf, self.events(after, upto))
+
+    def events(self, after: int, upto: int) -> Iterator[Bytes]:
+        """The events themselves, read a page at a time. Raises `Gap` where one is missing."""
         for begin in range(after, upto, CHUNK):
             end = min(begin + CHUNK, upto)
             rows = self._ask(_EVENTS, [self.tenant, begin, end])
@@ -56,7 +60,7 @@ class Grove:
                 found = rows[wanted - begin - 1] if wanted - begin <= len(rows) else None
                 if found is None or found[1] != wanted:
                     raise Gap(wanted)
-                yield leaf(Bytes(self.tenant, *found))
+                yield Bytes(self.tenant, *found)
 
     def tile(self, level: int, index: int) -> bytes:
         place = level, index

@@ -7,11 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from adapters.postgres.database import Database
+from adapters.proofs.bundle import lines
 from adapters.proofs.grove import Grove
 from adapters.proofs.signer import Signer
 from application.ports import Consistency, Inclusion
 from domain.kernel import Refused
 from projections.proofs import note, tree
+from projections.proofs.chosen import Choice
 
 
 class Proven:
@@ -54,6 +56,11 @@ class Proven:
                 checkpoint=signed,
                 key=self._signer.key(tenant) or "",
             )
+
+    def bundle(self, tenant: UUID, choice: Choice) -> Iterator[bytes]:
+        """The lines of a bundle, as the log stands when the first is asked for: `adapters.proofs.bundle.lines`."""
+        with self._grove(tenant) as grove:
+            yield from lines(grove, self._signer.key(tenant) or "", choice)
 
     @contextmanager
     def _grove(self, tenant: UUID) -> Iterator[Grove]:
