@@ -2,9 +2,13 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
+import psycopg
 import pytest
 
+from adapters.erasures import Erasures
+from adapters.ledger import Ledger
 from adapters.proofs.proven import Proven
 from adapters.proofs.sealer import Sealer
 from api import bundle
@@ -125,3 +129,26 @@ def test_the_file_is_there_once_it_is_whole_and_what_is_not_sealed_is_said(world
     assert list(tmp_path.iterdir()) == []
     assert bundle.write(lambda: proven.bundle(sealed.id, Choice(before=datetime.now(UTC))), file) == size + 2
     assert (file.stat().st_mode & 0o777, verified(tmp_path, file.read_bytes())[0]) == (0o600, 0)
+
+
+def test_a_bundle_is_the_same_after_a_subject_of_it_was_erased(world, sealed, lines, tmp_path):
+    before = lines()
+    subject = recorded(world, sealed)[-1][3]["subjects"][0]
+    gone = "select erased_at is not null from everlog.subject_keys where tenant_id = %s and subject = %s"
+    assert world.keeper.query(sealed.id, gone, [sealed.id, subject]) == [(False,)]
+    Erasures(world.keeper, Ledger(tmp_path / "ledger")).erase(sealed.id, [UUID(subject)])
+    assert world.keeper.query(sealed.id, gone, [sealed.id, subject]) == [(True,)]
+    after = lines(last=before[0]["last"])
+    assert (after[1:-1], verified(tmp_path, text(after))[0]) == (before[1:-1], 0)
+
+
+def test_what_the_superuser_edits_no_longer_verifies(world, migrated, tmp_path):
+    tenant, proven = world.tenant(), Proven(world.database, world.signer)
+    while Sealer(tenant.id, world.keeper, world.signer).seal():
+        pass
+    for code in (0, 1):
+        assert verified(tmp_path, b"".join(proven.bundle(tenant.id, Choice(type=["no.such"]))))[0] == code
+        with psycopg.connect(migrated.addresses.superuser) as attacker:
+            attacker.execute(
+                "update everlog.events set body = body || ' ' where tenant_id = %s and position = 1", [tenant.id]
+            )

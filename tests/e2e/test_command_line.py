@@ -235,6 +235,18 @@ def test_the_trail_is_asked_by_kind_and_number(run, ask, lived):
     assert ask("audit", str(lived.tenant), "--until", "2001-01-01") == []
 
 
+def test_a_bundle_of_a_running_product_is_verified_by_python_alone(run, ask, lived, tmp_path):
+    file, last = tmp_path / "bundle", lived.position.rpartition(":")[2]
+    span = ("--tenant", str(lived.tenant), "--last", last, "-o", str(file))
+    assert ask("audit", "bundle", *span, "--type", "prospects.won", "--type", "prospects.lost")["events"] == int(last)
+    checked = [sys.executable, "-I", "-S", ROOT / "clients" / "verifier" / "everlog_verify.py", file, "--json"]
+    told = msgspec.json.decode(subprocess.run(checked, capture_output=True, check=True).stdout)
+    assert (told["verified"], told["events"]) == (True, int(last))
+    assert 0 < told["shown"] < told["events"]
+    done = run("audit", "bundle", "--tenant", str(lived.tenant), "--first", "9" * 9, "-o", str(tmp_path / "none"))
+    assert (done.returncode, "sealed up to position" in done.stderr, (tmp_path / "none").exists()) == (1, True, False)
+
+
 def test_no_view_is_behind(run, ask, lived):
     assert {each["positions"] for each in ask("views", str(lived.tenant))} == {0}
     assert "0 behind  0 parked" in run("views", str(lived.tenant)).stdout
