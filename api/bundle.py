@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -27,20 +28,61 @@ WAIT = 5.0
 """Seconds in which a running sealer gets to what was just recorded."""
 
 
-def bundle(  # noqa: PLR0913 - each is an option of the command line
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Sought:
+    """What is asked for. Any value of one filter is enough; all filters must match."""
+
+    type: Many = None
+    """Only this kind of event, such as prospects.won."""
+    permission: Many = None
+    """Only what this permission allowed, such as prospects.win."""
+    stream: Many = None
+    """Only this stream (CAPABILITY/UUID), or all that begin so (CAPABILITY/)."""
+    actor: Many = None
+    """Only what this one did (KIND/UUID, such as user/0199...)."""
+    subject: Many = None
+    """Only what holds personal data of this person, by UUID."""
+    since: datetime | None = None
+    """Only from this time on (ISO 8601; without a zone, this machine's)."""
+    before: datetime | None = None
+    """Only before this time."""
+    first: Position = 1
+    """The first position of the span."""
+    last: Position | None = None
+    """The last one; as far as the log is sealed, if left out."""
+    positions: Positions = None
+    """These events and no filter: the file does not claim to be complete."""
+
+    def choice(self) -> Choice:
+        """Raises `Unset` where positions are named beside something else, or a span ends before it begins."""
+        choice = Choice(
+            first=self.first,
+            last=self.last,
+            type=self.type or (),
+            permission=self.permission or (),
+            stream=self.stream or (),
+            actor=self.actor or (),
+            subjects=self.subject or (),
+            since=zoned(self.since),
+            before=zoned(self.before),
+            positions=self.positions or (),
+        )
+        if choice.positions and (choice.sought or self.first > 1 or self.last):
+            raise Unset("Either name --positions, or a span and filters: chosen events are shown whatever they are.")
+        if self.last and self.last < self.first:
+            raise Unset(f"The span would end at --last {self.last}, before it begins at --first {self.first}.")
+        return choice
+
+
+_EVERYTHING = Sought()
+
+
+def bundle(
     *,
     tenant: UUID,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
-    type: Many = None,
-    permission: Many = None,
-    stream: Many = None,
-    actor: Many = None,
-    subject: Many = None,
-    since: datetime | None = None,
-    before: datetime | None = None,
-    first: Position = 1,
-    last: Position | None = None,
-    positions: Positions = None,
+    sought: Sought = _EVERYTHING,
     json: Json = False,
 ) -> None:
     """Write events with their proofs into one file, which the verifier checks without Everlog.
@@ -51,32 +93,10 @@ def bundle(  # noqa: PLR0913 - each is an option of the command line
     Args:
         tenant: The organisation.
         output: The file; it is there once it is whole.
-        type: Only this kind of event, such as prospects.won.
-        permission: Only what this permission allowed, such as prospects.win.
-        stream: Only this stream (CAPABILITY/UUID), or all that begin so (CAPABILITY/).
-        actor: Only what this one did (KIND/UUID, such as user/0199...).
-        subject: Only what holds personal data of this person, by UUID.
-        since: Only from this time on (ISO 8601; without a zone, this machine's).
-        before: Only before this time.
-        first: The first position of the span.
-        last: The last one; as far as the log is sealed, if left out.
-        positions: These events and no filter: the file does not claim to be complete.
+        sought: Which events.
         json: Answer with one JSON object.
     """
-    choice = Choice(
-        first=first,
-        last=last,
-        type=type or (),
-        permission=permission or (),
-        stream=stream or (),
-        actor=actor or (),
-        subjects=subject or (),
-        since=zoned(since),
-        before=zoned(before),
-        positions=positions or (),
-    )
-    if choice.positions and (choice.sought or first > 1 or last):
-        raise Unset("Either name --positions, or a span and filters: chosen events are shown whatever they are.")
+    choice = sought.choice()
     _described(ask(_writing(tenant, choice, output), tenant), output, json=json)
 
 

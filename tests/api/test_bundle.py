@@ -152,3 +152,12 @@ def test_what_the_superuser_edits_no_longer_verifies(world, migrated, tmp_path):
             attacker.execute(
                 "update everlog.events set body = body || ' ' where tenant_id = %s and position = 1", [tenant.id]
             )
+
+
+@pytest.mark.parametrize(
+    "asked", [{"positions": [2], "type": ["x"]}, {"positions": [2], "last": 3}, {"first": 3, "last": 2}]
+)
+def test_what_contradicts_itself_is_refused(asked):
+    with pytest.raises(Unset):
+        bundle.Sought(**asked).choice()
+    assert bundle.Sought(first=2, last=3).choice() == Choice(first=2, last=3)
