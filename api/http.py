@@ -8,7 +8,7 @@ from granian.server.embed import Server
 
 from api import bootstrap
 from api.app import create_app
-from api.bootstrap import DECIDERS, FULL, UNAVAILABLE, Product
+from api.bootstrap import DECIDERS, FULL, KEYLESS, UNAVAILABLE, Product
 from api.direct import Direct
 from api.edge import Edge
 from api.gate import Gate
@@ -16,6 +16,9 @@ from api.settings import Settings
 from api.stream import PATHS, Streams, Tails, handlers
 from tenants.context import SYSTEM
 from tenants.quotas import Quota
+
+PASSING = {"storage.full": FULL, "keys.away": KEYLESS, "service.unavailable": UNAVAILABLE}
+"""Troubles that pass, by the code that each is told by."""
 
 
 def run(settings: Settings) -> None:
@@ -62,7 +65,7 @@ def application(product: Product) -> Direct:
         Quota(product.settings.rate),
         bootstrap.proofs(product),
         trace=product.telemetry.traces.current,
-        passing={"storage.full": FULL, "service.unavailable": UNAVAILABLE},
+        passing=PASSING,
     )
     streams = Streams(edge, product.access, product.keyring, Tails(product.logs, product.wakes))
 

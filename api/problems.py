@@ -47,6 +47,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "views.behind": Kind(503, "The views are behind that position", "Send it again after `Retry-After`."),
     "predictions.unanswered": Kind(503, "No model answers just now", "Send it again after `Retry-After`."),
     "service.unavailable": Kind(503, "A server behind this one is not reachable", "Send it again after `Retry-After`."),
+    "keys.away": Kind(
+        503,
+        "The key service does not open the keys just now",
+        "Nothing is lost. Send it again after `Retry-After`; if it goes on, the operator looks at the key service.",
+    ),
     "proofs.unsealed": Kind(
         404,
         "Nothing of that size is sealed",
@@ -112,6 +117,7 @@ RETRY: Final = {
     "contended": 1,
     "views.behind": 1,
     "predictions.unanswered": 2,
+    "keys.away": 5,
     "service.unavailable": 5,
     "tenancy.closed": 60,
     "storage.full": 10,

@@ -23,6 +23,7 @@ NAMES = {
     "nats": "EVERLOG_NATS_URL",
     "home": "EVERLOG_HOME",
     "keys": "EVERLOG_KEYS",
+    "kms": "EVERLOG_KMS",
     "archive": "EVERLOG_ARCHIVE",
     "host": "EVERLOG_HOST",
     "port": "EVERLOG_PORT",
@@ -52,6 +53,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     """The NATS server, with JetStream; of a cluster several addresses, with commas between them."""
     keys: Path
     """The folder of key files that personal data are encrypted under; `keys` in the data folder if left out."""
+    kms: str = ""
+    """The key service over the tenants' keys: `file:FOLDER`, or `vault:https://HOST:PORT?token=FILE` with `mount`,
+    `namespace` and `ca` as further options; the folder of `EVERLOG_KEYS` if left out."""
     archive: Path | None = None
     """Where the embedded PostgreSQL archives what it writes, for restores to a point in time: best on another disk."""
     host: str = "127.0.0.1"

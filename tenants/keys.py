@@ -21,13 +21,24 @@ class Missing(Exception):
     """The key service never had this key: it is another one than the data were written with."""
 
 
+class Unserved(Exception):
+    """The key service does not answer just now: what was asked may be asked again."""
+
+
+class Denied(Exception):
+    """The key service refuses us: nothing opens until whoever runs it grants the use of the key again."""
+
+
 class Misplaced(Exception):
     """A ciphertext is not what was recorded in its place: altered, cut short, or moved from elsewhere."""
 
 
 @runtime_checkable
 class KMS(Protocol):
-    """A key management service. Its keys never leave it; `ad` is bound to what is wrapped and has to be given again."""
+    """A key management service. Its keys never leave it; `ad` is bound to what is wrapped and has to be given again.
+
+    Each of these may raise `Unserved` and `Denied` as well, where the service is another machine.
+    """
 
     def create(self, name: str) -> None:
         """Make a key. Where there is one, nothing changes. Raises `Destroyed`: a name is never used twice."""

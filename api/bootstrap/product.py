@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from adapters.casbin import Casbin
 from adapters.erasures import Erasures
-from adapters.kms import FileKMS
+from adapters.kms import named
 from adapters.ledger import Ledger
 from adapters.log import Logs
 from adapters.nats.forget import Forgetting
@@ -92,7 +92,7 @@ def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False
         database = stack.enter_context(Database(url, patience=WORK if worker else ANSWER))
         telemetry.metrics.pools(database.use)
         committer = stack.enter_context(Committer(url, wakes.committed, on_drain=telemetry.metrics.drained))
-        logs = stack.enter_context(Logs(database, committer, FileKMS(settings.keys), DECIDERS.values()))
+        logs = stack.enter_context(Logs(database, committer, named(settings.kms, settings.keys), DECIDERS.values()))
         logs.provision(SYSTEM)
         erasures = Erasures(database, Ledger(settings.keys), Forgetting(link, logs.rings))
         erasures.settle()

@@ -6,7 +6,7 @@ from psycopg_pool import PoolClosed, PoolTimeout
 from adapters.embedded import CannotStart
 from adapters.embedded.backup import Unusable
 from adapters.erasures import Outdated
-from adapters.kms import Exposed
+from adapters.kms import Exposed, Unnamed
 from adapters.ledger import Damaged
 from adapters.nats.link import Away
 from adapters.nats.streams import TooOld
@@ -15,14 +15,16 @@ from adapters.postgres.atom import Busy, Failing, Full, Unsettled
 from adapters.postgres.check import Unsafe
 from adapters.promotion import Unpromoted
 from adapters.proofs.witness import Unready
-from tenants.keys import Missing
+from tenants.keys import Denied, Missing, Unserved
 
 PLAIN = (
     *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
-    *(Damaged, Missing, Outdated, Unfit, Unpromoted, Unready, Unusable),
+    *(Damaged, Denied, Missing, Outdated, Unfit, Unnamed, Unpromoted, Unready, Unserved, Unusable),
 )
 """Whose message is all that somebody at a terminal needs."""
 UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Failing, Unsettled)
 """Troubles that pass: the request may be sent again."""
 FULL = (psycopg.errors.DiskFull, Full)
 """Those of them that pass when somebody makes room."""
+KEYLESS = (Denied, Unserved)
+"""Troubles of the key service: personal data can be neither read nor written until it serves us again."""
