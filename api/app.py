@@ -13,7 +13,19 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from litestar.types import LifespanHook, Message, Middleware, Scope
 
-from api import audit, commands, funnel, openapi, operations, predictions, privacy, proofs, prospects, reference
+from api import (
+    audit,
+    commands,
+    exports,
+    funnel,
+    openapi,
+    operations,
+    predictions,
+    privacy,
+    proofs,
+    prospects,
+    reference,
+)
 from api.direct import Direct
 from api.edge import Edge
 from api.inbound import Answer, Inbound, secured
@@ -30,6 +42,7 @@ CAPABILITIES: tuple[Route, ...] = (
     *predictions.ROUTES,
     *funnel.ROUTES,
     *audit.ROUTES,
+    *exports.ROUTES,
     *proofs.ROUTES,
     *privacy.ROUTES,
 )

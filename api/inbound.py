@@ -1,5 +1,6 @@
 """A request as the server hands it over (ASGI), and its answer: nothing is taken apart before it is asked for."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
@@ -21,6 +22,11 @@ SECURITY = [
 PRIVATE = (b"cache-control", b"private, no-cache")
 _CACHED = b"cache-control"
 _BODILESS = (204, 304)
+Put = Callable[[bytes], Awaitable[None]]
+"""Sends a part and waits until there is room for the next. Raises `Gone`."""
+Stream = Callable[[Put], Awaitable[None]]
+PATIENCE = 60.0
+"""Seconds that whoever asked may take for one part."""
 
 
 class Inbound:
@@ -70,11 +76,17 @@ class Inbound:
         return b"".join(parts)
 
 
+class Gone(Exception):
+    """Whoever asked is not there any more."""
+
+
 class Reply(NamedTuple):
     body: bytes
     status: int = 200
     headers: Headers = []  # noqa: RUF012 - a tuple's default, and nobody appends to it
     media: str = "application/json"
+    stream: Stream | None = None
+    """What is sent instead of `body`, part by part. Where it raises, the answer is cut off, so that this is noticed."""
 
 
 class Answer:
@@ -83,8 +95,11 @@ class Answer:
     def __init__(self, reply: Reply) -> None:
         self._reply = reply
 
-    async def __call__(self, scope: Any, _: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         reply = self._reply
+        if reply.stream:
+            await _streamed(reply, reply.stream, scope, receive, send)
+            return
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
         if reply.status not in _BODILESS:
             headers.append((b"content-type", _media(reply.media)))
@@ -92,6 +107,35 @@ class Answer:
         await send({"type": "http.response.start", "status": reply.status, "headers": secured(headers)})
         body = b"" if scope["method"] == "HEAD" else reply.body
         await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _streamed(reply: Reply, stream: Stream, scope: Any, receive: Any, send: Any) -> None:
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    headers.append((b"content-type", _media(reply.media)))
+    await send({"type": "http.response.start", "status": reply.status, "headers": secured(headers)})
+    gone = asyncio.create_task(_hung_up(receive))
+
+    async def put(body: bytes) -> None:
+        if gone.done() or scope["method"] == "HEAD":
+            raise Gone
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        except (TimeoutError, OSError, RuntimeError) as problem:
+            raise Gone from problem
+
+    try:
+        await stream(put)
+    except Gone:
+        pass
+    finally:
+        gone.cancel()
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _hung_up(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
 
 
 def secured(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

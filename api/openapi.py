@@ -85,6 +85,7 @@ RETURNED: dict[str, dict[str, Any]] = {
         "description": "Generation and position of the log after this.",
         "schema": {"type": "string", "pattern": r"^([0-9]+:)?[0-9]+$"},
     },
+    "Everlog-Export": {"description": "Names the export.", "schema": {"type": "string", "format": "uuid"}},
     "ETag": {"description": "Generation and version.", "schema": {"type": "string"}},
     "Location": {"description": "Where it is.", "schema": {"type": "string"}},
     "RateLimit": {"description": "What is left: r requests, whole again in t seconds.", "schema": {"type": "string"}},
@@ -175,7 +176,7 @@ def _successes(route: Route, known: dict[int, Any]) -> dict[str, Any]:
         str(status): {
             "description": words[status],
             "headers": headers,
-            **({"content": {route.media: media}} if status != 304 else {}),  # noqa: PLR2004 - it has no body
+            **({"content": dict.fromkeys((route.media, *route.others), media)} if status != 304 else {}),  # noqa: PLR2004 - it has no body
         }
         for status in route.success
     }

@@ -92,6 +92,8 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "scores.malformed": Kind(422, "No model can read this", "Tell the operator the `instance`."),
     "predictions.milestone-missing": Kind(409, "A milestone before this one is missing", "Models alone record these."),
     "audit.unknown": Kind(404, "There is no such event", "Positions run from 1 to the log's last."),
+    "exports.unknown": Kind(404, "There is no such export", "Its identifier was in the header `Everlog-Export`."),
+    "exports.exists": Kind(409, "Another export has this identifier", "Start a new one."),
     "privacy.unknown": Kind(404, "No erasure of this subject was asked for", "Ask for it first."),
     "privacy.subject-unknown": Kind(404, "Nothing is known of this subject", "Check the identifier."),
     "privacy.requested": Kind(409, "The erasure is asked for already", "Approve it, or withdraw it and ask again."),

@@ -34,6 +34,8 @@ class Route(Struct, frozen=True, kw_only=True):
     answer: Any = None
     """The answer's type; None where it is no JSON."""
     media: str = "application/json"
+    others: tuple[str, ...] = ()
+    """Further media types that it may answer with."""
     success: tuple[int, ...] = (200,)
     problems: tuple[str, ...] = ()
     """Codes that it may answer with, beside those of every endpoint."""

@@ -211,6 +211,10 @@ class Proofs(Protocol):
 
     def consistency(self, tenant: UUID, first: int, second: int | None) -> Consistency: ...
 
+    def leaves(self, tenant: UUID, positions: Sequence[int]) -> dict[int, bytes]:
+        """The hashes of the leaves at these positions; what is not sealed yet is missing."""
+        ...
+
 
 class Unanswered(Exception):
     """Nobody answered who could have; try again after `seconds`."""

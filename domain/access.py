@@ -20,6 +20,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "predictions.record": "Record predictions and the life of models: for models alone.",
     "events.read": "Follow the live stream of facts, each fact as far as its own capability may be read.",
     "audit.read": "Search the trail.",
+    "audit.export": "Take the trail away as a file; addresses and reasons only with the permission to see them.",
     "audit.read-circumstances": "See from where and for which reason something was done.",
     "privacy.read": "See which erasures are asked for and done, and what is held.",
     "privacy.request": "Ask for a person's erasure, or withdraw that.",
@@ -58,6 +59,7 @@ _ADMIN = _MANAGER | {
     "api_keys.revoke",
     "proofs.read",
     "audit.read",
+    "audit.export",
     "audit.read-circumstances",
     "privacy.read",
     "privacy.request",
@@ -71,9 +73,9 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     "Manager": _MANAGER,
     "Member": _MEMBER,
     "Viewer": _VIEWER,
-    "Auditor": frozenset({"proofs.read", "audit.read", "audit.read-circumstances", "privacy.read"}),
+    "Auditor": frozenset({"proofs.read", "audit.read", "audit.export", "audit.read-circumstances", "privacy.read"}),
 }
-"""What members and API keys can be. The Auditor reads the trail, and what was erased or is held, and nothing else."""
+"""What members and API keys can be. The Auditor reads and exports the trail, and sees what was erased or is held."""
 
 KINDS: Final[Mapping[str, frozenset[str]]] = {
     "system": frozenset(PERMISSIONS) - {"predictions.record"},
@@ -88,6 +90,7 @@ READS: Final[Mapping[str, str]] = {
     "orgs": "orgs.read",
     "api_keys": "api_keys.read",
     "audit": "audit.read",
+    "exports": "audit.read",
     "tenancy": "tenancy.read",
     "privacy": "privacy.read",
 }

@@ -62,6 +62,12 @@ class Proven:
         with self._grove(tenant) as grove:
             yield from lines(grove, self._signer.key(tenant) or "", choice)
 
+    def leaves(self, tenant: UUID, positions: Sequence[int]) -> dict[int, bytes]:
+        with self._grove(tenant) as grove:
+            size, _ = grove.sealed
+            node = tree.tiled(grove.tile)
+            return {each: node(0, each - 1) for each in positions if each <= size}
+
     @contextmanager
     def _grove(self, tenant: UUID) -> Iterator[Grove]:
         """All of it as it was at one moment."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from domain.api_keys import api_keys
 from domain.audit import audit
+from domain.exports import exports
 from domain.kernel import Decider
 from domain.orgs import orgs
 from domain.predictions import predictions
@@ -18,6 +19,6 @@ from projections.privacy import erasures, holds
 from projections.prospects import prospects as list_of_prospects
 
 DECIDERS: dict[str, Decider[Any]] = {
-    each.name: each for each in (prospects, predictions, orgs, api_keys, audit, tenancy, privacy)
+    each.name: each for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy)
 }
 MODELS = (list_of_prospects, funnel, trail, book, scores, milestones, erasures, holds)

@@ -27,6 +27,7 @@ from application.ports import Unanswered
 from domain.access import Role
 from domain.api_keys import api_keys
 from domain.audit import audit
+from domain.exports import exports
 from domain.kernel import Actor
 from domain.orgs import orgs
 from domain.predictions import Features, Made, Reason, predictions
@@ -38,7 +39,7 @@ from tenants.context import SYSTEM
 from tenants.quotas import Quota
 
 ROLES: tuple[Role, ...] = get_args(Role)
-DECIDERS = {each.name: each for each in (prospects, predictions, orgs, api_keys, audit, tenancy, privacy)}
+DECIDERS = {each.name: each for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy)}
 OPERATOR = Actor("operator", UUID(int=7))
 
 

@@ -1,0 +1,167 @@
+"""The trail is taken away over HTTP: whole, verifiable, and never unnoticed."""
+
+import asyncio
+import csv
+import hashlib
+import io
+import json
+import time
+from base64 import b64decode
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from adapters.proofs.sealer import Sealer
+from api import exports
+from projections.exports import COLUMNS
+from projections.proofs import tree
+
+
+@pytest.fixture(scope="module")
+def tenant(world):
+    """One with more records than are read at once, sealed."""
+    tenant = world.tenant()
+    for number in range(30):
+        person(world, tenant, f"{number}")
+    sealer = Sealer(tenant.id, world.keeper, world.signer)
+    while sealer.seal():
+        pass
+    return tenant
+
+
+def person(world, tenant, industry):
+    body = {"name": "Ada", "email": f"{uuid4()}@example.org", "industry": industry}
+    headers = {"Everlog-Reason": "=1+1", "User-Agent": "tests"}
+    made = world.ask("POST", "/v1/prospects", tenant.keys["Admin"], json=body, headers=headers)
+    assert made.status_code == 201
+
+
+def take(world, tenant, query="", role="Auditor"):
+    return world.ask("GET", f"/v1/audit/export?{query}", tenant.keys[role])
+
+
+def manifest(world, tenant, taken):
+    return world.ask("GET", f"/v1/audit/exports/{taken.headers['Everlog-Export']}", tenant.keys["Auditor"]).json()
+
+
+def records(taken):
+    return [json.loads(line) for line in taken.text.splitlines()]
+
+
+@pytest.fixture
+def paged(monkeypatch):
+    monkeypatch.setattr("api.exports.PAGE", 7)
+
+
+@pytest.mark.usefixtures("paged")
+def test_every_event_leaves_once_and_in_order(world, tenant):
+    head = world.logs.of(tenant.id).head()[1]
+    taken = take(world, tenant)
+    assert taken.status_code == 200, taken.text
+    assert [each["position"] for each in records(taken)] == list(range(1, head + 1))
+
+
+def test_each_record_is_proven_by_what_it_carries(world, tenant):
+    taken = records(take(world, tenant, "type=prospects.captured&position_below=20"))
+    assert taken
+    for each in taken:
+        asked = f"/v1/proofs/inclusion?position={each['position']}"
+        proof = world.ask("GET", asked, tenant.keys["Auditor"]).json()
+        assert proof["origin"] == each["origin"]
+        assert tree.leaf(b64decode(proof["entry"])).hex() == each["leaf"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "ocsf"])
+def test_the_manifest_tells_what_left(world, tenant, kind):
+    taken = take(world, tenant, f"format={kind}&capability=prospects")
+    told = manifest(world, tenant, taken)
+    assert told["sha256"] == hashlib.sha256(taken.content).hexdigest()
+    assert (told["size"], told["rows"], told["whole"], told["ended"]) == (len(taken.content), 30, True, True)
+    assert told["filter"] == {"capability": "prospects"}
+    assert told["made_by"] == f"key:{tenant.ids['Auditor']}"
+    assert told["checkpoint"].startswith(f"everlog/{tenant.id}\n")
+    assert told["origin"] == f"everlog/{tenant.id}"
+
+
+def test_a_spreadsheet_gets_no_formula(world, tenant):
+    taken = take(world, tenant, "format=csv&capability=prospects")
+    assert taken.headers["Content-Type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(taken.text, newline="")))
+    assert tuple(rows[0]) == COLUMNS
+    assert {each["reason"] for each in rows} == {"'=1+1"}
+
+
+def test_circumstances_leave_with_who_may_see_them_alone(world, tenant):
+    narrow = world.key(tenant, "Admin", "narrow", scopes=("audit.export",))
+    for kind in ("csv", "ndjson", "ocsf"):
+        path = f"/v1/audit/export?format={kind}&capability=prospects"
+        assert "=1+1" not in world.ask("GET", path, narrow).text
+        assert "=1+1" in world.ask("GET", path, tenant.keys["Auditor"]).text
+
+
+def test_an_export_stands_in_the_trail_itself(world, tenant):
+    taken = take(world, tenant, "outcome=refused")
+    after = records(take(world, tenant, f"resource={taken.headers['Everlog-Export']}"))
+    assert [each["type"] for each in after] == ["exports.begun", "exports.ended"]
+    begun, ended = after
+    assert begun["actor"] == str(tenant.ids["Auditor"])
+    assert ended["on_behalf_of"] == f"key:{tenant.ids['Auditor']}"
+
+
+@pytest.mark.usefixtures("paged")
+def test_what_breaks_off_is_noticed_and_recorded(world, tenant, monkeypatch):
+    async def broken(self, page):
+        if self._rows:
+            raise OSError
+        return await lines(self, page)
+
+    lines = exports.Taking._lines
+    monkeypatch.setattr(exports.Taking, "_lines", broken)
+    taken, got, whole = received(world, tenant)
+    told = manifest(world, tenant, taken)
+    assert (told["rows"], told["whole"], told["ended"], whole) == (7, False, True, False)
+    assert told["sha256"] == hashlib.sha256(got).hexdigest()
+
+
+def received(world, tenant):
+    """The answer, its bytes, and whether it came to its end."""
+    got = b""
+    key = {"Authorization": f"Bearer {tenant.keys['Auditor']}"}
+    with world.client.stream("GET", f"{world.url}/v1/audit/export", headers=key) as taken:
+        try:
+            for part in taken.iter_bytes():
+                got += part
+        except httpx2.TransportError:
+            return taken, got, False
+    return taken, got, True
+
+
+@pytest.mark.usefixtures("paged")
+def test_who_hangs_up_has_taken_what_had_left(world, tenant, monkeypatch):
+    async def slow(self, page):
+        await asyncio.sleep(0.2)
+        return await lines(self, page)
+
+    lines = exports.Taking._lines
+    monkeypatch.setattr(exports.Taking, "_lines", slow)
+    head = world.logs.of(tenant.id).head()[1]
+    with httpx2.Client(base_url=world.url, timeout=60) as client:
+        key = {"Authorization": f"Bearer {tenant.keys['Auditor']}"}
+        with client.stream("GET", "/v1/audit/export", headers=key) as taken:
+            next(taken.iter_bytes())
+    while not (told := manifest(world, tenant, taken))["ended"]:
+        time.sleep(0.05)
+    assert not told["whole"]
+    assert 0 < told["rows"] < head
+
+
+def test_without_the_permission_nothing_leaves(world, tenant):
+    assert take(world, tenant, role="Manager").status_code == 403
+    assert take(world, tenant, "ip=127.0.0.1").status_code == 422
+
+
+def test_another_organisation_s_manifest_is_unknown(world, tenant, other):
+    taken = take(world, tenant, "outcome=refused")
+    answer = world.ask("GET", f"/v1/audit/exports/{taken.headers['Everlog-Export']}", other.keys["Auditor"])
+    assert answer.json()["code"] == "exports.unknown"
