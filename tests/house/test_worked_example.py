@@ -29,7 +29,7 @@ LINES = [
     ),
     ("api/bootstrap/capabilities.py", "for each in (", "for each in (memos, "),
     ("api/bootstrap/capabilities.py", "MODELS = (", "MODELS = (list_of_memos, "),
-    ("api/app.py", "import audit, ", "import memos, audit, "),
+    ("api/app.py", "    audit,\n", "    memos,\n    audit,\n"),
     ("api/app.py", "= (\n    *prospects.ROUTES,", "= (\n    *memos.ROUTES,\n    *prospects.ROUTES,"),
     (
         "api/problems.py",
