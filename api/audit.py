@@ -8,7 +8,7 @@ from api import shapes
 from api.call import Call
 from api.edge import Edge, reply
 from api.inbound import Reply
-from api.personal import Presenter, plain
+from api.personal import Presenter, Sight, plain
 from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
@@ -62,10 +62,11 @@ async def effects(edge: Edge, call: Call) -> Reply:
 
 async def _chain(edge: Edge, call: Call, kind: type[Causes | Effects]) -> Reply:
     position = int(call.path["position"])
-    chain = position <= shapes.LARGEST and await edge.pipeline.ask(call.caller, kind(position=position), call.at_least)
+    query = kind(position=position)
+    chain = position <= shapes.LARGEST and await edge.pipeline.ask(call.caller, query, call.at_least)
     if not chain:
         raise Problem("audit.unknown")
-    return reply({"items": await _presenter.rows(edge.eyes, call.caller, chain.entries), "whole": chain.whole})
+    return reply({"items": await _presenter.rows(edge.eyes, call.caller, chain.entries, query), "whole": chain.whole})
 
 
 async def _what_changed(edge: Edge, call: Call, position: int) -> tuple[dict[str, Any], list[FieldChange]]:
@@ -77,6 +78,9 @@ async def _what_changed(edge: Edge, call: Call, position: int) -> tuple[dict[str
     found = changes(*await _states(edge, call, recorded))
     if may:
         opened = await log.opened(tuple((each.before, each.after) for each in found))
+        sealed = [(name, getattr(recorded.fact, name)) for name in recorded.fact.__struct_fields__]
+        sealed += [(each.field, value) for each in found for value in (each.before, each.after)]
+        await edge.eyes.note(call.caller, Sight(Event(position=position), PERSONAL), 1, sealed)
         found = [Change(each.field, *values) for each, values in zip(found, opened, strict=True)]
     return plain(fact, may=may), [_shown(each, may=may) for each in found]
 

@@ -26,7 +26,7 @@ from application.entry import Entry
 from application.fresh import Fresh
 from application.kernel import Caller
 from application.pipeline import Pipeline, Rejected
-from application.ports import Logs, Proofs, Scorer, Unanswered
+from application.ports import Journal, Logs, Proofs, Scorer, Unanswered
 from domain.kernel import Circumstances, Decider, Refused
 from tenants.quotas import Quota, Verdict
 
@@ -59,6 +59,7 @@ class Edge:
         deciders: Mapping[str, Decider[Any]],
         quota: Quota,
         proofs: Proofs,
+        journal: Journal,
         *,
         trace: Callable[[], str] = str,
         passing: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),
@@ -68,7 +69,7 @@ class Edge:
         self.scorer = scorer
         self.proofs = proofs
         self.deciders = deciders
-        self.eyes = Eyes(pipeline, logs)
+        self.eyes = Eyes(pipeline, logs, journal)
         self._generations: Fresh[UUID, int] = Fresh(self._look)
         self._entry = entry
         self._quota = quota

@@ -14,6 +14,7 @@ from api.edge import Edge
 from api.gate import Gate
 from api.settings import Settings
 from api.stream import PATHS, Streams, Tails, handlers
+from application.ports import Journal
 from tenants.context import SYSTEM
 from tenants.quotas import Quota
 
@@ -25,11 +26,11 @@ def run(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM."""
     import uvloop
 
-    with bootstrap.product(settings, "api") as product:
-        uvloop.run(_serve(product))
+    with bootstrap.product(settings, "api") as product, bootstrap.journal(product) as journal:
+        uvloop.run(_serve(product, journal))
 
 
-async def _serve(product: Product) -> None:
+async def _serve(product: Product, journal: Journal) -> None:
     settings = product.settings
     await product.database.start()
     try:
@@ -38,7 +39,7 @@ async def _serve(product: Product) -> None:
             await product.replica.start()
         # Granian's embedded server works in this very loop.
         server = Server(
-            Gate(product.telemetry.http(application(product))),
+            Gate(product.telemetry.http(application(product, journal))),
             address=settings.host,
             port=settings.port,
             interface=Interfaces.ASGI,
@@ -54,7 +55,7 @@ async def _serve(product: Product) -> None:
         await product.database.stop()
 
 
-def application(product: Product) -> Direct:
+def application(product: Product, journal: Journal) -> Direct:
     """The application over a product whose database was started."""
     edge = Edge(
         product.pipeline,
@@ -64,6 +65,7 @@ def application(product: Product) -> Direct:
         DECIDERS,
         Quota(product.settings.rate),
         bootstrap.proofs(product),
+        journal,
         trace=product.telemetry.traces.current,
         passing=PASSING,
     )

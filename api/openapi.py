@@ -49,6 +49,7 @@ AUTHENTICATED = (
     "service.unavailable",
     "tenancy.closed",
     "storage.full",
+    "audit.unrecorded",
     "service.overloaded",
 )
 WITH_BODY = ("request.malformed", "request.too-deep", "request.too-large", "request.media-type", "request.invalid")

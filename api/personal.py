@@ -1,6 +1,7 @@
 """Rows as they are answered: what is about a person is shown to who may see it, and marked where it is not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -8,9 +9,11 @@ from msgspec import Struct
 from msgspec.structs import asdict, fields
 
 from api.shapes import holds_structs, is_pairs, is_personal
+from application.access import name as named
 from application.kernel import Caller
 from application.pipeline import Pipeline
-from application.ports import Logs
+from application.ports import Journal, Logs, Seen
+from domain.audit import Look
 from domain.kernel import Erased, Sealed
 
 _NOTHING: Mapping[str, Any] = {}
@@ -21,9 +24,10 @@ _PLANS = 500
 class Eyes:
     """Opens personal values for those who hold a permission."""
 
-    def __init__(self, pipeline: Pipeline, logs: Logs) -> None:
+    def __init__(self, pipeline: Pipeline, logs: Logs, journal: Journal) -> None:
         self._pipeline = pipeline
         self._logs = logs
+        self._journal = journal
 
     async def may(self, caller: Caller, permission: str) -> bool:
         return await self._pipeline.may(caller, permission)
@@ -38,6 +42,45 @@ class Eyes:
         """For who may see them: of each row, all of one type, the fields of these names that were sealed."""
         return await self._logs.of(caller.tenant).opened_fields(rows, names)
 
+    async def note(self, caller: Caller, asked: "Sight", rows: int, shown: Iterable[tuple[str, Any]]) -> None:
+        """Write down which fields of so many rows are shown, as they were sealed. Raises `Unrecorded`.
+
+        Where it returns, it outlasts a crash.
+        """
+        sealed = [(name, value.subject) for name, value in shown if isinstance(value, Sealed)]
+        if not sealed:
+            return
+        subjects = tuple(dict.fromkeys(subject for _, subject in sealed))
+        decision = await self._pipeline.decide(caller, asked.permission)
+        await self._journal.keep(
+            Seen(
+                tenant=caller.tenant,
+                actor=caller.actor,
+                on_behalf_of=caller.on_behalf_of,
+                permission=asked.permission,
+                rule=decision.rule,
+                circumstances=caller.circumstances,
+                query=named(asked.query),
+                filter=asked.filter,
+                fields=tuple(sorted({name for name, _ in sealed})),
+                look=Look(datetime.now(UTC), rows, subjects, caller.correlation, caller.trace),
+            )
+        )
+
+
+class Sight(NamedTuple):
+    """What was asked for, as far as the trail tells of it."""
+
+    query: Any
+    permission: str
+    hidden: tuple[str, ...] = ()
+    """Filters by what is about a person: that they were used is told, and not their values."""
+
+    @property
+    def filter(self) -> tuple[tuple[str, str], ...]:
+        given = ((name, getattr(self.query, name)) for name in sorted(self.query.__struct_fields__))
+        return tuple((name, "" if name in self.hidden else str(value)) for name, value in given if value is not None)
+
 
 class Presenter:
     """Turns rows of a type, or of some of its fields, into what JSON holds."""
@@ -49,12 +92,17 @@ class Presenter:
         self._pairs = _pairs(row)
         self._plans: dict[type[Struct], Plan] = {}
 
-    async def rows(self, eyes: Eyes, caller: Caller, rows: Sequence[Struct]) -> list[dict[str, Any]]:
+    async def rows(
+        self, eyes: Eyes, caller: Caller, rows: Sequence[Struct], query: Any, hidden: tuple[str, ...] = ()
+    ) -> list[dict[str, Any]]:
+        """The rows that answer a query; what they show is on record before they are returned. Raises `Unrecorded`."""
         may = await eyes.may(caller, self.permission)
         if not (may and self._personal and rows):
             return [self.show(row, may=may) for row in rows]
         names = self._plan(type(rows[0])).personal
         opened = await eyes.read(caller, rows, names)
+        shown = ((name, getattr(row, name)) for row in rows for name in names)
+        await eyes.note(caller, Sight(query, self.permission, hidden), len(rows), shown)
         return [self.show(row, may=True, opened=each) for row, each in zip(rows, opened, strict=True)]
 
     def show(self, row: Struct, *, may: bool, opened: Mapping[str, Any] = _NOTHING) -> dict[str, Any]:

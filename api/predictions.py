@@ -44,7 +44,7 @@ async def score(edge: Edge, call: Call) -> Reply:
         made = await edge.scorer.score(call.caller.tenant, {"prospect": given.prospect}, Made)
     except Unanswered as nobody:
         raise Problem("predictions.unanswered", retry=nobody.seconds) from nobody
-    [item] = await _made.rows(edge.eyes, call.caller, [made])
+    [item] = await _made.rows(edge.eyes, call.caller, [made], given)
     return reply(item)
 
 

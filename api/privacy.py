@@ -104,8 +104,10 @@ async def export(edge: Edge, call: Call) -> Reply:
 
 
 async def _export(edge: Edge, call: Call, known: Known) -> dict[str, Any]:
+    asked = ExportSubject(subject=call.id)
+
     async def rows(found: list[Any]) -> list[dict[str, Any]]:
-        return await _rows[type(found[0])].rows(edge.eyes, call.caller, found) if found else []
+        return await _rows[type(found[0])].rows(edge.eyes, call.caller, found, asked) if found else []
 
     return {
         "prospect": next(iter(await rows([known.prospect] if known.prospect else [])), None),

@@ -62,6 +62,12 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "The organisation is moving to another installation",
         "It can be read here and not changed. Ask its operator where it goes on.",
     ),
+    "audit.unrecorded": Kind(
+        503,
+        "What is about persons cannot be shown now",
+        "Reads are written down before they are answered, and the journal takes none. Ask again after `Retry-After`; "
+        "the operator sees to room and rights in the folder of `EVERLOG_JOURNAL`.",
+    ),
     "storage.full": Kind(
         503, "There is no room to record it", "Nothing was recorded. Send it again after `Retry-After`."
     ),
@@ -123,6 +129,7 @@ RETRY: Final = {
     "service.unavailable": 5,
     "tenancy.closed": 60,
     "storage.full": 10,
+    "audit.unrecorded": 5,
     "service.overloaded": 1,
 }
 """Seconds after which to try again, where nothing tells better."""

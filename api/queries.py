@@ -110,8 +110,9 @@ def _find(listing: Listing, types: dict[str, Any], shared: dict[str, Any]) -> Ro
 
 
 async def _page(listing: Listing, edge: Edge, call: Call, asked: Struct) -> Reply:
-    page = await edge.pipeline.ask(call.caller, listing.query(**shapes.given(asked)), call.at_least)
-    items = await listing.presenter.rows(edge.eyes, call.caller, page.rows)
+    query = listing.query(**shapes.given(asked))
+    page = await edge.pipeline.ask(call.caller, query, call.at_least)
+    items = await listing.presenter.rows(edge.eyes, call.caller, page.rows, query, listing.personal)
     return reply({"items": items, "cursor": page.cursor or None})
 
 
@@ -120,5 +121,5 @@ async def one(edge: Edge, call: Call, query: Any, presenter: Presenter, unknown:
     row = await edge.pipeline.ask(call.caller, query, call.at_least)
     if row is None:
         raise Problem(unknown)
-    [item] = await presenter.rows(edge.eyes, call.caller, [row])
+    [item] = await presenter.rows(edge.eyes, call.caller, [row], query)
     return item

@@ -25,6 +25,7 @@ NAMES = {
     "keys": "EVERLOG_KEYS",
     "kms": "EVERLOG_KMS",
     "archive": "EVERLOG_ARCHIVE",
+    "journal": "EVERLOG_JOURNAL",
     "host": "EVERLOG_HOST",
     "port": "EVERLOG_PORT",
     "poll": "EVERLOG_POLL_SECONDS",
@@ -58,6 +59,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     `namespace` and `ca` as further options; the folder of `EVERLOG_KEYS` if left out."""
     archive: Path | None = None
     """Where the embedded PostgreSQL archives what it writes, for restores to a point in time: best on another disk."""
+    journal: Path
+    """Where reads of personal data are written down before they are answered, until they are in the log; `journal` in
+    the data folder if left out. Local to the machine, and kept when an API process is replaced."""
     host: str = "127.0.0.1"
     """The address that the API listens on; it speaks plain HTTP, so put TLS before it."""
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
@@ -85,6 +89,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     given = {name: environment[name] for name in NAMES.values() if environment.get(name)}
     home = Path(given.get(NAMES["home"], ".everlog")).absolute()
     given |= {NAMES["home"]: str(home), NAMES["keys"]: given.get(NAMES["keys"], str(home / "keys"))}
+    given[NAMES["journal"]] = str(Path(given.get(NAMES["journal"], home / "journal")).absolute())
     if archive := given.get(NAMES["archive"]):
         given[NAMES["archive"]] = str(Path(archive).absolute())
     try:

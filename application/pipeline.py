@@ -9,7 +9,7 @@ from application.access import name
 from application.audit import Trail
 from application.kernel import Caller
 from application.patience import Patience
-from application.ports import Access, Loaded, Logs, Query, Reads, Unanswered
+from application.ports import Access, Decision, Loaded, Logs, Query, Reads, Unanswered
 from application.turn import Asked, Done, Rejected, Turn
 from domain.audit import Denial
 from domain.kernel import Refused
@@ -98,7 +98,11 @@ class Pipeline:
 
     async def may(self, caller: Caller, permission: str) -> bool:
         """Whether the caller holds a permission that the answer depends on; to be without it is no refusal."""
-        return (await self._access.decide(caller, permission)).allowed
+        return (await self.decide(caller, permission)).allowed
+
+    async def decide(self, caller: Caller, permission: str) -> Decision:
+        """The same, with the rule."""
+        return await self._access.decide(caller, permission)
 
     async def _reached(self, tenant: UUID, reads: Reads, at_least: tuple[int | None, int], views: Any) -> None:
         generation, position = at_least

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from application.kernel import Caller, Once
 from application.pending import Pending
-from domain.kernel import Decider, Fact, Meta, Recorded, State
+from domain.audit import Look
+from domain.kernel import Actor, Circumstances, Decider, Fact, Meta, Recorded, State
 
 T = TypeVar("T")
 
@@ -174,6 +175,30 @@ class Scorer(Protocol):
         ...
 
 
+class Seen(Struct, frozen=True, kw_only=True):
+    """One answer that shows what is about persons, before it is given."""
+
+    tenant: UUID
+    actor: Actor
+    on_behalf_of: Actor | None
+    permission: str
+    rule: str
+    circumstances: Circumstances
+    query: str
+    filter: tuple[tuple[str, str], ...]
+    fields: tuple[str, ...]
+    look: Look
+
+
+@runtime_checkable
+class Journal(Protocol):
+    """Where answers are noted before they are given, and from where they get into the log."""
+
+    async def keep(self, seen: Seen) -> None:
+        """Return once it outlasts a crash. Raises `Unrecorded`."""
+        ...
+
+
 class Inclusion(Struct, frozen=True, kw_only=True, tag_field="everlog", tag="inclusion/1"):
     """That an event is in a sealed tree. The bytes stand in docs/reference/proof-format.md."""
 
@@ -240,3 +265,10 @@ class Closed(Unanswered):
 
     code = "tenancy.closed"
     soon = 60
+
+
+class Unrecorded(Unanswered):
+    """Nothing is shown: that it was read cannot be written down."""
+
+    code = "audit.unrecorded"
+    soon = 5

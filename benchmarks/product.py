@@ -81,6 +81,7 @@ def opened(ground: Ground) -> Iterator[Product]:
     settings = Settings(
         home=ground.home,
         keys=ground.home / "keys",
+        journal=ground.home / "journal",
         database=addresses.app,
         owner=addresses.owner,
         worker=addresses.worker,

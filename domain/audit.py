@@ -1,9 +1,14 @@
-"""What was refused: each refusal stands in a stream of its own, beside the facts of what was done."""
+"""What was refused and what was read: facts in streams of their own, beside the facts of what was done."""
 
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Decider, Fact
+from domain.kernel import Decider, Fact, Personal
 
 
 class Denial(Fact, frozen=True, tag="audit.refused"):
@@ -18,18 +23,44 @@ class Denial(Fact, frozen=True, tag="audit.refused"):
     """How many refusals of this tenant were counted since its last recorded one, without recording each."""
 
 
+class Look(Struct, frozen=True, gc=False):
+    """One answer that showed what is about persons."""
+
+    at: datetime
+    rows: int
+    subjects: tuple[UUID, ...]
+    """Whose data were shown, each once."""
+    correlation: UUID | None = None
+    trace: str = ""
+
+
+class Read(Fact, frozen=True, tag="audit.read"):
+    """Answers to one actor under the same permission, query, filter and circumstances, in the order they were given."""
+
+    query: str
+    under: UUID
+    """Whose key the filter is under: the reader, or this event itself where the reader was erased before."""
+    fields: tuple[str, ...]
+    """What was shown of each row."""
+    looks: tuple[Look, ...]
+    filter: Annotated[Personal[tuple[tuple[str, str], ...]], msgspec.Meta(extra={"subject": "under"})] = ()
+    """Names and values, by name; the value of a filter by what is about a person is left empty: `subjects` tell."""
+
+
 class Refusal(Struct, frozen=True):
     denial: Denial | None = None
 
 
-def evolve(refusal: Refusal, fact: Denial) -> Refusal:
+def evolve(refusal: Refusal, fact: Denial | Read) -> Refusal:
     match fact:
         case Denial():
             return replace(refusal, denial=fact)
+        case Read():
+            return refusal
 
 
 def refuse(refusal: Refusal, denial: Denial) -> list[Fact]:
     return [] if refusal.denial else [denial]
 
 
-audit = Decider("audit", Denial, Refusal(), evolve)
+audit = Decider("audit", Denial | Read, Refusal(), evolve)

@@ -2,7 +2,7 @@
 
 from adapters import recovery
 from api.bootstrap.capabilities import DECIDERS, MODELS
-from api.bootstrap.product import Product, moving, product, proofs, signer_of
+from api.bootstrap.product import Product, journal, moving, product, proofs, signer_of
 from api.bootstrap.servers import embedded, holes, migrate, wiped
 from api.bootstrap.troubles import FULL, KEYLESS, PLAIN, UNAVAILABLE
 from api.bootstrap.work import erasing, learner, learning, relay, runner, scorer, sealing, store, views
@@ -18,6 +18,7 @@ __all__ = [
     "embedded",
     "erasing",
     "holes",
+    "journal",
     "learner",
     "learning",
     "migrate",

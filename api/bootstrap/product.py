@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from adapters.casbin import Casbin
 from adapters.erasures import Erasures
+from adapters.journal import Journal
 from adapters.kms import named
 from adapters.ledger import Ledger
 from adapters.log import Logs
@@ -146,6 +147,11 @@ def signer_of(settings: Settings) -> Signer:
 def proofs(product: Product) -> Proven:
     """`application.ports.Proofs`."""
     return Proven(product.database, signer_of(product.settings))
+
+
+def journal(product: Product) -> Journal:
+    """Where an API process writes down what is read, before it answers."""
+    return Journal(product.settings.journal, product.logs)
 
 
 def moving(product: Product) -> Moving:

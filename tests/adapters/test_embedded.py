@@ -183,7 +183,9 @@ def test_no_password_stands_in_what_is_told_of_an_error(servers):
     """pytest, and whoever else tells of an error with the values around it, asks for a value's `repr`."""
     known = memory.load(servers.folder)
     assert known
-    settings = configuration.Settings(home=servers.folder, keys=servers.folder, database=servers.addresses.app, port=1)
+    settings = configuration.Settings(
+        home=servers.folder, keys=servers.folder, journal=servers.folder, database=servers.addresses.app, port=1
+    )
     for each in (known, servers.addresses, settings):
         assert "://" not in repr(each)
         assert not [word for word in (known.superuser, known.owner, known.app, known.nats) if word in repr(each)]

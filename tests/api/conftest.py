@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from adapters.journal import Journal
 from adapters.kms import FileKMS
 from adapters.log import Logs
 from adapters.postgres import walls
@@ -34,9 +35,11 @@ def world(migrated, committer, tmp_path_factory):
         Database(addresses.worker) as keeper,
         Logs(database, committer, kms, DECIDERS.values()) as logs,
     ):
-        world = World(logs, database, keeper, MODELS, Signer(tmp_path_factory.mktemp("signer"), lambda: 1))
+        journal = Journal(tmp_path_factory.mktemp("journal"), logs, every=0.05)
+        signer = Signer(tmp_path_factory.mktemp("signer"), lambda: 1)
+        world = World(logs, database, keeper, MODELS, signer, journal)
         logs.provision(SYSTEM)
-        with world.running():
+        with journal, world.running():
             yield world
 
 

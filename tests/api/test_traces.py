@@ -37,9 +37,8 @@ def traced(world, telemetry):
     logs = telemetry.logs(world.logs)
     pipeline = telemetry.pipeline(Pipeline(logs, world.access, Trail(logs, 10**6), world.reads.of))
     entry = telemetry.entry(Entry(world.keyring, logs))
-    edge = Edge(
-        pipeline, entry, logs, world.scorer, DECIDERS, Quota(10**7), world.edge.proofs, trace=telemetry.traces.current
-    )
+    trace, proofs = telemetry.traces.current, world.edge.proofs
+    edge = Edge(pipeline, entry, logs, world.scorer, DECIDERS, Quota(10**7), proofs, world.journal, trace=trace)
     return telemetry.http(create_app(edge))
 
 

@@ -62,7 +62,7 @@ class Tenant:
 
 
 class World:
-    def __init__(self, logs, database, keeper, models, signer, rate=10**7):
+    def __init__(self, logs, database, keeper, models, signer, journal, rate=10**7):
         self.logs = logs
         self.database = database
         self.keeper = keeper
@@ -74,7 +74,9 @@ class World:
         self.reads = ReadModels(database, models, b"#" * 32, logs.of, poll=0.01)
         self.pipeline = Pipeline(logs, self.access, Trail(logs, 10**6), self.reads.of)
         entry = Entry(self.keyring, logs)
-        self.edge = Edge(self.pipeline, entry, logs, self.scorer, DECIDERS, Quota(rate), Proven(database, signer))
+        self.journal = journal
+        proven = Proven(database, signer)
+        self.edge = Edge(self.pipeline, entry, logs, self.scorer, DECIDERS, Quota(rate), proven, journal)
         self.edge._attempts = Quota(10**7)
         self.app = create_app(self.edge, checks={"database": self.check})
         self.port = ports.choose()

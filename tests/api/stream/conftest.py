@@ -94,7 +94,7 @@ class House:
         keyring = Keyring(self.logs)
         access = Casbin(self.logs, keyring)
         pipeline = Pipeline(self.logs, access, Trail(self.logs), _no_reads)
-        edge = Edge(pipeline, Entry(keyring, self.logs), self.logs, NOBODY, {}, Quota(10**6), NOBODY)
+        edge = Edge(pipeline, Entry(keyring, self.logs), self.logs, NOBODY, {}, Quota(10**6), NOBODY, NOBODY)
         tails = Tails(self.logs, self.wakes, self.pace)
         self.streams = Streams(edge, access, keyring, tails, self.rhythm, self.most, self.patience)
         return Litestar(handlers(self.streams), openapi_config=None)

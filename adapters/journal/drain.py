@@ -1,0 +1,122 @@
+"""From a file of the journal into the logs, each answer once.
+
+What becomes one fact follows from the file alone, and so does the stream it stands in. A file that was carried over
+before it could be taken away meets its own streams, and adds nothing.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol
+from uuid import UUID, uuid5
+
+import msgspec
+
+from adapters.crypto import Cipher
+from adapters.journal.segment import Segment
+from application.pending import Pending
+from application.ports import Appended, Conflict, Seen, SubjectErased
+from domain.audit import Look, Read, audit
+from domain.kernel import Meta
+from tenants.keys import Misplaced
+
+MOST = 1_000
+"""Subjects that one fact names, a single answer's aside."""
+SECONDS = 30
+"""That the log may take for one fact."""
+
+_NONE = Look(datetime.min.replace(tzinfo=UTC), 0, ())
+_log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Seen).decode
+
+
+class Log(Protocol):
+    def submit(self, stream: str, expected: int, facts: Any, meta: Meta, once: Any = None) -> Pending[Appended]: ...
+
+    def token(self, scope: str, value: str) -> bytes: ...
+
+
+class Logs(Protocol):
+    def of(self, tenant: UUID) -> Any: ...
+
+
+def seal(key: bytes, seen: Seen) -> bytes:
+    """A frame's payload: the tenant's identifier in the clear, and the rest under the tenant's key."""
+    return seen.tenant.bytes + Cipher(key).seal(_encode(seen), b"journal" + seen.tenant.bytes)
+
+
+def carry(segment: Segment, logs: Logs) -> None:
+    """Put all of a file into the logs, then take it away. Raises what the logs raise; the file then stays as it is."""
+    whole = True
+    found: list[Seen] = []
+    for payload in segment.frames():
+        try:
+            found.append(_open(payload, logs))
+        except (Misplaced, msgspec.DecodeError, ValueError):
+            whole = False
+    waiting = [_submit(uuid5(segment.id, str(number)), group, logs) for number, group in enumerate(_groups(found))]
+    for again, pending in waiting:
+        _settled(pending, again)
+    if whole:
+        segment.drop()
+    else:
+        _log.error("A frame of %s cannot be read; the file is kept beside the journal.", segment.path.name)
+        segment.set_aside()
+
+
+def _open(payload: bytes, logs: Logs) -> Seen:
+    tenant = UUID(bytes=payload[:16])
+    key = logs.of(tenant).token("journal", "seal")
+    return _decode(Cipher(key).open(payload[16:], b"journal" + payload[:16]))
+
+
+def _groups(found: Iterable[Seen]) -> Iterator[list[Seen]]:
+    """Answers that differ in nothing but when and whom they showed."""
+    groups: dict[bytes, list[Seen]] = {}
+    size: dict[bytes, int] = {}
+    for each in found:
+        key = _encode(msgspec.structs.replace(each, look=_NONE))
+        if key in groups and size[key] + len(each.look.subjects) > MOST:
+            yield groups.pop(key)
+            size[key] = 0
+        groups.setdefault(key, []).append(each)
+        size[key] = size.get(key, 0) + len(each.look.subjects)
+    yield from groups.values()
+
+
+def _submit(event: UUID, group: list[Seen], logs: Logs) -> tuple[Any, Pending[Appended]]:
+    first, log = group[0], logs.of(group[0].tenant)
+    fact = Read(
+        query=first.query,
+        under=first.actor.id,
+        fields=first.fields,
+        looks=tuple(each.look for each in group),
+        filter=first.filter,
+    )
+    meta = Meta(
+        event=event,
+        actor=first.actor,
+        permission=first.permission,
+        rule=first.rule,
+        on_behalf_of=first.on_behalf_of,
+        subjects=tuple(dict.fromkeys(each for seen in group for each in seen.look.subjects)),
+        circumstances=first.circumstances,
+    )
+    submit = partial(log.submit, f"{audit.name}/{event}", 0)
+    bare = msgspec.structs.replace(fact, under=event, filter=()), msgspec.structs.replace(meta, circumstances=None)
+    return partial(submit, [bare[0]], bare[1]), submit([fact], meta)
+
+
+def _settled(pending: Pending[Appended], again: Any) -> None:
+    try:
+        pending.result(SECONDS)
+    except Conflict:
+        return
+    except SubjectErased:
+        # The reader was erased meanwhile: that somebody read stays, without filter and circumstances.
+        try:
+            again().result(SECONDS)
+        except Conflict:
+            return
