@@ -3,7 +3,7 @@
 
 .SHELLFLAGS := -ec
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long faults faults-long check bench docs lock clean
+.PHONY: help demo test test-long attacks faults faults-long check bench docs lock clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -50,6 +50,9 @@ faults: .venv/dev ## break it in every way production does, and count what is lo
 
 faults-long: .venv/dev ## the same, many times over: hours
 	@$(BIN)/python -m tests.faults --long $(ARGS)
+
+attacks: .venv/dev ## attack the record as the database's superuser, and count what is found (ARGS="[NAME ...] --json")
+	@$(BIN)/python -m tests.attacks $(ARGS)
 
 check: .venv/dev ## lint, format, types and import contracts
 	@$(BIN)/ruff check .

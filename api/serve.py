@@ -20,6 +20,10 @@ _log = logging.getLogger(__name__)
 LEASH = "EVERLOG_LEASH"
 PARTS = ("api", "worker views relay", "worker learning", "worker seal")
 """A process each: none waits for another's turn at the interpreter."""
+SHARED = (
+    "The database server runs as this same user, and can read the key that checkpoints are signed with: they prove "
+    "nothing against whoever owns the database. Started as root, or on another user's database server, they do.\n"
+)
 GRACE = 5
 """Seconds for a child to end in order when the process that started it has gone, and most likely the database too."""
 QUICK = 5.0
@@ -119,6 +123,8 @@ def serve(settings: Settings) -> None:
         if ended.is_set():
             return
         sys.stdout.write(f"Everlog answers on http://{where.host}:{where.port}; its data lie in {where.home}.\n")
+        if settings.shared:
+            sys.stdout.write(SHARED)
         sys.stdout.flush()
         ended.wait()
 

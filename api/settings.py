@@ -79,6 +79,12 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     def embedded(self) -> bool:
         return not (self.database and self.nats)
 
+    @property
+    def shared(self) -> bool:
+        """Whether the embedded database server is of the product's own user, and so may read what that one may."""
+        owner = self.home.stat().st_uid if self.home.exists() else os.geteuid()
+        return self.embedded and owner != 0
+
 
 def read(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings that the environment names, with their defaults.

@@ -43,6 +43,7 @@ Flag = Annotated[bool, Parameter(negative="")]
 Name = Annotated[str, Parameter(validator=_fits)]
 Days = Annotated[int | None, Parameter(validator=Number(gte=1, lte=36500))]
 Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=200))]
+Sample = Annotated[int, Parameter(validator=Number(gte=0))]
 
 tenants = App("tenants")
 api_keys = App("api-keys")
@@ -216,6 +217,21 @@ def ask_trail(
     form = "{0.position:>8}  {0.at:%Y-%m-%d %H:%M:%S}  {0.actor_kind}:{0.actor}  {0.type}"
     lines = [form.format(row) for row in page.rows]
     say(msgspec.to_builtins(page.rows), "\n".join(lines) or "Nothing.", json=json)
+
+
+@audit.command
+def verify(*, tenant: UUID, predictions: Sample = 10, whole: Flag = False, json: Json = False) -> None:
+    """Read an organisation's whole record anew. Exit code 0: sound; 1: not, and where; 2: it could not be looked at.
+
+    Args:
+        tenant: The organisation.
+        predictions: How many predictions to compute again, drawn by chance.
+        whole: Compute all of them again, which takes long.
+        json: Answer with one JSON object.
+    """
+    from api import verify as look
+
+    sys.exit(look.run(tenant, None if whole else predictions, json=json))
 
 
 @views.default

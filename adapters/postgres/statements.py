@@ -141,5 +141,11 @@ def unequal(aggregate: Aggregate[Any], one: sa.Table, other: sa.Table) -> bytes:
     ).encode()
 
 
+def whole(aggregate: Aggregate[Any], made: sa.Table) -> bytes:
+    """Day, group and change, all of them."""
+    names = _listed(("day", *(each for each, _ in aggregate.columns)))
+    return f"select {names}, change from {SCHEMA}.{made.name} where tenant_id = %s and change <> 0".encode()
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f'"{each}"' for each in names)

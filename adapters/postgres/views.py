@@ -79,6 +79,15 @@ class Views:
             places = [((each.view.name, each.view.version, each.slot), each) for each in builds]
             return [(standing[place], work.digest(each)) for place, each in places if place in standing]
 
+    @contextmanager
+    def glimpse(self) -> Iterator[tuple[list[Checkpoint], "Transaction"]]:
+        """The checkpoints of the copies that are read, and what reads those: all as it was at one moment."""
+        with self._database.snapshot(self.tenant) as connection:
+            rows = connection.cursor(binary=True).execute(statements.CHECKPOINTS.encode(), [self.tenant]).fetchall()
+            live = set(connection.execute(statements.POINTERS.encode(), [self.tenant]))
+            known = [Checkpoint(*row) for row in rows if tuple(row[:3]) in live]
+            yield known, Transaction(self.tenant, connection)
+
     def load(self, wanted: Sequence[Wanted]) -> list[list[Any]]:
         if not wanted:
             return []
@@ -206,6 +215,14 @@ class Transaction:
             sql = statements.unequal(each, sums(each, one.slot), sums(each, other.slot))
             for *group, left, right in self._connection.execute(sql, [self._tenant, self._tenant]):
                 yield each.name, tuple(group), left, right
+
+    def sums(self, build: Build) -> Iterator[tuple[str, tuple[Any, ...], int]]:
+        """Aggregate, day and group, and the change."""
+        self._connection.patience = _WHOLE
+        for each in build.aggregates:
+            sql = statements.whole(each, sums(each, build.slot))
+            for *group, change in self._connection.execute(sql, [self._tenant]):
+                yield each.name, tuple(group), change
 
     def point(self, checkpoint: Checkpoint) -> None:
         each = checkpoint

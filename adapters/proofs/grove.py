@@ -23,6 +23,11 @@ _PUT = """
 _SEALS = """
     select size, note from everlog.seals where tenant_id = %s and generation = %s order by size desc limit 1"""
 _NOTE = "select size, note from everlog.seals where tenant_id = %s and generation = %s and size = %s"
+_AFTER = """
+    select size, note from everlog.seals where tenant_id = %s and generation = %s and size > %s order by size limit 1"""
+_EXTENT = """
+    select index, length(hashes) from everlog.tiles
+    where tenant_id = %s and generation = %s and level = 0 order by index desc limit 1"""
 _SEAL = "insert into everlog.seals (tenant_id, generation, size, note) values (%s, %s, %s, %s) returning size"
 
 
@@ -68,6 +73,21 @@ class Grove:
             found = self._ask(_TILE, [self.tenant, self.generation, *place])
             self._tiles[place] = bytes(found[0][0]) if found else b""
         return self._tiles[place]
+
+    def stored(self, level: int, index: int) -> bytes:
+        """A tile as the database has it now, b"" where there is none; not remembered."""
+        found = self._ask(_TILE, [self.tenant, self.generation, level, index])
+        return bytes(found[0][0]) if found else b""
+
+    def seal_after(self, size: int) -> tuple[int, str] | None:
+        """Size and note of the first checkpoint of a larger tree."""
+        found = self._ask(_AFTER, [self.tenant, self.generation, size])
+        return (found[0][0], found[0][1]) if found else None
+
+    def extent(self) -> int:
+        """How many leaves the stored tree ends with."""
+        found = self._ask(_EXTENT, [self.tenant, self.generation])
+        return found[0][0] * tree.WIDTH + found[0][1] // tree.HASH if found else 0
 
     def put(self, tiles: dict[tuple[int, int], bytes]) -> None:
         for place, hashes in tiles.items():

@@ -92,7 +92,7 @@ class Sealer:
             return 0, tree.EMPTY
         origin = held.last.partition("\n")[0]
         if origin != note.origin(self.tenant, grove.generation):
-            if grove.generation <= _generation(origin):
+            if grove.generation <= note.generation(origin):
                 raise Refusing(f"What was signed last is {origin}; the log stands in generation {grove.generation}.")
             return 0, tree.EMPTY
         signed = note.parse(held.last)
@@ -136,8 +136,3 @@ def _grow(grove: Grove, size: int, target: int, signed: tuple[int, bytes]) -> No
         raise Refusing(f"The tree of {target} events, worked out anew, is another than the one that has grown.")
     if tree.root(node, signed[0]) != signed[1]:
         raise Refusing(f"The first {signed[0]} events do not add up to what was signed of them.")
-
-
-def _generation(origin: str) -> int:
-    _, _, rest = origin.removeprefix("everlog/").partition("/")
-    return int(rest or 1)

@@ -2,10 +2,10 @@
 
 from adapters import recovery
 from api.bootstrap.capabilities import DECIDERS, MODELS
-from api.bootstrap.product import Product, journal, moving, product, proofs, signer_of
+from api.bootstrap.product import Product, journal, moving, product, proofs, reread, signer_of
 from api.bootstrap.servers import embedded, holes, migrate, wiped
-from api.bootstrap.troubles import FULL, KEYLESS, PLAIN, UNAVAILABLE
-from api.bootstrap.work import erasing, learner, learning, relay, runner, scorer, sealing, store, views
+from api.bootstrap.troubles import FULL, KEYLESS, PLAIN, REFUSING, UNAVAILABLE, UNOPENED, UNVERIFIABLE
+from api.bootstrap.work import erasing, held, learner, learning, relay, runner, scorer, sealing, store, views
 
 __all__ = [
     "DECIDERS",
@@ -13,10 +13,14 @@ __all__ = [
     "KEYLESS",
     "MODELS",
     "PLAIN",
+    "REFUSING",
     "UNAVAILABLE",
+    "UNOPENED",
+    "UNVERIFIABLE",
     "Product",
     "embedded",
     "erasing",
+    "held",
     "holes",
     "journal",
     "learner",
@@ -27,6 +31,7 @@ __all__ = [
     "proofs",
     "recovery",
     "relay",
+    "reread",
     "runner",
     "scorer",
     "sealing",

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
+from uuid import UUID
 
 import psycopg
 from msgspec import Struct
@@ -12,6 +13,7 @@ from msgspec import Struct
 from adapters.casbin import Casbin
 from adapters.erasures import Erasures
 from adapters.journal import Journal
+from adapters.keyring import Rings
 from adapters.kms import named
 from adapters.ledger import Ledger
 from adapters.log import Logs
@@ -26,6 +28,8 @@ from adapters.postgres.reads import ReadModels
 from adapters.postgres.replica import Replica
 from adapters.postgres.roles import worker_of
 from adapters.postgres.silence import ANSWER, WORK
+from adapters.proofs.anew import Anew, Read
+from adapters.proofs.keyed import keyed
 from adapters.proofs.proven import Proven
 from adapters.proofs.signer import Signer
 from adapters.telemetry import Telemetry
@@ -35,6 +39,7 @@ from application.api_keys import Keyring
 from application.audit import Trail
 from application.entry import Entry
 from application.pipeline import Pipeline
+from projections.proofs.found import Findings
 from tenants.context import SYSTEM
 
 TERMINAL = "everlog"
@@ -152,6 +157,15 @@ def proofs(product: Product) -> Proven:
 def journal(product: Product) -> Journal:
     """Where an API process writes down what is read, before it answers."""
     return Journal(product.settings.journal, product.logs)
+
+
+def reread(settings: Settings, tenant: UUID, findings: Findings) -> tuple[Read, int]:
+    """A tenant's log, proofs and keys, looked at without opening the product; also how many subjects have keys."""
+    ledger = Ledger(settings.keys)
+    with Database(settings.worker or worker_of(settings.database), patience=WORK) as database:
+        read = Anew(tenant, database, signer_of(settings), findings).look()
+        ring = Rings(database, named(settings.kms, settings.keys)).of(tenant)
+        return read, keyed(tenant, database, ring, ledger, findings)
 
 
 def moving(product: Product) -> Moving:

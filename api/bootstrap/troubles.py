@@ -14,8 +14,10 @@ from adapters.parcel.identity import Unfit
 from adapters.postgres.atom import Busy, Failing, Full, Unsettled
 from adapters.postgres.check import Unsafe
 from adapters.promotion import Unpromoted
+from adapters.proofs.signer import Refusing
 from adapters.proofs.witness import Unready
-from tenants.keys import Denied, Missing, Unserved
+from projections.proofs.note import Unsound
+from tenants.keys import Denied, Misplaced, Missing, Unserved
 
 PLAIN = (
     *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
@@ -28,3 +30,9 @@ FULL = (psycopg.errors.DiskFull, Full)
 """Those of them that pass when somebody makes room."""
 KEYLESS = (Denied, Unserved)
 """Troubles of the key service: personal data can be neither read nor written until it serves us again."""
+UNVERIFIABLE = (Refusing, Unsound, OSError, psycopg.Error)
+"""What the look at a whole organisation ends with where there is nothing to measure by, or nobody answers."""
+REFUSING = (Outdated, Unpromoted, Unsafe)
+"""Why the product would not work on a database that is not the one it left."""
+UNOPENED = (Misplaced, Missing, LookupError)
+"""What opening a sealed value says where its key is not the one it was sealed under."""

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from adapters.nats.relay import Relay
 from adapters.nats.score import Scorer, serve_scores
+from adapters.postgres.held import held as against
 from adapters.postgres.leases import Leases
 from adapters.postgres.recorder import Recorder
 from adapters.postgres.views import Views
@@ -23,6 +24,7 @@ from api.erasing import Eraser
 from api.learning import Model, Models
 from application.predictions import Learner
 from application.privacy import Erasing
+from projections.proofs.found import Findings
 from projections.runner import Runner
 from projections.worker import Ear, Woken, Worker
 
@@ -58,6 +60,11 @@ def views(product: Product, stop: threading.Event) -> threading.Thread:
             ).run(stop)
 
     return threading.Thread(target=run, name="views")
+
+
+def held(product: Product, tenant: UUID, findings: Findings) -> list[str]:
+    """Hold a tenant's read models against a fold of the log; which they are."""
+    return against(store(product, tenant), product.logs.of(tenant), MODELS, findings)
 
 
 def erasing(product: Product, stop: threading.Event) -> threading.Thread:

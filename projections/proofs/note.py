@@ -69,5 +69,19 @@ def parse(text: str) -> tuple[int, bytes]:
         raise Unsound("A checkpoint has an origin, a size, a root, and the time of sealing.") from problem
 
 
+def generation(text: str) -> int:
+    """That of the log whose tree a note of our own is of."""
+    _, _, rest = text.partition("\n")[0].removeprefix("everlog/").partition("/")
+    return int(rest or 1)
+
+
+def sealed_at(text: str) -> datetime:
+    """When a note of our own says it was sealed. Raises `Unsound`."""
+    try:
+        return datetime.fromisoformat(text.partition("\n\n")[0].split("\n")[3].removeprefix("sealed "))
+    except (ValueError, IndexError) as problem:
+        raise Unsound("A checkpoint's fourth line is the time of sealing.") from problem
+
+
 def base64(raw: bytes) -> str:
     return b64encode(raw).decode()

@@ -62,12 +62,12 @@ def tiled(tiles: Tiles) -> Node:
         found = tiles(tall, tile)[first * HASH : (first + many) * HASH]
         if len(found) != many * HASH:
             raise LookupError(f"Tile {tall}/{tile} holds no hashes {first} to {first + many - 1}.")
-        return _rolled(found)
+        return rolled(found)
 
     return node
 
 
-def _rolled(hashes: bytes) -> bytes:
+def rolled(hashes: bytes) -> bytes:
     """The hash over a complete subtree, given those of its lowest row."""
     row = [hashes[at : at + HASH] for at in range(0, len(hashes), HASH)]
     while len(row) > 1:
@@ -87,7 +87,7 @@ def grown(size: int, leaves: Sequence[bytes], tiles: Tiles) -> dict[tuple[int, i
             whole = (tiles(level, index) if index == at // WIDTH and at % WIDTH else b"") + b"".join(hashes)
             changed[level, index] = whole
             if len(whole) == WIDTH * HASH:
-                full.append(_rolled(whole))
+                full.append(rolled(whole))
         level, coming = level + 1, full
     return changed
 

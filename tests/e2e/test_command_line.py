@@ -1,5 +1,6 @@
 """The command line, each command in a process of its own, as an operator and a script meet it."""
 
+import os
 import re
 import socket
 import subprocess
@@ -280,3 +281,19 @@ def test_a_prediction_is_the_same_after_a_restart(house, ask, lived, booked):
     house.start()
     assert ask("predictions", "recompute", booked["id"], "--tenant", str(lived.tenant))["verdict"] == "equal"
     assert lived.get(f"/v1/predictions/{booked['id']}") == booked
+
+
+def test_a_record_that_cannot_be_looked_at_is_neither_sound_nor_unsound(tmp_path):
+    done = everlog(["audit", "verify", "--tenant", str(uuid4())], environment(EVERLOG_HOME=str(tmp_path)))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing could be verified" in done.stderr
+
+
+def test_an_ordinary_users_database_server_can_read_what_the_product_can(tmp_path):
+    given = {"EVERLOG_HOME": str(tmp_path)}
+    as_root = os.geteuid() == 0
+    assert read(given).shared != as_root
+    if as_root:
+        os.chown(tmp_path, 65534, -1)
+        assert read(given).shared
+    assert not read({**given, "EVERLOG_DATABASE_URL": "postgresql://app@x/y", "EVERLOG_NATS_URL": "nats://x"}).shared

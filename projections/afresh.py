@@ -1,0 +1,56 @@
+"""A view folded once more, in memory, from the log alone: what its rows and sums have to be."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator
+from operator import attrgetter
+from typing import Any
+
+from domain.kernel import Recorded
+from projections.builds import Build, Changes, Parked, Wanted
+from projections.fold import Fold
+
+_BATCH = 500
+
+
+class Afresh:
+    """Memory holds the view's rows, not the log."""
+
+    def __init__(self, build: Build) -> None:
+        self.rows: dict[Hashable, Any] = {}
+        self.sums: dict[str, dict[tuple[Any, ...], int]] = {each.name: defaultdict(int) for each in build.aggregates}
+        """By the aggregate's name; the changes by day and group."""
+        self.parked: list[Parked] = []
+        self._key = attrgetter(build.view.key)
+        self._fold = Fold(build)
+        self._columns: dict[str, dict[Hashable, set[Hashable]]] = {}
+
+    def add(self, events: list[Recorded]) -> None:
+        """Apply what comes next in the log."""
+        for start in range(0, len(events), _BATCH):
+            wanted = self._fold.prepare(events[start : start + _BATCH], {})
+            self._take(self._fold.run([list(self._found(each)) for each in wanted], self.parked))
+
+    def _found(self, wanted: Wanted) -> Iterator[Any]:
+        if wanted.column == self._fold.build.view.key:
+            return (self.rows[value] for value in wanted.values if value in self.rows)
+        if wanted.column not in self._columns:
+            self._columns[wanted.column] = defaultdict(set)
+            self._enter(wanted.column, self.rows.values())
+        index = self._columns[wanted.column]
+        return (self.rows[key] for value in wanted.values for key in index.get(value, ()))
+
+    def _enter(self, column: str, rows: Iterable[Any]) -> None:
+        for row in rows:
+            self._columns[column][getattr(row, column)].add(self._key(row))
+
+    def _take(self, changes: Changes) -> None:
+        gone = [self.rows.pop(key) for key in [*changes.gone, *map(self._key, changes.changed)]]
+        for column, index in self._columns.items():
+            for row in gone:
+                index[getattr(row, column)].discard(self._key(row))
+            self._enter(column, [*changes.new, *changes.changed])
+        self.rows |= {self._key(row): row for row in [*changes.new, *changes.changed]}
+        for name, moves in changes.sums.items():
+            for day, group, by in moves:
+                self.sums[name][day, *group] += by
+        self.parked += changes.parked

@@ -1,0 +1,130 @@
+"""What the superuser of a database can do to a record, each as they would do it."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import psycopg
+from msgspec import Struct
+
+from tests.attacks import deeds
+from tests.attacks.deeds import PLACE, Connection, Done
+from tests.attacks.stage import Org
+
+
+class Attack(Struct, frozen=True):
+    do: Callable[[Connection, Org, Org], Done]
+    undo: str = ""
+    kinds: tuple[str, ...] = ()
+    """As one of which it has to be found."""
+    refused: bool = False
+    """Whether it must not even be possible."""
+
+
+def _set(change: str, *kinds: str, place: int = PLACE) -> Attack:
+    """Change something of one event."""
+
+    def do(connection: Connection, org: Org, _: Org) -> Done:
+        sql = f"update everlog.events set {change} where tenant_id = %s and position = %s"
+        assert connection.execute(sql.encode(), [org.id, place]).rowcount == 1
+        return place
+
+    return Attack(do, kinds=kinds or ("altered",))
+
+
+def _meta(old: str, new: str) -> Attack:
+    text = f"regexp_replace(convert_from(meta, 'UTF8'), '{old}', '{new}')"
+    return _set(f"meta = convert_to({text}, 'UTF8')")
+
+
+def _run(sql: str, *kinds: str, place: int | None = None, undo: str = "") -> Attack:
+    """Statements with the tenant as $1 wherever it stands."""
+
+    def do(connection: Connection, org: Org, _: Org) -> Done:
+        before = connection.execute(sql.replace("$1", f"'{org.id}'").encode())
+        assert before.rowcount != 0, sql
+        return place
+
+    return Attack(do, undo, kinds)
+
+
+ATTACKS: dict[str, Attack] = {
+    "edit-body": _set("body = body || ' '"),
+    "edit-metadata": _meta("^[{]", '{"note":"x",'),
+    "change-actor": _meta('("actor":.*?"id":")[0-9a-f]{8}', "\\100000000"),
+    "change-permission": _meta('"permission":"[^"]*"', '"permission":"orgs.found"'),
+    "change-type": _set("type = 'prospects.won'"),
+    "change-stream": _set("stream = 'prospects/00000000-0000-4000-8000-000000000001'"),
+    "change-time": _set("recorded_at = recorded_at - interval '1 day'", "time", "altered"),
+    "change-event-id": _set("event_id = gen_random_uuid()", "event"),
+    "change-salt": _set("salt = decode(repeat('00', 16), 'hex')"),
+    "change-generation": _set("generation = 2", "generation"),
+    "drop-one": _run(f"delete from everlog.events where tenant_id = $1 and position = {PLACE}", "missing", place=PLACE),
+    "drop-range": Attack(deeds.drop_range, kinds=("missing",)),
+    "drop-and-close-up": Attack(deeds.close_up, kinds=("altered",)),
+    "cut-tail": Attack(deeds.cut, kinds=("missing",)),
+    "insert-shifted": Attack(deeds.insert, kinds=("altered",)),
+    "insert-end": Attack(deeds.beyond, kinds=("beyond",)),
+    "append-copy": Attack(deeds.append, kinds=("sealed",)),
+    "append-from-other-tenant": Attack(deeds.append_other, kinds=("sealed",)),
+    "reorder": Attack(deeds.reorder, kinds=("altered",)),
+    "swap-tenants": Attack(deeds.swap, kinds=("altered",)),
+    "restore-events": Attack(deeds.rewind("events"), kinds=("missing",)),
+    "restore-all": Attack(deeds.rewind("heads"), kinds=("missing",)),
+    "re-sign": Attack(deeds.resign, kinds=("altered",)),
+    "forge-checkpoint": _run(
+        "insert into everlog.seals (tenant_id, generation, size, note)"
+        " select tenant_id, generation, size + 100, note from everlog.seals where tenant_id = $1"
+        " order by size desc limit 1",
+        "checkpoint",
+    ),
+    "edit-checkpoint": _run(
+        "update everlog.seals set note = replace(note, 'sealed 2', 'sealed 1') where tenant_id = $1", "checkpoint"
+    ),
+    "edit-tile": _run(
+        "update everlog.tiles set hashes = set_byte(hashes, 130, 255 - get_byte(hashes, 130)) where tenant_id = $1",
+        "tile",
+        place=5,
+    ),
+    "delete-tiles": _run("delete from everlog.tiles where tenant_id = $1", "tile", place=1),
+    "delete-checkpoints": _run("delete from everlog.seals where tenant_id = $1", "checkpoint"),
+    "edit-head-generation": _run("update everlog.heads set generation = 7 where tenant_id = $1", "generation"),
+    "plant-view-row": Attack(deeds.plant, kinds=("view",)),
+    "push-view-checkpoint": Attack(deeds.push, kinds=("view", "checkpoint of a view", "digest")),
+    "edit-view-row": _run("update everlog.view_prospects_1 set industry = 'x' where tenant_id = $1", "view"),
+    "edit-view-row-and-digest": Attack(deeds.digest_too, kinds=("view",)),
+    "delete-view-row": _run("delete from everlog.view_prospects_1 where tenant_id = $1", "view"),
+    "edit-aggregate": _run("update everlog.view_funnel_1_1 set change = change + 1 where tenant_id = $1", "aggregate"),
+    "swap-keys": Attack(deeds.swap_keys, kinds=("key",)),
+    "replace-key": _run(
+        "update everlog.subject_keys set wrapped = set_byte(wrapped, 20, 255 - get_byte(wrapped, 20))"
+        " where tenant_id = $1",
+        "key",
+    ),
+    "delete-keys": _run("delete from everlog.subject_keys where tenant_id = $1", "sealed"),
+    "read-signing-key": Attack(deeds.read_file, refused=True),
+    "read-signing-key-by-program": Attack(deeds.read_by_program, refused=True),
+    "disable-row-security": _run(
+        "alter table everlog.events disable row level security",
+        "wall",
+        undo="alter table everlog.events enable row level security",
+    ),
+    "disable-guard": _run(
+        "alter table everlog.heads disable trigger guard",
+        "wall",
+        undo="alter table everlog.heads enable trigger guard",
+    ),
+    "fork-for-one-reader": _run(
+        f"create policy fork on everlog.events as restrictive for select to everlog_worker"
+        f" using (tenant_id <> $1 or position <> {PLACE})",
+        "missing",
+        place=PLACE,
+        undo="drop policy fork on everlog.events",
+    ),
+}
+"""In groups: the events, their order, proofs, read models, keys, walls."""
+
+
+def tidy(connection: Connection, attack: Attack) -> None:
+    if attack.undo:
+        with suppress(psycopg.Error):
+            connection.execute(attack.undo.encode())
