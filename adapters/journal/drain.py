@@ -16,7 +16,7 @@ import msgspec
 from adapters.crypto import Cipher
 from adapters.journal.segment import Segment
 from application.pending import Pending
-from application.ports import Appended, Conflict, Seen, SubjectErased
+from application.ports import Appended, Closed, Conflict, Seen, SubjectErased
 from domain.audit import Look, Read, audit
 from domain.kernel import Meta
 from tenants.keys import Misplaced
@@ -25,6 +25,8 @@ MOST = 1_000
 """Subjects that one fact names, a single answer's aside."""
 SECONDS = 30
 """That the log may take for one fact."""
+GRACE = 600.0
+"""Seconds that a file waits for a closed log to open again before it is kept for whoever opens it."""
 
 _NONE = Look(datetime.min.replace(tzinfo=UTC), 0, ())
 _log = logging.getLogger(__name__)
@@ -48,7 +50,11 @@ def seal(key: bytes, seen: Seen) -> bytes:
 
 
 def carry(segment: Segment, logs: Logs) -> None:
-    """Put all of a file into the logs, then take it away. Raises what the logs raise; the file then stays as it is."""
+    """Put all of a file into the logs, then take it away. Raises what the logs raise; the file then stays as it is.
+
+    What was read of an organisation that has left for good cannot be recorded here: its file is set aside after
+    `GRACE`, or it would be tried for ever and stand in the way of everybody's reads.
+    """
     whole = True
     found: list[Seen] = []
     for payload in segment.frames():
@@ -57,13 +63,20 @@ def carry(segment: Segment, logs: Logs) -> None:
         except (Misplaced, msgspec.DecodeError, ValueError):
             whole = False
     waiting = [_submit(uuid5(segment.id, str(number)), group, logs) for number, group in enumerate(_groups(found))]
+    closed: list[Closed] = []
     for again, pending in waiting:
-        _settled(pending, again)
-    if whole:
+        try:
+            _settled(pending, again)
+        except Closed as left:
+            closed.append(left)
+    if closed and segment.age() < GRACE:
+        raise closed[0]
+    if whole and not closed:
         segment.drop()
-    else:
-        _log.error("A frame of %s cannot be read; the file is kept beside the journal.", segment.path.name)
-        segment.set_aside()
+        return
+    why = "its organisation has left" if whole else "it is damaged"
+    _log.error("%s is not in the log wholly, since %s; it is kept beside the journal.", segment.path.name, why)
+    segment.set_aside("damaged" if not whole else "left")
 
 
 def _open(payload: bytes, logs: Logs) -> Seen:

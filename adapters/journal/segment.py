@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from time import time
 from typing import Self
 from uuid import UUID, uuid4
 from zlib import crc32
@@ -83,9 +84,13 @@ class Segment:
         self.path.unlink(missing_ok=True)
         self.close()
 
-    def set_aside(self) -> None:
-        """Keep a file that cannot be read where nobody looks for it again."""
-        self.path.rename(self.path.with_suffix(".damaged"))
+    def age(self) -> float:
+        """Seconds since it was last written to."""
+        return time() - os.fstat(self._descriptor).st_mtime
+
+    def set_aside(self, why: str) -> None:
+        """Keep a file that cannot be carried over where nobody looks for it again, under this ending."""
+        self.path.rename(self.path.with_suffix(f".{why}"))
         self.close()
 
     def close(self) -> None:

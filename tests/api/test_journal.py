@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from adapters.journal import Journal
 from adapters.journal.drain import carry, seal
 from adapters.journal.segment import Segment
-from application.ports import Seen
+from application.ports import Closed, Seen
 from domain.audit import Look, Read
 from domain.kernel import Actor, Circumstances
 from tests.waiting import until
@@ -179,3 +179,18 @@ def test_what_a_killed_process_answered_is_carried_over_by_another(world, tenant
     subjects = [each.int for read in reads(world, tenant) for look in read.fact.looks for each in look.subjects]
     assert subjects == [1, 2, 3, 4, 5]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_has_left_stands_in_nobody_s_way(world, tenant, other, tmp_path):
+    segment, person = Segment.create(tmp_path), uuid4()
+    segment.write([sealed(world, seen(world, each, each.ids["Admin"], person)) for each in (tenant, other)])
+    close = "update everlog.heads set closed = %s where tenant_id = %s"
+    world.keeper.query(tenant.id, close, ["left", tenant.id])
+    with pytest.raises(Closed):
+        carry(segment, world.logs)
+    assert [person in each.meta.subjects for each in reads(world, other)].count(True) == 1
+    assert segment.path.exists()
+    os.utime(segment.path, (0, 0))
+    carry(segment, world.logs)
+    assert [each.suffix for each in tmp_path.iterdir()] == [".left"]
+    assert [person in each.meta.subjects for each in reads(world, other)].count(True) == 1
