@@ -53,6 +53,19 @@ def test_a_read_of_a_person_is_in_the_trail_with_reader_fields_and_subject(world
     assert all(id not in look.subjects for each in reads(world, other) for look in each.fact.looks)
 
 
+def test_an_officer_is_told_who_looked_at_a_person(world, tenant):
+    id, position, _ = captured(world, tenant)
+    world.ask("GET", f"/v1/prospects/{id}", tenant.keys["Admin"], {"Everlog-Min-Position": position})
+    [read] = until(lambda: reads(world, tenant))
+    asked = {"Everlog-Min-Position": f"1:{read.position}"}
+    told = world.ask("GET", f"/v1/audit?type=audit.read&subject={id}", tenant.keys["Auditor"], asked).json()["items"]
+    assert [(each["actor"], each["permission"]) for each in told] == [
+        (str(tenant.ids["Admin"]), "prospects.read-personal")
+    ]
+    nobody = world.ask("GET", f"/v1/audit?type=audit.read&subject={uuid4()}", tenant.keys["Auditor"], asked)
+    assert nobody.json()["items"] == []
+
+
 def test_a_search_by_mail_address_tells_the_rows_and_not_the_address(world, tenant):
     id, position, email = captured(world, tenant)
     headers = {"Everlog-Min-Position": position}
