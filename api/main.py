@@ -31,8 +31,9 @@ GROUPS = {
     "views": "See how far an organisation's read models are behind its log.",
 }
 for group, words in GROUPS.items():
-    module = "tenancy" if group == "tenants" else "shell"
-    app.command(f"api.{module}:{group.replace('-', '_')}", name=group, help=words)
+    name = group.replace("-", "_")
+    module = "tenancy" if group == "tenants" else f"shell.{name}"
+    app.command(f"api.{module}:{name}", name=group, help=words)
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Flag = Annotated[bool, Parameter(negative="")]
@@ -163,9 +164,9 @@ def check_walls(*, json: Json = False) -> None:
     Args:
         json: Answer with one JSON object.
     """
-    from api import shell
+    from api.shell import walls
 
-    shell.check_walls(json=json)
+    walls.check_walls(json=json)
 
 
 @app.command

@@ -11,7 +11,8 @@ from cyclopts.validators import Number
 from api import bootstrap
 from api.bootstrap import Product
 from api.settings import Unset
-from api.shell import OPERATOR, Flag, Json, ask, named, say, tenants
+from api.shell import OPERATOR, Flag, Json, ask, say
+from api.shell.tenants import named, tenants
 from application.kernel import Caller
 from application.pipeline import Asked
 from application.tenancy import Arrive, Create, Leave, Stay

@@ -13,13 +13,14 @@ import httpx2
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api import bootstrap, shell
+from api import bootstrap
 from api.demo import figures
 from api.demo.applications import Application, applications, commands, shuffled
 from api.demo.client import Client, Failed
 from api.demo.show import show
 from api.serve import PortTaken, on_port, serving, told
 from api.settings import Settings
+from api.shell.tenants import found
 
 READY = 60.0
 SEED = 1
@@ -93,7 +94,7 @@ def _ready(url: str) -> None:
 
 
 def _organisation(url: str, name: str) -> Client:
-    made = shell.found(name)
+    made = found(name)
     return Client(url, UUID(made["tenant"]), made["key"])
 
 

@@ -1,0 +1,68 @@
+"""What operators do from the command line: the product put together for one command, and what is said of it."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import msgspec
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from api import bootstrap
+from api import settings as configuration
+from api.bootstrap import Product
+from api.settings import Unset
+from application.tenancy import Create
+from domain.kernel import Actor
+from tenants.context import SYSTEM
+
+T = TypeVar("T")
+OPERATOR = Actor("operator", SYSTEM)
+
+
+def _fits(_: object, name: str) -> None:
+    """The bounds are those of the command that takes the name."""
+    try:
+        msgspec.convert({"name": name}, Create)
+    except msgspec.ValidationError as problem:
+        raise ValueError(str(problem)) from problem
+
+
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+Flag = Annotated[bool, Parameter(negative="")]
+Name = Annotated[str, Parameter(validator=_fits)]
+Limit = Annotated[int, Parameter(validator=Number(gte=1, lte=200))]
+
+
+def say(answer: Any, words: str, *, json: bool) -> None:
+    """Words for a person, or one JSON object for a machine."""
+    sys.stdout.write((msgspec.json.encode(answer).decode() if json else words) + "\n")
+
+
+def ask(work: Callable[[Product], Awaitable[T]], tenant: UUID | None = None) -> T:
+    """Work with the product as this installation's operator, for a tenant that has to be there. Raises `Unset`."""
+
+    async def run() -> T:
+        with bootstrap.product(configuration.of_running(configuration.read())) as product:
+            if tenant and product.logs.of(tenant).head() == (0, 0):
+                raise Unset(f"There is no organisation {tenant} here. `everlog tenants list` names those that are.")
+            await product.database.start()
+            product.link.start()
+            try:
+                return await work(product)
+            finally:
+                await product.database.stop()
+
+    return asyncio.run(run())
+
+
+def zoned(at: datetime | None) -> datetime | None:
+    """A time without a zone is meant as this machine's clock shows it."""
+    try:
+        return at.astimezone() if at else None
+    except (OverflowError, ValueError):
+        # So long ago, or so far ahead, that no zone's clock reaches it.
+        return at.replace(tzinfo=UTC) if at else None

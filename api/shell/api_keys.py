@@ -1,0 +1,56 @@
+"""API keys: issued, and revoked."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from api.bootstrap import Product
+from api.shell import OPERATOR, Json, Name, ask, say
+from application.api_keys import Revoke, mint
+from application.kernel import Caller
+from application.pipeline import Asked
+from domain.access import Role
+
+Days = Annotated[int | None, Parameter(validator=Number(gte=1, lte=36500))]
+
+api_keys = App("api-keys")
+
+
+@api_keys.command(name="create")
+def create_key(
+    tenant: UUID, *, role: Role = "Member", name: Name = "key", days: Days = None, json: Json = False
+) -> None:
+    """Issue an API key. Its text is shown now and never again.
+
+    Args:
+        tenant: The organisation.
+        role: What the key may do: Admin, Manager, Member, Viewer or Auditor.
+        name: What the key is for.
+        days: After how many days it expires; never, if left out.
+        json: Answer with one JSON object.
+    """
+    made = ask(lambda product: issue(product, tenant, name, role, days), tenant)
+    say(made, f"API key {made['id']} ({role}), shown only now:\n{made['key']}", json=json)
+
+
+@api_keys.command(name="revoke")
+def revoke_key(tenant: UUID, id: UUID, *, json: Json = False) -> None:
+    """Revoke an API key. It stops working within a second.
+
+    Args:
+        tenant: The organisation.
+        id: The key's id, as `api-keys create` answered it.
+        json: Answer with one JSON object.
+    """
+    ask(lambda product: product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), Asked(Revoke(), id)), tenant)
+    say({"revoked": str(id)}, f"Key {id} is revoked.", json=json)
+
+
+async def issue(product: Product, tenant: UUID, name: str, role: Role, days: int | None) -> dict[str, str]:
+    expires = datetime.now().astimezone() + timedelta(days=days) if days else None
+    minted = mint(tenant, name, role, None, expires)
+    await product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), Asked(minted.issue, minted.id))
+    return {"id": str(minted.id), "role": role, "key": minted.text}

@@ -1,0 +1,19 @@
+"""The audit trail: one entry for every event, what was refused among them; and what an event changed."""
+
+from projections.audit.chain import Causes, Chain, Effects
+from projections.audit.change import Change, changes
+from projections.audit.entry import FOUND_BY, Entry, audit
+from projections.audit.trail import Event, Trail
+
+__all__ = [
+    "FOUND_BY",
+    "Causes",
+    "Chain",
+    "Change",
+    "Effects",
+    "Entry",
+    "Event",
+    "Trail",
+    "audit",
+    "changes",
+]

@@ -1,0 +1,138 @@
+"""One entry for every event of the log, what was refused among them."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from domain.audit import Denial
+from domain.kernel import Circumstances, Personal, Recorded
+from domain.predictions import Made, Promoted, Refitted
+from projections.kernel import View, Where
+
+FOUND_BY = ("ip", "session", "agent", "reason")
+"""What is about the actor, found by its exact value alone."""
+
+
+class Entry(Struct, frozen=True, gc=False):
+    position: int
+    at: datetime
+    actor_kind: str
+    actor: UUID
+    type: str
+    capability: str
+    resource: UUID
+    """With `capability`, the stream: of what was done, or of what somebody was refused to do."""
+    version: int
+    """The stream's after the event; 0 where it was refused."""
+    permission: str
+    rule: str
+    """The rule that granted the permission, or denied it."""
+    outcome: str
+    code: str
+    """Why it was refused; "" where it was not."""
+    command: str
+    """What was refused; "" where it was not."""
+    event: UUID
+    on_behalf_of: str | None = None
+    causation: UUID | None = None
+    correlation: UUID | None = None
+    trace: str = ""
+    occurred_at: datetime | None = None
+    circumstances: Annotated[Personal[Circumstances], Meta(extra={"lookup": FOUND_BY})] | None = None
+    subject: UUID | None = None
+    """The person it is about, done or refused; where an event names several, the first."""
+    model: str | None = None
+    """The model that decided, or that was changed."""
+    model_version: str | None = None
+    """SHA-256 of the model's state; None where the event names none."""
+
+
+_ABOUT_ONE = ("prospects", "privacy")
+"""Capabilities whose streams bear the identifier of the person they are about."""
+_OF_MODELS = (Made, Promoted, Refitted)
+
+
+def select(recorded: Recorded) -> Where | None:
+    return Where("position", recorded.position)
+
+
+def evolve(_: list[Entry], recorded: Recorded) -> list[Entry]:
+    meta, fact = recorded.meta, recorded.fact
+    refused = fact if isinstance(fact, Denial) else None
+    capability, resource = _resource(recorded, refused)
+    return [
+        Entry(
+            position=recorded.position,
+            at=recorded.at,
+            actor_kind=meta.actor.kind,
+            actor=meta.actor.id,
+            type=recorded.type,
+            capability=capability,
+            resource=resource,
+            version=0 if refused else recorded.version,
+            permission=meta.permission,
+            rule=meta.rule,
+            outcome="refused" if refused else "accepted",
+            code=refused.code if refused else "",
+            command=refused.command if refused else "",
+            event=meta.event,
+            on_behalf_of=str(meta.on_behalf_of) if meta.on_behalf_of else None,
+            causation=meta.causation,
+            correlation=meta.correlation,
+            trace=meta.trace,
+            occurred_at=meta.occurred_at,
+            circumstances=meta.circumstances,
+            subject=next(iter(meta.subjects), resource if capability in _ABOUT_ONE else None),
+            model=fact.model if isinstance(fact, _OF_MODELS) else None,
+            model_version=fact.digest if isinstance(fact, Made | Refitted) else None,
+        )
+    ]
+
+
+def _resource(recorded: Recorded, refused: Denial | None) -> tuple[str, UUID]:
+    """What the event is about; a refusal that names nothing is about the capability whose permission was missing."""
+    if refused is None:
+        return recorded.capability, recorded.id
+    try:
+        return refused.resource[:-37], UUID(refused.resource[-36:])
+    except ValueError:
+        return refused.permission.partition(".")[0], recorded.id
+
+
+audit = View(
+    "audit",
+    2,
+    Entry,
+    select,
+    evolve,
+    filters=(
+        "actor",
+        "actor_kind",
+        "on_behalf_of",
+        "type",
+        "capability",
+        "resource",
+        "permission",
+        "rule",
+        "outcome",
+        "code",
+        "command",
+        "event",
+        "causation",
+        "correlation",
+        "trace",
+        "subject",
+        "model",
+        "model_version",
+        "at",
+    ),
+    sorts=("at",),
+    indexes=(
+        *((column, "at") for column in ("actor", "actor_kind", "on_behalf_of", "type", "capability", "resource")),
+        *((column, "at") for column in ("subject", "permission", "rule")),
+        *((column,) for column in ("event", "causation", "correlation", "trace", "model_version")),
+    ),
+    unreadable=True,
+)

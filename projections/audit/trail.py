@@ -1,0 +1,81 @@
+"""What is asked of the trail: entries by what they say, newest first, and one by its position."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from domain.audit import Denial
+from domain.predictions import predictions
+from projections.audit.entry import FOUND_BY, Entry, audit
+from projections.kernel import Is, Page, Query, Reads, Within
+
+Outcome = Literal["accepted", "refused"]
+Kind = Literal["user", "key", "system", "model", "operator"]
+
+
+class Trail(Query, frozen=True, kw_only=True):
+    """Newest first. `ip`, `session`, `agent` and `reason` are looked for as they are, in the clear."""
+
+    permission: ClassVar = "audit.read"
+    actor: UUID | None = None
+    actor_kind: Kind | None = None
+    on_behalf_of: str | None = None
+    """`<kind>:<uuid>`, as entries have it."""
+    type: str | None = None
+    capability: str | None = None
+    resource: UUID | None = None
+    asked_permission: str | None = None
+    """What had to be held; `permission` is the query's own."""
+    rule: str | None = None
+    outcome: Outcome | None = None
+    code: str | None = None
+    command: str | None = None
+    event: UUID | None = None
+    causation: UUID | None = None
+    correlation: UUID | None = None
+    trace: str | None = None
+    subject: UUID | None = None
+    model: str | None = None
+    model_version: str | None = None
+    ip: str | None = None
+    session: str | None = None
+    agent: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+    position_least: int | None = None
+    position_below: int | None = None
+    limit: int = 50
+    cursor: str = ""
+
+    async def answer(self, reads: Reads) -> Page[Entry]:
+        return await reads.page(audit, self.where(), sort="-at", limit=self.limit, cursor=self.cursor)
+
+    def where(self) -> list[Is | Within]:
+        asked = {_COLUMNS.get(name, name): getattr(self, name) for name in _EXACT}
+        where: list[Is | Within] = [Is(column, value) for column, value in asked.items() if value is not None]
+        # What only refusals or only models' events have is found by way of an index: the same rows.
+        if self.type is None and (self.outcome == "refused" or self.code or self.command):
+            where.append(Is("type", Denial.__struct_config__.tag))
+        if self.model is not None and self.capability is None:
+            where.append(Is("capability", predictions.name))
+        ranges = (
+            Within("at", self.since, self.before),
+            Within("position", self.position_least, self.position_below),
+        )
+        return [*where, *(each for each in ranges if each[1:] != (None, None))]
+
+
+_COLUMNS = {"asked_permission": "permission", **{part: f"circumstances.{part}" for part in FOUND_BY}}
+_RANGES = ("since", "before", "position_least", "position_below", "limit", "cursor")
+_EXACT = tuple(name for name in Trail.__struct_fields__ if name not in _RANGES)
+
+
+class Event(Query, frozen=True, kw_only=True):
+    """One entry. What it changed follows from its stream's states before and after: see `changes`."""
+
+    permission: ClassVar = "audit.read"
+    position: int
+
+    async def answer(self, reads: Reads) -> Entry | None:
+        return await reads.one(audit, self.position)
