@@ -47,15 +47,30 @@ class Read(Fact, frozen=True, tag="audit.read"):
     """Names and values, by name; the value of a filter by what is about a person is left empty: `subjects` tell."""
 
 
+class Damaged(Fact, frozen=True, tag="audit.damaged"):
+    """Reads that were answered may be missing: a file they were written down in was damaged before it got here."""
+
+    file: UUID
+    places: int
+    """In the file, that cannot be read: a read or several each, of this tenant or another."""
+    since: datetime | None = None
+    """When the last answer before the first place was given; None where there is none."""
+    until: datetime | None = None
+    """When the first answer after the last place was given; None where there is none."""
+
+
 class Refusal(Struct, frozen=True):
     denial: Denial | None = None
 
 
-def evolve(refusal: Refusal, fact: Denial | Read) -> Refusal:
+Facts = Denial | Read | Damaged
+
+
+def evolve(refusal: Refusal, fact: Facts) -> Refusal:
     match fact:
         case Denial():
             return replace(refusal, denial=fact)
-        case Read():
+        case Read() | Damaged():
             return refusal
 
 
@@ -63,4 +78,4 @@ def refuse(refusal: Refusal, denial: Denial) -> list[Fact]:
     return [] if refusal.denial else [denial]
 
 
-audit = Decider("audit", Denial | Read, Refusal(), evolve)
+audit = Decider("audit", Facts, Refusal(), evolve)

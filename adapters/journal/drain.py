@@ -8,17 +8,18 @@ import logging
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 from uuid import UUID, uuid5
 
 import msgspec
 
 from adapters.crypto import Cipher
-from adapters.journal.segment import Segment
+from adapters.journal.segment import Segment, Unread
 from application.pending import Pending
 from application.ports import Appended, Closed, Conflict, Seen, SubjectErased
-from domain.audit import Look, Read, audit
-from domain.kernel import Meta
+from domain.audit import Damaged, Look, Read, audit
+from domain.kernel import Actor, Meta
+from tenants.context import SYSTEM
 from tenants.keys import Misplaced
 
 MOST = 1_000
@@ -28,6 +29,12 @@ SECONDS = 30
 GRACE = 600.0
 """Seconds that a file waits for a closed log to open again before it is kept for whoever opens it."""
 
+ASIDE = ("damaged", "left")
+"""Why a file was set aside: its ending."""
+
+_TENANT = 16
+"""Bytes of a payload that name its tenant."""
+_NOWHERE = (0, 0)
 _NONE = Look(datetime.min.replace(tzinfo=UTC), 0, ())
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -53,16 +60,14 @@ def carry(segment: Segment, logs: Logs) -> None:
     """Put all of a file into the logs, then take it away. Raises what the logs raise; the file then stays as it is.
 
     What was read of an organisation that has left for good cannot be recorded here: its file is set aside after
-    `GRACE`, or it would be tried for ever and stand in the way of everybody's reads.
+    `GRACE`, or it would be tried for ever and stand in the way of everybody's reads. A file that is damaged is set
+    aside once the rest of it is in the logs, and the logs tell of the damage.
     """
-    whole = True
-    found: list[Seen] = []
-    for payload in segment.frames():
-        try:
-            found.append(_open(payload, logs))
-        except (Misplaced, msgspec.DecodeError, ValueError):
-            whole = False
-    waiting = [_submit(uuid5(segment.id, str(number)), group, logs) for number, group in enumerate(_groups(found))]
+    contents = Contents.of(segment, logs)
+    waiting = [
+        _submit(uuid5(segment.id, str(number)), group, logs) for number, group in enumerate(_groups(contents.found))
+    ]
+    waiting += [_damage(segment.id, tenant, contents, logs) for tenant in contents.told(logs)]
     closed: list[Closed] = []
     for again, pending in waiting:
         try:
@@ -71,18 +76,64 @@ def carry(segment: Segment, logs: Logs) -> None:
             closed.append(left)
     if closed and segment.age() < GRACE:
         raise closed[0]
-    if whole and not closed:
+    if contents.places:
+        _log.error(
+            "%s is damaged in %d places: reads may be missing from the trail. It is kept beside the journal.",
+            segment.path.name,
+            contents.places,
+        )
+        segment.set_aside("damaged")
+    elif closed:
+        _log.error("%s is kept beside the journal: an organisation in it has left.", segment.path.name)
+        segment.set_aside("left")
+    else:
         segment.drop()
-        return
-    why = "its organisation has left" if whole else "it is damaged"
-    _log.error("%s is not in the log wholly, since %s; it is kept beside the journal.", segment.path.name, why)
-    segment.set_aside("damaged" if not whole else "left")
 
 
-def _open(payload: bytes, logs: Logs) -> Seen:
-    tenant = UUID(bytes=payload[:16])
-    key = logs.of(tenant).token("journal", "seal")
-    return _decode(Cipher(key).open(payload[16:], b"journal" + payload[:16]))
+class Contents(NamedTuple):
+    """What a file holds, and between which two answers it is damaged."""
+
+    found: list[Seen]
+    places: int
+    since: datetime | None
+    until: datetime | None
+    hinted: set[UUID]
+    """Tenants that damaged places may be about."""
+
+    @classmethod
+    def of(cls, segment: Segment, logs: Logs) -> Self:
+        found: list[Seen] = []
+        since = until = None
+        places, hinted = 0, set()
+        for frame in segment.frames():
+            seen = None if isinstance(frame, Unread) else _open(frame, logs)
+            if seen:
+                found.append(seen)
+                until = until or (seen.look.at if places else None)
+                continue
+            if not places and found:
+                since = found[-1].look.at
+            places, until = places + 1, None
+            begin = frame.begin if isinstance(frame, Unread) else frame
+            hinted |= {UUID(bytes=begin[:16])} if len(begin) >= _TENANT else set()
+        return cls(found, places, since, until, hinted)
+
+    def told(self, logs: Logs) -> set[UUID]:
+        """Whose logs tell of the damage: nobody knows for certain what was in it."""
+        if not self.places:
+            return set()
+        hinted = {tenant for tenant in self.hinted if logs.of(tenant).head() != _NOWHERE}
+        return {SYSTEM} | hinted | {each.tenant for each in self.found}
+
+
+def _open(payload: bytes, logs: Logs) -> Seen | None:
+    """None for what no process of this installation has written."""
+    try:
+        tenant = UUID(bytes=payload[:_TENANT])
+        key = logs.of(tenant).token("journal", "seal")
+        return _decode(Cipher(key).open(payload[_TENANT:], b"journal" + tenant.bytes))
+    except (Misplaced, msgspec.DecodeError, ValueError):
+        return None
 
 
 def _groups(found: Iterable[Seen]) -> Iterator[list[Seen]]:
@@ -120,6 +171,14 @@ def _submit(event: UUID, group: list[Seen], logs: Logs) -> tuple[Any, Pending[Ap
     submit = partial(log.submit, f"{audit.name}/{event}", 0)
     bare = msgspec.structs.replace(fact, under=event, filter=()), msgspec.structs.replace(meta, circumstances=None)
     return partial(submit, [bare[0]], bare[1]), submit([fact], meta)
+
+
+def _damage(file: UUID, tenant: UUID, contents: Contents, logs: Logs) -> tuple[Any, Pending[Appended]]:
+    event = uuid5(file, f"damaged {tenant}")
+    fact = Damaged(file, contents.places, contents.since, contents.until)
+    meta = Meta(event=event, actor=Actor("system", SYSTEM), permission="")
+    submit = partial(logs.of(tenant).submit, f"{audit.name}/{event}", 0, [fact], meta)
+    return submit, submit()
 
 
 def _settled(pending: Pending[Appended], again: Any) -> None:

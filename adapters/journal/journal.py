@@ -2,13 +2,14 @@
 
 import logging
 import threading
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Self
 
-from adapters.journal.drain import Logs, carry, seal
+from adapters.journal.drain import ASIDE, Logs, carry, seal
 from adapters.journal.segment import SUFFIX, Segment
 from application.pending import Pending
 from application.ports import Seen, Unrecorded
@@ -54,6 +55,11 @@ class Journal:
         self._asked.put(None)
         for thread in self._threads:
             thread.join()
+
+    def files(self) -> dict[str, int]:
+        """How many files of the folder wait for the logs, and how many were set aside for somebody to look at."""
+        ends = Counter(each.suffix for each in self._folder.glob("*.*"))
+        return {"waiting": ends[SUFFIX], **{why: ends[f".{why}"] for why in ASIDE}}
 
     async def keep(self, seen: Seen) -> None:
         """Return once it is synced. Raises `Unrecorded`."""

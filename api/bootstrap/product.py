@@ -156,7 +156,10 @@ def proofs(product: Product) -> Proven:
 
 def journal(product: Product) -> Journal:
     """Where an API process writes down what is read, before it answers."""
-    return Journal(product.settings.journal, product.logs)
+    made = Journal(product.settings.journal, product.logs)
+    words = "Files of reads in the journal's folder, by what has become of them."
+    product.telemetry.metrics.watch("everlog_journal_files", words, made.files, "state")
+    return made
 
 
 def reread(settings: Settings, tenant: UUID, findings: Findings) -> tuple[Read, int]:

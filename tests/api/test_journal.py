@@ -10,10 +10,11 @@ import pytest
 
 from adapters.journal import Journal
 from adapters.journal.drain import carry, seal
-from adapters.journal.segment import Segment
+from adapters.journal.segment import HEAD, Segment
 from application.ports import Closed, Seen
-from domain.audit import Look, Read
+from domain.audit import Damaged, Look, Read
 from domain.kernel import Actor, Circumstances
+from tenants.context import SYSTEM
 from tests.waiting import until
 
 
@@ -169,7 +170,7 @@ def test_the_read_of_an_erased_reader_stays(world, tenant, tmp_path):
 WRITER = """
 import sys, time
 from pathlib import Path
-from adapters.journal.segment import Segment
+from adapters.journal.segment import HEAD, Segment
 segment = Segment.create(Path(sys.argv[1]))
 for line in sys.stdin:
     segment.write([bytes.fromhex(line)])
@@ -187,11 +188,12 @@ def test_what_a_killed_process_answered_is_carried_over_by_another(world, tenant
             writer.stdin.flush()
             assert writer.stdout.readline() == "answered\n"
         writer.send_signal(signal.SIGKILL)
-    with Journal(tmp_path, world.logs, every=0.05):
+    (tmp_path / "some.damaged").touch()
+    with Journal(tmp_path, world.logs, every=0.05) as journal:
         until(lambda: len(reads(world, tenant)) == 5)
+    assert journal.files() == {"waiting": 0, "damaged": 1, "left": 0}
     subjects = [each.int for read in reads(world, tenant) for look in read.fact.looks for each in look.subjects]
     assert subjects == [1, 2, 3, 4, 5]
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_who_has_left_stands_in_nobody_s_way(world, tenant, other, tmp_path):
@@ -207,3 +209,33 @@ def test_who_has_left_stands_in_nobody_s_way(world, tenant, other, tmp_path):
     carry(segment, world.logs)
     assert [each.suffix for each in tmp_path.iterdir()] == [".left"]
     assert [person in each.meta.subjects for each in reads(world, other)].count(True) == 1
+
+
+def damaged(world, tenant):
+    return [each for each in world.logs.of(tenant.id).read(0, 100_000) if isinstance(each.fact, Damaged)]
+
+
+def test_a_flipped_bit_costs_one_read_and_the_logs_tell_of_it(world, tenant, other, tmp_path):
+    segment = Segment.create(tmp_path)
+    whose = [tenant, tenant, other, tenant]
+    frames = [sealed(world, seen(world, each, each.ids["Admin"], uuid4())) for each in whose]
+    segment.write(frames)
+    content = bytearray(segment.path.read_bytes())
+    content[2 * (HEAD + len(frames[0])) + HEAD + 40] ^= 1
+    segment.path.write_bytes(content)
+    before = len(reads(world, other))
+    carry(segment, world.logs)
+    assert [each.suffix for each in tmp_path.iterdir()] == [".damaged"]
+    # What stands behind the damage is in the log; what was damaged is not, and whose it was is told.
+    shown = [look for read in reads(world, tenant) for look in read.fact.looks]
+    assert (len(shown), len(reads(world, other)) - before) == (3, 0)
+    for each in (tenant, other):
+        [told] = [event for event in damaged(world, each) if event.fact.file == segment.id]
+        assert (told.fact.places, told.meta.actor.kind) == (1, "system")
+        assert told.fact.since
+        assert told.fact.until
+    assert any(
+        event.fact.file == segment.id
+        for event in world.logs.of(SYSTEM).read(0, 100_000)
+        if isinstance(event.fact, Damaged)
+    )
