@@ -52,6 +52,11 @@ class Erasures:
         self._ledger.add(entries)
         self._apply(entries)
 
+    def forget(self, tenant: UUID, subjects: Iterable[UUID]) -> None:
+        """Let go of keys at hand that another process may have destroyed."""
+        if self._keys:
+            self._keys.forget(tenant, subjects)
+
     def settle(self) -> int:
         """Erase whom the ledger names and the database still knows, before anything is served; how many were looked at.
 
@@ -85,8 +90,7 @@ class Erasures:
     def _apply(self, entries: Sequence[Erased]) -> None:
         for tenant, subjects in _by_tenant(entries):
             self._database.query(tenant, ERASE, [tenant, [*subjects], [*subjects.values()]])
-            if self._keys:
-                self._keys.forget(tenant, subjects)
+            self.forget(tenant, subjects)
 
 
 def _by_tenant(entries: Iterable[Erased]) -> list[tuple[UUID, dict[UUID, datetime]]]:

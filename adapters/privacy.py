@@ -1,12 +1,12 @@
 """What is kept of a subject beside the log, in one tenant's tables: found, and cleared once their key is destroyed.
 
-Boxes stay where they lie, in rows, snapshots and messages: without the key they are noise. What would still tell
-something are tokens, the HMACs by which a value can be looked up or is reserved, for their key lives on.
+Boxes stay where they lie in rows: without the key they are noise. What would still tell something are tokens, the HMACs
+by which a value can be looked up or is reserved, for their key lives on.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -32,6 +32,18 @@ _SNAPSHOTS = "delete from everlog.snapshots where tenant_id = %s and stream = an
 _RESERVATIONS = "delete from everlog.reservations where tenant_id = %s and stream = any(%s)"
 
 
+class Messages(Protocol):
+    """What JetStream holds of a tenant's log."""
+
+    def beyond(self, tenant: UUID, generation: int, position: int) -> bool:
+        """Whether the tenant's last message is of after a position, or there is none at all."""
+        ...
+
+    def purge(self, tenant: UUID, subject: UUID, generation: int, position: int) -> int:
+        """Overwrite the messages about a subject up to a position; how many those were."""
+        ...
+
+
 class Remains:
     """`application.privacy.Remains` of one tenant. The database's role is the worker's."""
 
@@ -42,6 +54,7 @@ class Remains:
         destroying: Erasures,
         models: Iterable[View[Any] | Aggregate[Any]],
         capabilities: Iterable[str],
+        messages: Messages,
     ) -> None:
         self._tenant = views.tenant
         self._views = views
@@ -49,6 +62,7 @@ class Remains:
         self._destroying = destroying
         self._stored = [table(each.view, slot) for each in builds(models) for slot in ("a", "b")]
         self._capabilities = tuple(capabilities)
+        self._messages = messages
 
     def approved(self) -> list[UUID]:
         slot = self._views.live().get((erasures.name, erasures.version), "a")
@@ -62,13 +76,18 @@ class Remains:
         known = [self._tenant, subject]
         if not self._database.query(self._tenant, _ERASED_AT, known):
             self._destroying.erase(self._tenant, [subject])
+        else:
+            # Another process did it, and this one may not have heard.
+            self._destroying.forget(self._tenant, [subject])
         [(at,)] = self._database.query(self._tenant, _ERASED_AT, known)
         return at  # type: ignore[no-any-return] # a timestamptz, never null once the key is gone
 
-    def level(self, position: int) -> bool:
-        return all(each.position >= position for each in self._views.checkpoints())
+    def level(self, generation: int, position: int) -> bool:
+        views = all(each.position >= position for each in self._views.checkpoints())
+        return views and self._messages.beyond(self._tenant, generation, position)
 
-    def purge(self, subject: UUID) -> Purged:
+    def purge(self, subject: UUID, generation: int, position: int) -> Purged:
+        messages = self._messages.purge(self._tenant, subject, generation, position)
         with self._database.transaction(self._tenant) as connection:
             [(events, streams)] = connection.execute(_ABOUT, [self._tenant, str(subject).encode()]).fetchall()
             own = [f"{each}/{subject}" for each in self._capabilities]
@@ -78,6 +97,7 @@ class Remains:
                 tuple((name, count) for name, count in tokens if count),
                 connection.execute(_SNAPSHOTS, [self._tenant, [*own, *(streams or ())]]).rowcount,
                 connection.execute(_RESERVATIONS, [self._tenant, own]).rowcount,
+                messages,
             )
 
     def _clear(self, connection: Connection, stored: Stored, subject: UUID) -> int:

@@ -16,6 +16,7 @@ from application.ports import Appended, Conflict, Log, SubjectErased, Unanswered
 from application.predictions import Emission, Learner, Reaction, emit
 from domain.kernel import Recorded
 from domain.predictions import Made
+from domain.privacy import ErasureCertified
 from domain.prospects import Captured, SignalObserved
 
 _log = structlog.get_logger(__name__)
@@ -26,6 +27,14 @@ WAIT = 30.0
 
 class Superseded(Exception):
     """The log was restored without the fact that was folded last: what was learned is of a past that did not happen."""
+
+
+class Unlearn(Exception):
+    """Subjects were erased whom the model may have learned from: it is to be folded anew."""
+
+    def __init__(self, subjects: list[UUID]) -> None:
+        super().__init__(len(subjects))
+        self.subjects = subjects
 
 
 class Asked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,8 +64,14 @@ class Model:
         return self.position >= self._replayed
 
     def advance(self) -> int:
-        """Fold what the log has got since, record what came of it, and answer how many facts were folded."""
+        """Fold what the log has got since, record what came of it, and answer how many facts were folded.
+
+        Raises:
+            Superseded, Unlearn: another model is to be opened.
+        """
         batch = self._unseen()
+        if gone := [each.id for each in batch if each.position > self._replayed and _unlearns(each)]:
+            raise Unlearn(gone)
         for recorded in _opened(self._log, batch):
             self._reaction.step(recorded)
         if batch:
@@ -114,11 +129,19 @@ class Model:
         return self._log.submit(emission.stream, emission.expected, [emission.fact], emission.meta)
 
 
+def _nothing(*_: object) -> None:
+    """Nobody holds keys."""
+
+
 class Models:
     """The models of the tenants this process holds the lease of."""
 
-    def __init__(self, open_model: Callable[[UUID], Model]) -> None:
+    def __init__(
+        self, open_model: Callable[[UUID], Model], forget: Callable[[UUID, list[UUID]], object] = _nothing
+    ) -> None:
+        """`forget` has the keys of a tenant's subjects let go of, so that nothing of them is learned again."""
         self._open = open_model
+        self._forget = forget
         self._models: dict[UUID, Model] = {}
         self._lock = threading.Lock()
 
@@ -155,9 +178,13 @@ class Models:
             return model.advance()
         except Superseded:
             _log.warning("learning.superseded", tenant=str(tenant))
-            with self._lock:
-                self._models[tenant] = model = self._open(tenant)
-            return model.advance()
+        except Unlearn as erased:
+            _log.info("learning.unlearns", tenant=str(tenant), subjects=len(erased.subjects))
+            self._forget(tenant, erased.subjects)
+        # Nobody is scored by what was learned until the new one has caught up.
+        with self._lock:
+            self._models[tenant] = model = self._open(tenant)
+        return model.advance()
 
     def score(self, tenant: UUID, payload: bytes) -> Made:
         """Answer a request for a score. Raises `Unanswered` where another process has the model."""
@@ -172,12 +199,16 @@ class Models:
             self._models = {tenant: model for tenant, model in self._models.items() if tenant in held}
 
 
-def opened(log: Log, upto: int) -> Iterator[Recorded]:
-    """A log as a learner folds it, from its beginning to a position."""
-    position = 0
+def opened(log: Log, upto: int, position: int = 0) -> Iterator[Recorded]:
+    """A log as a learner folds it, behind one position and up to another."""
     while batch := log.read(position, BATCH, upto):
         yield from _opened(log, batch)
         position = batch[-1].position
+
+
+def _unlearns(recorded: Recorded) -> bool:
+    """Whether an erasure was certified that models had learned something for."""
+    return isinstance(recorded.fact, ErasureCertified) and bool(recorded.fact.before)
 
 
 def _name(recorded: Recorded) -> tuple[int, UUID]:

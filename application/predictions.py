@@ -16,12 +16,18 @@ PERMISSION = "predictions.record"
 class Learner(Protocol):
     """One model of one tenant, folded from its log; opened facts go in."""
 
+    name: str
+    build: str
     position: int
     erased_at: int | None
 
     def step(self, recorded: Recorded) -> list[Facts]: ...
 
     def score(self, prospect: UUID) -> Made: ...
+
+    def digest(self) -> str:
+        """SHA-256 of everything that the next prediction depends on."""
+        ...
 
 
 class Emission(Struct, frozen=True):

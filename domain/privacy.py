@@ -32,6 +32,23 @@ class ErasureApproved(Fact, frozen=True, tag="privacy.erasure-approved"):
     by: UUID
 
 
+class Learned(Struct, frozen=True):
+    """What a model was at a position of the log: the digest of its state, and of the program that folded it."""
+
+    model: str
+    digest: str
+    build: str
+
+
+class ErasureBegun(Fact, frozen=True, tag="privacy.erasure-begun"):
+    """The key is destroyed next. What the models were is noted while it can still be told."""
+
+    position: int
+    """The log's last: up to there they were folded."""
+    models: tuple[Learned, ...] = ()
+    """None where nothing of the subject was there to learn from."""
+
+
 class ErasureCertified(Fact, frozen=True, tag="privacy.erasure-certified"):
     """It is done: what was destroyed, and what was found to go with it."""
 
@@ -45,6 +62,14 @@ class ErasureCertified(Fact, frozen=True, tag="privacy.erasure-certified"):
     """By view, how many look-up tokens were cleared."""
     snapshots: int
     reservations: int
+    messages: int = 0
+    """Of JetStream, that were overwritten there."""
+    learned: int = 0
+    """Up to this position the models of `before` and `after` were folded; 0 where there are none."""
+    before: tuple[Learned, ...] = ()
+    """The models while the subject could be learned from."""
+    after: tuple[Learned, ...] = ()
+    """The same models, folded from the same events once they were closed."""
 
 
 class AccessExported(Fact, frozen=True, tag="privacy.access-exported"):
@@ -88,7 +113,7 @@ class HoldLifted(Fact, frozen=True, tag="privacy.hold-lifted"):
     matter: str
 
 
-ErasureFacts = ErasureRequested | ErasureWithdrawn | ErasureApproved | ErasureCertified
+ErasureFacts = ErasureRequested | ErasureWithdrawn | ErasureApproved | ErasureBegun | ErasureCertified
 HoldFacts = HoldProposed | HoldPlaced | HoldDropped | LiftProposed | HoldLifted
 Facts = ErasureFacts | HoldFacts | AccessExported
 
@@ -103,6 +128,7 @@ class Hold(Struct, frozen=True):
 class Privacy(Struct, frozen=True):
     requested: ErasureRequested | None = None
     approved_by: UUID | None = None
+    begun: ErasureBegun | None = None
     certified: ErasureCertified | None = None
     holds: Mapping[str, Hold] = field(default_factory=dict)
     """By matter; those that were dropped or lifted are gone."""
@@ -115,18 +141,26 @@ class Privacy(Struct, frozen=True):
 
 def evolve(privacy: Privacy, fact: Facts) -> Privacy:
     match fact:
+        case AccessExported():
+            return privacy
+        case HoldProposed() | HoldPlaced() | HoldDropped() | LiftProposed() | HoldLifted():
+            return replace(privacy, holds=_holds(privacy.holds, fact))
+        case _:
+            return _erasure(privacy, fact)
+
+
+def _erasure(privacy: Privacy, fact: ErasureFacts) -> Privacy:
+    match fact:
         case ErasureRequested():
             return replace(privacy, requested=fact)
         case ErasureWithdrawn():
             return replace(privacy, requested=None)
         case ErasureApproved(by=by):
             return replace(privacy, approved_by=by)
+        case ErasureBegun():
+            return replace(privacy, begun=fact)
         case ErasureCertified():
             return replace(privacy, certified=fact)
-        case AccessExported():
-            return privacy
-        case _:
-            return replace(privacy, holds=_holds(privacy.holds, fact))
 
 
 def _holds(holds: Mapping[str, Hold], fact: HoldFacts) -> dict[str, Hold]:
@@ -167,6 +201,10 @@ def approve(privacy: Privacy, by: UUID) -> list[Fact]:
     _must_be_another(by, privacy.requested.by)
     _must_not_be_held(privacy)
     return [ErasureApproved(by)]
+
+
+def begin(privacy: Privacy, begun: ErasureBegun) -> list[Fact]:
+    return [begun] if privacy.due and not privacy.begun else []
 
 
 def certify(privacy: Privacy, certified: ErasureCertified) -> list[Fact]:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from domain.kernel import Personal, Recorded
 from domain.privacy import (
     ErasureApproved,
+    ErasureBegun,
     ErasureCertified,
     ErasureFacts,
     ErasureRequested,
@@ -19,6 +20,7 @@ from domain.privacy import (
     HoldLifted,
     HoldPlaced,
     HoldProposed,
+    Learned,
     LiftProposed,
 )
 from projections import audit, prospects
@@ -53,6 +55,16 @@ class Erasure(Struct, frozen=True):
     tokens: int | None = None
     snapshots: int | None = None
     reservations: int | None = None
+    messages: int | None = None
+    """Of JetStream, that were overwritten."""
+    begun_at: datetime | None = None
+    """Since when it is under way: the key goes next."""
+    learned: int | None = None
+    """Up to this position the models of `before` and `after` were folded; 0 where there was nothing to unlearn."""
+    before: tuple[Learned, ...] = ()
+    """The models while the subject could be learned from."""
+    after: tuple[Learned, ...] = ()
+    """The models folded from the same events, once they were closed: as if nothing had been said in them."""
 
 
 class Held(Struct, frozen=True):
@@ -91,6 +103,8 @@ def _erasure(rows: list[Erasure], recorded: Recorded) -> list[Erasure]:
             return [replace(row, stage="withdrawn", changed_at=at) for row in rows]
         case ErasureApproved(by=by):
             return [replace(row, stage="approved", approved_by=by, approved_at=at, changed_at=at) for row in rows]
+        case ErasureBegun(models=models):
+            return [replace(row, begun_at=at, changed_at=at, before=models) for row in rows]
         case ErasureCertified() as done:
             return [_certified(row, done, recorded) for row in rows]
     return rows
@@ -107,6 +121,10 @@ def _certified(row: Erasure, done: ErasureCertified, recorded: Recorded) -> Eras
         tokens=sum(count for _, count in done.tokens),
         snapshots=done.snapshots,
         reservations=done.reservations,
+        messages=done.messages,
+        learned=done.learned,
+        before=done.before,
+        after=done.after,
     )
 
 
@@ -125,7 +143,7 @@ def _hold(rows: list[Held], recorded: Recorded) -> list[Held]:
 
 erasures = View(
     "erasures",
-    1,
+    2,
     Erasure,
     _subject,
     _erasure,

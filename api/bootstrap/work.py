@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
+from adapters.nats.purge import Purge
 from adapters.nats.relay import Relay
 from adapters.nats.score import Scorer, serve_scores
 from adapters.postgres.held import held as against
@@ -20,7 +21,7 @@ from adapters.proofs.sealer import Sealer
 from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.product import Product, signer_of
 from api.bootstrap.troubles import UNAVAILABLE
-from api.erasing import Eraser
+from api.erasing import Eraser, Replayed
 from api.learning import Model, Models
 from application.predictions import Learner
 from application.privacy import Erasing
@@ -70,10 +71,12 @@ def held(product: Product, tenant: UUID, findings: Findings) -> list[str]:
 def erasing(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that carries out the approved erasures of the tenants leased to this process."""
     leases = Leases(product.database, uuid4())
+    messages = Purge(product.link)
 
     def of(tenant: UUID) -> Erasing:
-        remains = Remains(store(product, tenant), product.database, product.erasures, MODELS, DECIDERS)
-        return Erasing(product.logs.of(tenant), remains)
+        log = product.logs.of(tenant)
+        remains = Remains(store(product, tenant), product.database, product.erasures, MODELS, DECIDERS, messages)
+        return Erasing(log, remains, Replayed(log, learner))
 
     def run() -> None:
         Eraser(partial(leases.renew, "privacy"), leases.seconds / 3, of).run(stop)
@@ -144,7 +147,10 @@ def learner(executor: Executor | None = None) -> Learner:
 def learning(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that keeps the models of the tenants leased to this process, and answers for scores over the link."""
     fits = ThreadPoolExecutor(1, thread_name_prefix="refit")
-    models = Models(lambda tenant: Model(product.logs.of(tenant), learner(fits)))
+    models = Models(
+        lambda tenant: Model(product.logs.of(tenant), learner(fits)),
+        lambda tenant, gone: product.logs.rings.of(tenant).forget(gone),
+    )
     serve_scores(product.link, models.score)
     leases = Leases(product.database, uuid4())
 

@@ -55,13 +55,14 @@ class Learner:
 
     def __init__(self, definition: Definition, engine: Engine, executor: Executor | None = None) -> None:
         self.definition = definition
+        self.name = definition.name
         self._definition = sha256(msgpack.encode(definition)).digest()
         self.position = 0
         self.erased_at: int | None = None
         """The first position at which something to learn from was found erased."""
         members = set(definition.members)
         self._challengers = {name: each for name, each in engine.challengers().items() if name in members}
-        self._build = engine.build()
+        self.build = engine.build()
         self._fits = Fits(definition, self._challengers, executor)
         self._committee = Committee(
             definition, {name: each for name, each in engine.online().items() if name in members}
@@ -183,7 +184,7 @@ class Learner:
                 position=self.position,
                 labels=fit.labels,
                 digest=scorer.digest(),
-                build=self._build,
+                build=self.build,
             )
         ]
 
@@ -201,7 +202,7 @@ class Learner:
             likely=self._conformal.sets(said[champion]),
             candidates=tuple(said.items()),
             digest=self.digest(),
-            build=self._build,
+            build=self.build,
             reasons=self._committee.reasons(champion, features),
             features=features,
         )

@@ -6,17 +6,13 @@ import pytest
 
 from adapters.erasures import Erasures
 from adapters.ledger import Ledger
-from adapters.postgres.views import Views
-from adapters.privacy import Remains
 from application.pipeline import Rejected
-from application.privacy import Erasing, Export
+from application.privacy import Export
 from domain.kernel import Actor, Erased, Meta
 from projections import privacy
-from tests.api.world import DECIDERS, made
+from tests.api.erasures import BASIS, CERTIFIED, erasing
+from tests.api.world import made
 from tests.waiting import until
-
-CERTIFIED = "privacy.erasure-certified"
-BASIS = {"basis": "objection", "reference": "DSR-1", "reason": "She asked."}
 
 
 @pytest.fixture
@@ -31,16 +27,6 @@ def capture(world, key):
     person = {"name": "Ada Lovelace", "email": f"{uuid4()}@example.org"}
     done = world.ask("POST", "/v1/prospects", key, json=person)
     return done.json()["id"], person
-
-
-def erasing(world, tenant, folder):
-    class Keys:
-        def forget(self, tenant, subjects):
-            world.logs.rings.of(tenant).forget(subjects)
-
-    views = Views(tenant, world.keeper, world.logs.of(tenant))
-    destroying = Erasures(world.keeper, Ledger(folder), Keys())
-    return Erasing(world.logs.of(tenant), Remains(views, world.keeper, destroying, world.models, DECIDERS))
 
 
 def code(answer):

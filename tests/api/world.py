@@ -126,6 +126,10 @@ class World:
                     runners[tenant.id] = Runner(self.logs.of(tenant.id), store, self.models)
                 runners[tenant.id].catch_up()
 
+    def forget(self, tenant, subjects):
+        """Let go of keys at hand, as processes do that hear of an erasure."""
+        self.logs.rings.of(tenant).forget(subjects)
+
     def run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
 

@@ -1,22 +1,15 @@
-"""What can be asked about a subject's erasure and the holds on it, and how an approved erasure is carried out."""
+"""What can be asked about a subject's erasure and the holds on it."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal, Protocol
-from uuid import UUID, uuid4
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from application.kernel import Command
-from application.ports import Conflict, Log
-from domain import kernel
 from domain import privacy as domain
-from domain.kernel import Actor, Fact
-from domain.privacy import AccessExported, ErasureCertified, Privacy, privacy
-from tenants.context import SYSTEM
-
-PERMISSION = "privacy.execute"
-WAIT = 30.0
-"""Seconds that a certificate may take to be recorded before it is tried again."""
+from domain.kernel import Fact
+from domain.privacy import AccessExported, Privacy, privacy
 
 Basis = Annotated[
     Literal[
@@ -136,73 +129,3 @@ class Export(Command, frozen=True, kw_only=True):
 
     def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:  # noqa: ARG002 - the same in every state
         return [AccessExported(by, self.position, self.events, self.predictions, self.entries)]
-
-
-class Purged(Struct, frozen=True):
-    """What was found of a subject and cleared, or left closed for ever."""
-
-    events: int
-    tokens: tuple[tuple[str, int], ...]
-    snapshots: int
-    reservations: int
-
-
-class Remains(Protocol):
-    """What there is of one tenant's subjects beside the log."""
-
-    def approved(self) -> list[UUID]:
-        """Subjects whose erasure is approved and not certified yet, as far as the views know."""
-        ...
-
-    def erase(self, subject: UUID) -> datetime:
-        """Destroy the subject's key, unless it is gone; since when it is. It stays destroyed whatever comes."""
-        ...
-
-    def level(self, position: int) -> bool:
-        """Whether the views hold everything up to a position."""
-        ...
-
-    def purge(self, subject: UUID) -> Purged:
-        """Clear what the destroyed key does not close. Doing it again finds nothing."""
-        ...
-
-
-class Erasing:
-    """Carries out one tenant's approved erasures. Cut short, the next pass goes on: each step may be repeated."""
-
-    def __init__(self, log: Log, remains: Remains) -> None:
-        self._log = log
-        self._remains = remains
-        self._gone: dict[UUID, tuple[datetime, int]] = {}
-        """Whose key is destroyed: since when, and the log's last position just after."""
-
-    def advance(self) -> int:
-        """How many erasures were finished."""
-        return sum(self._finish(subject) for subject in self._remains.approved())
-
-    def _finish(self, subject: UUID) -> bool:
-        stream = f"{privacy.name}/{subject}"
-        facts = list(self._log.stream(stream))
-        # The view is a hint. Only the log says that two people agreed and that nothing is held.
-        state = privacy.fold(each.fact for each in facts)
-        if not state.due:
-            return False
-        if subject not in self._gone:
-            self._gone[subject] = self._remains.erase(subject), self._log.head()[1]
-        erased_at, position = self._gone[subject]
-        if not self._remains.level(position):
-            # A pass that opened a value before the key was gone may still be writing its tokens.
-            return False
-        purged = self._remains.purge(subject)
-        certified = ErasureCertified(
-            erased_at, position, purged.events, purged.tokens, purged.snapshots, purged.reservations
-        )
-        meta = kernel.Meta(
-            event=uuid4(), actor=Actor("system", SYSTEM), permission=PERMISSION, causation=facts[-1].meta.event
-        )
-        try:
-            self._log.submit(stream, len(facts), domain.certify(state, certified), meta).result(WAIT)
-        except Conflict:
-            return False
-        del self._gone[subject]
-        return True

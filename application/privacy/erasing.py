@@ -1,0 +1,149 @@
+"""How approved erasures are carried out: noted, the key destroyed, what is left cleared, unlearned, certified."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID, uuid4
+
+from msgspec import Struct
+
+from application.ports import Conflict, Log
+from domain import kernel
+from domain import privacy as domain
+from domain.kernel import Actor, Fact
+from domain.privacy import ErasureBegun, ErasureCertified, Learned, Privacy, privacy
+from tenants.context import SYSTEM
+
+PERMISSION = "privacy.execute"
+WAIT = 30.0
+"""Seconds that a fact may take to be recorded before it is tried again."""
+
+
+class Purged(Struct, frozen=True):
+    """What was found of a subject and cleared, or left closed for ever."""
+
+    events: int
+    tokens: tuple[tuple[str, int], ...]
+    snapshots: int
+    reservations: int
+    messages: int
+
+
+class Remains(Protocol):
+    """What there is of one tenant's subjects beside the log."""
+
+    def approved(self) -> list[UUID]:
+        """Subjects whose erasure is approved and not certified yet, as far as the views know."""
+        ...
+
+    def erase(self, subject: UUID) -> datetime:
+        """Destroy the subject's key, unless it is gone; since when it is. It stays destroyed whatever comes.
+
+        This process lets go of the key in any case.
+        """
+        ...
+
+    def level(self, generation: int, position: int) -> bool:
+        """Whether the views hold everything up to a position, and JetStream something behind it, or nothing at all."""
+        ...
+
+    def purge(self, subject: UUID, generation: int, position: int) -> Purged:
+        """Clear what the destroyed key does not close, up to a position. Doing it again finds nothing."""
+        ...
+
+
+class Unlearning(Protocol):
+    """One tenant's models, as they come out of the log."""
+
+    def teaches(self, subject: UUID) -> bool:
+        """Whether the log has, or had, anything of the subject that a model learns from."""
+        ...
+
+    def states(self, positions: Iterable[int]) -> Mapping[int, tuple[Learned, ...]]:
+        """What the models are at these positions, folded from nothing and from what can still be opened."""
+        ...
+
+
+class Case(Struct, frozen=True):
+    """One subject's erasure as it stands in the log."""
+
+    subject: UUID
+    state: Privacy
+    version: int
+    last: UUID
+    """The event of the stream's last fact."""
+
+
+class Erasing:
+    """Carries out one tenant's approved erasures. Cut short, the next pass goes on: each step may be repeated."""
+
+    def __init__(self, log: Log, remains: Remains, unlearning: Unlearning) -> None:
+        self._log = log
+        self._remains = remains
+        self._unlearning = unlearning
+        self._gone: dict[UUID, tuple[datetime, int, int]] = {}
+        """Whose key is destroyed: since when, and the log's generation and last position just after."""
+
+    def advance(self) -> int:
+        """How many erasures were finished. Those that are due together are unlearned together."""
+        # The view is a hint. Only the log says that two people agreed and that nothing is held.
+        due = [case for case in map(self._case, self._remains.approved()) if case.state.due]
+        self._begin([case for case in due if not case.state.begun])
+        begun = [case for case in (self._case(each.subject) for each in due) if case.state.due and case.state.begun]
+        for case in begun:
+            if case.subject not in self._gone:
+                self._gone[case.subject] = (self._remains.erase(case.subject), *self._log.head())
+        # A pass that opened a value before the key was gone may still be writing its tokens.
+        ready = [case for case in begun if self._remains.level(*self._gone[case.subject][1:])]
+        purged = [self._remains.purge(case.subject, *self._gone[case.subject][1:]) for case in ready]
+        models = self._unlearning.states({_learned(case) for case in ready} - {0}) if ready else {}
+        return sum(self._certify(*each, models) for each in zip(ready, purged, strict=True))
+
+    def _case(self, subject: UUID) -> Case:
+        facts = list(self._log.stream(f"{privacy.name}/{subject}"))
+        return Case(subject, privacy.fold(each.fact for each in facts), len(facts), facts[-1].meta.event)
+
+    def _begin(self, cases: Sequence[Case]) -> None:
+        if not cases:
+            return
+        position = self._log.head()[1]
+        taught = {case.subject for case in cases if self._unlearning.teaches(case.subject)}
+        models = self._unlearning.states([position])[position] if taught else ()
+        for case in cases:
+            begun = ErasureBegun(position, models if case.subject in taught else ())
+            self._record(case, domain.begin(case.state, begun))
+
+    def _certify(self, case: Case, purged: Purged, models: Mapping[int, tuple[Learned, ...]]) -> bool:
+        erased_at, _, position = self._gone[case.subject]
+        begun, learned = case.state.begun, _learned(case)
+        certified = ErasureCertified(
+            erased_at=erased_at,
+            position=position,
+            events=purged.events,
+            tokens=purged.tokens,
+            snapshots=purged.snapshots,
+            reservations=purged.reservations,
+            messages=purged.messages,
+            learned=learned,
+            before=begun.models if begun else (),
+            after=models.get(learned, ()),
+        )
+        if not self._record(case, domain.certify(case.state, certified)):
+            return False
+        del self._gone[case.subject]
+        return True
+
+    def _record(self, case: Case, facts: Sequence[Fact]) -> bool:
+        """False where somebody else was first: the next pass sees what they recorded."""
+        meta = kernel.Meta(event=uuid4(), actor=Actor("system", SYSTEM), permission=PERMISSION, causation=case.last)
+        try:
+            self._log.submit(f"{privacy.name}/{case.subject}", case.version, facts, meta).result(WAIT)
+        except Conflict:
+            return False
+        return True
+
+
+def _learned(case: Case) -> int:
+    """Up to where the models are to be folded; 0 where there is nothing to unlearn."""
+    begun = case.state.begun
+    return begun.position if begun and begun.models else 0
