@@ -53,6 +53,8 @@ class Sought:
     """The last one; as far as the log is sealed, if left out."""
     positions: Positions = None
     """These events and no filter: the file does not claim to be complete."""
+    cosigned: Annotated[int, Parameter(validator=Number(gte=0, lte=16))] = 0
+    """Prove it by a checkpoint that so many witnesses have cosigned; by the last one, if left out."""
 
     def choice(self) -> Choice:
         """Raises `Unset` where positions are named beside something else, or a span ends before it begins."""
@@ -67,6 +69,7 @@ class Sought:
             since=zoned(self.since),
             before=zoned(self.before),
             positions=self.positions or (),
+            cosigned=self.cosigned,
         )
         if choice.positions and (choice.sought or self.first > 1 or self.last):
             raise Unset("Either name --positions, or a span and filters: chosen events are shown whatever they are.")
@@ -118,14 +121,23 @@ def write(lines: Callable[[], Iterator[bytes]], output: Path) -> int:
         try:
             return _put(lines(), output)
         except Refused as problem:
-            if problem.code != "proofs.unsealed":
+            if problem.code not in ("proofs.unsealed", "proofs.uncosigned"):
                 raise
             if monotonic() > until:
-                raise Unset(
-                    f"The log is sealed up to position {problem.details['size']}: ask for no more, or wait for a worker"
-                    " that seals (`everlog serve`, or `everlog worker seal`)."
-                ) from problem
+                raise Unset(_missing(problem)) from problem
             sleep(0.2)
+
+
+def _missing(problem: Refused) -> str:
+    if problem.code == "proofs.uncosigned":
+        return (
+            f"No checkpoint is cosigned by {problem.details['cosigned']} witnesses: ask for fewer, or see to the "
+            "witnesses of EVERLOG_WITNESSES and to a worker that seals (`everlog serve`, or `everlog worker seal`)."
+        )
+    return (
+        f"The log is sealed up to position {problem.details['size']} by a checkpoint of the wanted kind: ask for no "
+        "more, or wait for a worker that seals (`everlog serve`, or `everlog worker seal`)."
+    )
 
 
 def _put(lines: Iterator[bytes], output: Path) -> int:

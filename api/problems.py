@@ -57,6 +57,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "Nothing of that size is sealed",
         "New events are sealed within seconds: ask again, or for a size that a checkpoint names.",
     ),
+    "proofs.uncosigned": Kind(
+        404,
+        "No checkpoint is cosigned by so many witnesses",
+        "Ask for fewer, or later; the operator sees to the witnesses of `EVERLOG_WITNESSES`.",
+    ),
     "tenancy.closed": Kind(
         503,
         "The organisation is moving to another installation",

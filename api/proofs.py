@@ -11,19 +11,20 @@ from api.edge import Edge, reply
 from api.inbound import Reply
 from api.route import Route
 from application.ports import Consistency, Inclusion
-from projections.proofs.asked import Consistent, Included, Sealed
+from projections.proofs.asked import Consistent, Included, Last, Sealed
 
 _SHARED: dict[str, Any] = {
     "method": "GET",
     "tag": "proofs",
     "permission": Sealed.permission,
-    "problems": ("proofs.unsealed",),
+    "problems": ("proofs.unsealed", "proofs.uncosigned"),
 }
 
 
 async def checkpoint(edge: Edge, call: Call) -> Reply:
-    await edge.pipeline.authorise(call.caller, Sealed)
-    signed = await asyncio.to_thread(edge.proofs.checkpoint, call.caller.tenant)
+    await edge.pipeline.authorise(call.caller, Last)
+    asked: Last = shapes.from_url(call.query, Last)
+    signed = await asyncio.to_thread(edge.proofs.checkpoint, call.caller.tenant, asked.cosigned)
     return Reply(signed.encode(), media="text/plain")
 
 
@@ -46,8 +47,10 @@ ROUTES = (
         path="/v1/proofs/checkpoint",
         operation="getCheckpoint",
         summary="Get the last signed checkpoint of the log",
-        description="A signed note (c2sp.org/signed-note): the size and root of the Merkle tree over all events.",
+        description="A signed note (c2sp.org/signed-note): the size and root of the Merkle tree over all events. "
+        "The lines of witnesses that have cosigned it follow the log's own.",
         media="text/plain",
+        parameters=Last,
         serve=checkpoint,
         **_SHARED,
     ),

@@ -9,6 +9,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from projections.proofs import submission
+from projections.proofs.note import Unsound
+
 
 class Unset(Exception):
     """A setting that the command needs is missing; the message says which and how to give it."""
@@ -24,6 +27,7 @@ NAMES = {
     "home": "EVERLOG_HOME",
     "keys": "EVERLOG_KEYS",
     "kms": "EVERLOG_KMS",
+    "witnesses": "EVERLOG_WITNESSES",
     "archive": "EVERLOG_ARCHIVE",
     "journal": "EVERLOG_JOURNAL",
     "host": "EVERLOG_HOST",
@@ -57,6 +61,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     kms: str = ""
     """The key service over the tenants' keys: `file:FOLDER`, or `vault:https://HOST:PORT?token=FILE` with `mount`,
     `namespace` and `ca` as further options; the folder of `EVERLOG_KEYS` if left out."""
+    witnesses: str = ""
+    """Who cosigns checkpoints: `https://HOST/PATH VERIFIER-KEY`, with commas between several. The worker's part `seal`
+    brings each new checkpoint to each of them."""
     archive: Path | None = None
     """Where the embedded PostgreSQL archives what it writes, for restores to a point in time: best on another disk."""
     journal: Path
@@ -103,6 +110,10 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     except msgspec.ValidationError as problem:
         raise Unset(f"A variable of the environment is wrong: {problem}.".replace("$.", "")) from problem
     _must_name_servers(settings)
+    try:
+        submission.witnesses(settings.witnesses)
+    except Unsound as problem:
+        raise Unset(f"EVERLOG_WITNESSES is wrong: {problem}") from problem
     return settings
 
 

@@ -25,6 +25,8 @@ def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
         if "views" in parts:
             # It clears the views' rows, and waits for them: wherever they are kept, it is at work too.
             threads.append(bootstrap.erasing(product, stop))
+        if "seal" in parts:
+            threads += bootstrap.witnessing(product, stop)
         product.link.start()
         for thread in threads:
             thread.start()

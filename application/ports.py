@@ -228,8 +228,11 @@ class Consistency(Struct, frozen=True, kw_only=True, tag_field="everlog", tag="c
 class Proofs(Protocol):
     """What was sealed of tenants' logs. Synchronous; each raises `Refused` with `proofs.unsealed`."""
 
-    def checkpoint(self, tenant: UUID) -> str:
-        """The last signed note."""
+    def checkpoint(self, tenant: UUID, cosigned: int = 0) -> str:
+        """The last signed note, with the lines of its witnesses; with a number, the last that so many have cosigned.
+
+        Raises `Refused` with `proofs.uncosigned` where there is none of those.
+        """
         ...
 
     def inclusion(self, tenant: UUID, position: int, size: int | None) -> Inclusion: ...

@@ -52,6 +52,7 @@ RIGHTS: Mapping[str, Rights] = {
     # The tree grows and is never taken back; a tile that is not full yet is written again, with more behind it.
     "tiles": Rights(READ, _ALTER, ("hashes",)),
     "seals": Rights(READ, _APPEND),
+    "cosignatures": Rights(READ, _APPEND),
 }
 """Tables of the log and of its proofs. Every other table with a tenant has the rights of a `VIEW`."""
 

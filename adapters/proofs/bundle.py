@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from adapters.codec.leaf import Bytes, openings
+from adapters.proofs.cosigner import last as last_of
 from adapters.proofs.grove import Grove
 from domain.kernel import Refused
 from projections.proofs import note, tree
@@ -16,36 +17,38 @@ from projections.proofs.chosen import Choice, matches
 
 
 def lines(grove: Grove, key: str, choice: Choice) -> Iterator[bytes]:
-    """The lines of a bundle under the last checkpoint, each with its end; of the log no more is held than a page.
+    """The lines of a bundle under the last checkpoint, or the last that as many have cosigned as the choice wants.
 
-    Raises `Refused` with `proofs.unsealed` where the choice goes beyond that checkpoint, `Gap` where an event is
-    missing. The log is to be seen as it was at one moment while this runs.
+    Each has its end; of the log no more is held than a page. The log is to be seen as it was at one moment while this
+    runs. Raises `Refused` with `proofs.unsealed` where the choice goes beyond that checkpoint, with `proofs.uncosigned`
+    where there is none, `Gap` where an event is missing.
     """
-    size, signed = grove.sealed
+    size, signed, held = last_of(grove, choice.cosigned)
     last = max(choice.positions, default=choice.last or size)
-    if not size or last > size or choice.first > last:
+    if last > size or choice.first > last:
         raise Refused("proofs.unsealed", size=size)
     complete, sought = not choice.positions, {} if choice.positions else choice.sought
     first, last = (choice.first, last) if complete else (1, size)
     yield _line(
         everlog="bundle/1",
         origin=note.origin(grove.tenant, grove.generation),
-        checkpoint=signed,
+        checkpoint=signed + "".join(held.values()),
         key=key,
-        witnesses=[],
+        witnesses=list(held),
         first=first,
         last=last,
         filter=sought,
         complete=complete,
         made=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
     )
-    yield from _whole(grove, choice.first, last, sought) if complete else _chosen(grove, choice.positions, size)
+    yield from _whole(grove, (choice.first, last, size), sought) if complete else _chosen(grove, choice.positions, size)
 
 
-def _whole(grove: Grove, first: int, last: int, sought: dict[str, list[Any]]) -> Iterator[bytes]:
+def _whole(grove: Grove, span: tuple[int, int, int], sought: dict[str, list[Any]]) -> Iterator[bytes]:
+    first, last, size = span
     for event in grove.events(first - 1, last):
         yield _line(**_event(event, sought))
-    left, right = tree.outside(tree.tiled(grove.tile), first - 1, last, grove.sealed[0])
+    left, right = tree.outside(tree.tiled(grove.tile), first - 1, last, size)
     yield _line(left=_texts(left), right=_texts(right), count=last - first + 1)
 
 

@@ -30,6 +30,20 @@ _EXTENT = """
     where tenant_id = %s and generation = %s and level = 0 order by index desc limit 1"""
 _SEAL = "insert into everlog.seals (tenant_id, generation, size, note) values (%s, %s, %s, %s) returning size"
 
+_COSIGN = """
+    insert into everlog.cosignatures (tenant_id, generation, size, witness, line) values (%s, %s, %s, %s, %s)
+    on conflict do nothing returning size"""
+_COSIGNED = (
+    "select coalesce(max(size), 0) from everlog.cosignatures where tenant_id = %s and generation = %s and witness = %s"
+)
+_LINES = """
+    select witness, line from everlog.cosignatures
+    where tenant_id = %s and generation = %s and size = %s order by witness"""
+
+_COSIGNED_BY = """
+    select size from everlog.cosignatures where tenant_id = %s and generation = %s
+    group by size having count(*) >= %s order by size desc limit 1"""
+
 
 class Grove:
     """The tree of the log's present generation. What is asked twice of the tiles is fetched once, until they change."""
@@ -96,6 +110,24 @@ class Grove:
 
     def seal(self, size: int, note: str) -> None:
         self._ask(_SEAL, [self.tenant, self.generation, size, note])
+
+    def cosign(self, size: int, witness: str, line: str) -> None:
+        """Keep what a witness answered to a checkpoint, under its verifier key."""
+        self._ask(_COSIGN, [self.tenant, self.generation, size, witness, line])
+
+    def cosigned(self, witness: str) -> int:
+        """The size of the last checkpoint that this one has cosigned."""
+        return int(self._ask(_COSIGNED, [self.tenant, self.generation, witness])[0][0])
+
+    def cosignatures(self, size: int) -> list[tuple[str, str]]:
+        """The verifier keys of those who cosigned a checkpoint, and their lines."""
+        return [(found[0], found[1]) for found in self._ask(_LINES, [self.tenant, self.generation, size])]
+
+    def cosigned_by(self, many: int) -> tuple[int, str]:
+        """Size and note of the last checkpoint that so many have cosigned; (0, "") where there is none."""
+        found = self._ask(_COSIGNED_BY, [self.tenant, self.generation, many])
+        [last] = (self.note(found[0][0]) if found else []) or [(0, "")]
+        return last
 
     def frontier(self, size: int) -> tree.Frontier:
         """What the tree of this size goes on from."""

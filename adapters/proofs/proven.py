@@ -8,6 +8,7 @@ from uuid import UUID
 
 from adapters.postgres.database import Database
 from adapters.proofs.bundle import lines
+from adapters.proofs.cosigner import last, seen
 from adapters.proofs.grove import Grove
 from adapters.proofs.signer import Signer
 from application.ports import Consistency, Inclusion
@@ -21,9 +22,10 @@ class Proven:
         self._database = database
         self._signer = signer
 
-    def checkpoint(self, tenant: UUID) -> str:
+    def checkpoint(self, tenant: UUID, cosigned: int = 0) -> str:
         with self._grove(tenant) as grove:
-            return self._note(grove, None)[1]
+            _, signed, held = last(grove, cosigned)
+            return signed + "".join(held.values())
 
     def inclusion(self, tenant: UUID, position: int, size: int | None) -> Inclusion:
         with self._grove(tenant) as grove:
@@ -84,7 +86,7 @@ class Proven:
         found = [sealed] if size is None or size == sealed[0] else grove.note(size)
         if not found or not found[0][0]:
             raise Refused("proofs.unsealed", size=sealed[0])
-        return found[0]
+        return found[0][0], found[0][1] + "".join(seen(grove, *found[0]).values())
 
 
 def _text(raw: bytes) -> str:

@@ -42,6 +42,10 @@ class Lag(Protocol):
     def parked(self) -> int: ...
 
 
+Families = tuple[tuple[str, str, Callable[[list[Lag]], float]], ...]
+"""What is told of those that are behind: names, in words, how it is found."""
+
+
 class Metrics:
     """One for a process. Its methods are what the parts of the program are given to call."""
 
@@ -66,7 +70,8 @@ class Metrics:
             "everlog_prediction_seconds", "A score, from the question to the answer.", "outcome"
         )
         self.requests = Requests(registry, QUICK)
-        self._lags = Lags(registry)
+        self._lags = Lags(registry, "view", VIEWS)
+        self._cosigned = Lags(registry, "witness", WITNESSES)
         self._registered = Later(registry)
 
     def drained(self, drain: Drained) -> None:
@@ -88,6 +93,10 @@ class Metrics:
     def lag(self, tenant: UUID, lags: Iterable[Lag]) -> None:
         """Given to the worker as `measure`."""
         self._lags.note(tenant, lags)
+
+    def cosigned(self, tenant: UUID, lags: Iterable[Lag]) -> None:
+        """The same, of what a witness has not cosigned."""
+        self._cosigned.note(tenant, lags)
 
     def relayed(self, _: UUID, events: Sequence[Any], seconds: float) -> None:
         self._relayed.inc(len(events))
@@ -125,10 +134,11 @@ class Metrics:
 
 
 class Lags(Collector):
-    """How far views are behind, as last told; a tenant that caught up weighs nothing."""
+    """How far views are behind, or witnesses, as last told; a tenant that caught up weighs nothing."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, what: str, families: Families) -> None:
         self._known: dict[str, dict[UUID, Lag]] = {}
+        self._what, self._families = what, families
         self._lock = Lock()
         registry.register(self)
 
@@ -144,14 +154,8 @@ class Lags(Collector):
     def collect(self) -> Iterator[Metric]:
         with self._lock:
             known = {view: list(lags.values()) for view, lags in self._known.items()}
-        families: tuple[tuple[str, str, Callable[[list[Lag]], float]], ...] = (
-            ("lag_events", "Events a view has not seen, at worst.", lambda lags: max(_of(lags, "positions"))),
-            ("lag_seconds", "Age of the oldest event not seen.", lambda lags: max(_of(lags, "seconds"))),
-            ("behind_tenants", "Tenants whose view is behind.", lambda lags: sum(map(bool, _of(lags, "positions")))),
-            ("parked_events", "Events put aside and waiting.", lambda lags: sum(_of(lags, "parked"))),
-        )
-        for name, words, found in families:
-            family = GaugeMetricFamily(f"everlog_view_{name}", words, labels=["view"])
+        for name, words, found in self._families:
+            family = GaugeMetricFamily(f"everlog_{self._what}_{name}", words, labels=[self._what])
             for view, lags in known.items():
                 family.add_metric([view], found(lags))
             yield family
@@ -159,6 +163,20 @@ class Lags(Collector):
 
 def _of(lags: list[Lag], part: str) -> list[float]:
     return [0.0, *(getattr(lag, part) for lag in lags)]
+
+
+VIEWS: Families = (
+    ("lag_events", "Events a view has not seen, at worst.", lambda lags: max(_of(lags, "positions"))),
+    ("lag_seconds", "Age of the oldest event not seen.", lambda lags: max(_of(lags, "seconds"))),
+    ("behind_tenants", "Tenants whose view is behind.", lambda lags: sum(map(bool, _of(lags, "positions")))),
+    ("parked_events", "Events put aside and waiting.", lambda lags: sum(_of(lags, "parked"))),
+)
+WITNESSES: Families = (
+    ("lag_events", "Events sealed and not cosigned, at worst.", lambda lags: max(_of(lags, "positions"))),
+    ("lag_seconds", "Age of the oldest checkpoint not cosigned.", lambda lags: max(_of(lags, "seconds"))),
+    ("behind_tenants", "Tenants with such events.", lambda lags: sum(map(bool, _of(lags, "positions")))),
+    ("refused_tenants", "Tenants whose history the witness knows otherwise.", lambda lags: sum(_of(lags, "parked"))),
+)
 
 
 class Later(Collector):

@@ -5,7 +5,19 @@ from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.product import Product, journal, moving, product, proofs, reread, signer_of
 from api.bootstrap.servers import embedded, holes, migrate, wiped
 from api.bootstrap.troubles import FULL, KEYLESS, PLAIN, REFUSING, UNAVAILABLE, UNOPENED, UNVERIFIABLE
-from api.bootstrap.work import erasing, held, learner, learning, relay, runner, scorer, sealing, store, views
+from api.bootstrap.work import (
+    erasing,
+    held,
+    learner,
+    learning,
+    relay,
+    runner,
+    scorer,
+    sealing,
+    store,
+    views,
+    witnessing,
+)
 
 __all__ = [
     "DECIDERS",
@@ -39,4 +51,5 @@ __all__ = [
     "store",
     "views",
     "wiped",
+    "witnessing",
 ]

@@ -12,11 +12,13 @@ from uuid import UUID, uuid4
 from adapters.nats.purge import Purge
 from adapters.nats.relay import Relay
 from adapters.nats.score import Scorer, serve_scores
+from adapters.outbound import Outbound
 from adapters.postgres.held import held as against
 from adapters.postgres.leases import Leases
 from adapters.postgres.recorder import Recorder
 from adapters.postgres.views import Views
 from adapters.privacy import Remains
+from adapters.proofs.cosigner import Cosigned, Cosigner
 from adapters.proofs.sealer import Sealer
 from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.product import Product, signer_of
@@ -25,9 +27,11 @@ from api.erasing import Eraser, Replayed
 from api.learning import Model, Models
 from application.predictions import Learner
 from application.privacy import Erasing
+from projections.proofs import submission
 from projections.proofs.found import Findings
+from projections.proofs.submission import Named
 from projections.runner import Runner
-from projections.worker import Ear, Woken, Worker
+from projections.worker import Deaf, Ear, Woken, Worker
 
 GATHERING = 0.6
 """Seconds that sealing waits for more events to join the first; within a second they are sealed."""
@@ -120,6 +124,29 @@ def sealing(product: Product, stop: threading.Event) -> threading.Thread:
             ).run(stop)
 
     return threading.Thread(target=run, name="seal")
+
+
+def witnessing(product: Product, stop: threading.Event) -> list[threading.Thread]:
+    """A thread for each witness, so that none waits for another: it is brought the newest checkpoint of each tenant."""
+    return [_before(product, stop, each) for each in submission.witnesses(product.settings.witnesses)]
+
+
+def _before(product: Product, stop: threading.Event, named: Named) -> threading.Thread:
+    name = named.key.name
+    leases = Leases(product.database, uuid4(), job=f"witness {named.key.text}")
+    # The operator names this address, and nothing secret goes there.
+    cosigner = Cosigner(named, Outbound(private=True))
+    work = Worker(
+        leases,
+        product.database.heads,
+        lambda tenant: Cosigned(tenant, product.database, cosigner),
+        Deaf(stop),
+        # A checkpoint is told of by nobody: it is looked for.
+        product.settings.poll or 0.5,
+        product.telemetry.metrics.cosigned,
+        f"cosigning by {name}",
+    )
+    return threading.Thread(target=work.run, args=[stop], name=f"witness {name}")
 
 
 class Unhurried:

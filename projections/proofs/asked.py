@@ -8,9 +8,15 @@ Size = Annotated[int, Meta(ge=1, le=2**53, description="Of a sealed tree, in eve
 
 
 class Sealed(Struct, frozen=True, kw_only=True):
-    """The last checkpoint."""
+    """What was sealed of the log."""
 
     permission: ClassVar = "proofs.read"
+
+
+class Last(Sealed, frozen=True, kw_only=True):
+    """The last checkpoint, or the last that enough have seen."""
+
+    cosigned: Annotated[int, Meta(ge=0, le=16, description="How many witnesses have to have cosigned it.")] = 0
 
 
 class Included(Sealed, frozen=True, kw_only=True):

@@ -29,6 +29,8 @@ class Choice(Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     before: datetime | None = None
     positions: Sequence[int] = ()
+    cosigned: int = 0
+    """How many witnesses have to have cosigned the checkpoint that all is proven by."""
 
     @property
     def sought(self) -> dict[str, list[Any]]:

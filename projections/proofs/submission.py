@@ -2,11 +2,12 @@
 
 from base64 import b64decode
 from binascii import Error
+from collections.abc import Sequence
 from re import fullmatch
 
 from msgspec import Struct
 
-from projections.proofs.note import ED25519, MARK, Unsound, base64, key_id
+from projections.proofs.note import COSIGNATURE, ED25519, MARK, Unsound, base64, key_id, verifier_key
 from projections.proofs.tree import HASH
 
 MOST = 63
@@ -33,30 +34,61 @@ class Submission(Struct, frozen=True):
 
 
 class Key(Struct, frozen=True):
-    """A log's verifier key."""
+    """The verifier key of a log, or by its kind of a witness."""
 
     name: str
     public: bytes
+    kind: bytes = ED25519
 
     @property
     def id(self) -> bytes:
-        return key_id(self.name, self.public)
+        return key_id(self.name, self.public, self.kind)
+
+    @property
+    def text(self) -> str:
+        return verifier_key(self.name, self.public, self.kind)
 
     def owns(self, origin: str) -> bool:
         """Whether a log of that origin is this key's: a later generation's has a number behind the name."""
         return origin == self.name or fullmatch(r"/[1-9][0-9]*", origin.removeprefix(self.name)) is not None
 
 
-def key(text: str) -> Key:
+class Named(Struct, frozen=True):
+    """A witness: where it is asked, and the key that its cosignatures are known by."""
+
+    url: str
+    key: Key
+
+
+def key(text: str, kind: bytes = ED25519) -> Key:
     """A verifier key as it is written down. Raises `Unsound`."""
     name, _, rest = text.strip().partition("+")
     claimed, _, raw = rest.partition("+")
-    kind, public = (found := _bytes(raw))[:1], found[1:]
-    if not name or any(c.isspace() for c in name) or kind != ED25519 or len(public) != _PUBLIC:
-        raise Unsound("A log's verifier key is NAME+ID+KEY, its key an Ed25519 key of kind 1.")
-    if key_id(name, public).hex() != claimed:
+    found, public = (whole := _bytes(raw))[:1], whole[1:]
+    if not name or any(c.isspace() for c in name) or found != kind or len(public) != _PUBLIC:
+        whose = "log" if kind == ED25519 else "witness"
+        raise Unsound(f"A {whose}'s verifier key is NAME+ID+KEY, its key an Ed25519 key of kind {kind[0]}.")
+    if key_id(name, public, kind).hex() != claimed:
         raise Unsound(f"The verifier key of {name} is not the one that its id was made for: copy it once more.")
-    return Key(name, public)
+    return Key(name, public, kind)
+
+
+def witnesses(text: str) -> tuple[Named, ...]:
+    """Those of a setting: `URL KEY`, with commas between several. Raises `Unsound`."""
+    found = list[Named]()
+    for each in filter(None, map(str.strip, text.split(","))):
+        url, *rest = each.split()
+        if len(rest) != 1 or not url.startswith(("https://", "http://")):
+            raise Unsound("A witness is written https://HOST/PATH NAME+ID+KEY, with commas between several.")
+        found.append(Named(url.rstrip("/"), key(rest[0], COSIGNATURE)))
+    if len({each.key.name for each in found}) < len(found):
+        raise Unsound("A witness is named twice.")
+    return tuple(found)
+
+
+def body(old: int, path: Sequence[bytes], signed: str) -> bytes:
+    """What is sent: from which size on, by which proof, and the checkpoint."""
+    return "".join([f"old {old}\n", *(f"{base64(each)}\n" for each in path), "\n", signed]).encode()
 
 
 def submission(body: bytes) -> Submission:
@@ -89,6 +121,13 @@ def opened(signed: str) -> Opened:
     if len(root) != HASH:
         raise Unsound(f"A root has {HASH} bytes.")
     return Opened(text, origin, _size(rest[0]), root, tuple(map(_signature, lines.removesuffix("\n").split("\n"))))
+
+
+def cosignatures(text: str) -> dict[str, tuple[str, bytes]]:
+    """The lines of a witness's answer, each with the name of who signed and the line's bytes. Raises `Unsound`."""
+    if not text.endswith("\n"):
+        raise Unsound("Each line of cosignatures has a newline at its end.")
+    return {f"{line}\n": _signature(line) for line in text.removesuffix("\n").split("\n")}
 
 
 def _signature(line: str) -> tuple[str, bytes]:

@@ -7,15 +7,27 @@ import pytest
 from api.demo import figures
 from api.demo.applications import applications, commands
 from api.demo.client import Client
-from tests.served import answered, everlog, served
+from tests.adapters.proofs.test_witness import process
+from tests.served import answered, everlog, free_port, served
 
 APPLICATIONS = 130
 """Enough for the first outcomes to be learned before the last captures."""
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("house") / "home") as product:
+def witness(tmp_path_factory):
+    """A witness that the product is to ask, and that is away until it is started for a log's key."""
+    folder, port = tmp_path_factory.mktemp("witness") / "state", free_port()
+    with process(folder, port=port) as (_, _, key):
+        pass
+    return folder, port, key
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory, witness):
+    _, port, key = witness
+    asked = f"http://127.0.0.1:{port} {key}"
+    with served(tmp_path_factory.mktemp("house") / "home", EVERLOG_WITNESSES=asked) as product:
         yield product
 
 

@@ -2,12 +2,10 @@
 
 from uuid import uuid4
 
-import psycopg
 import pytest
 from msgspec.structs import replace
 
 from adapters.postgres.atom import Atom
-from adapters.postgres.database import Database
 from adapters.proofs.anew import Anew
 from adapters.proofs.sealer import Sealer
 from adapters.proofs.signer import Signer
@@ -15,18 +13,6 @@ from projections.proofs.found import Findings
 from tests.adapters.postgres.atoms import entry
 
 MANY = 300
-
-
-@pytest.fixture(scope="module")
-def keeper(migrated):
-    with Database(migrated.addresses.worker) as database:
-        yield database
-
-
-@pytest.fixture
-def owner(migrated):
-    with psycopg.connect(migrated.addresses.superuser, autocommit=True) as connection:
-        yield connection
 
 
 @pytest.fixture

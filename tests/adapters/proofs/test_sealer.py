@@ -1,36 +1,11 @@
 """Logs are sealed as they grow, and a database that was rolled back, cut or forked is not signed for."""
 
-from uuid import uuid4
-
-import psycopg
 import pytest
-from msgspec.structs import replace
 
-from adapters.postgres.atom import Atom
-from adapters.postgres.database import Database
 from adapters.proofs.grove import Gap, Grove
 from adapters.proofs.sealer import Sealer
-from adapters.proofs.signer import Refusing, Signer
+from adapters.proofs.signer import Refusing
 from projections.proofs import note, tree
-from tests.adapters.postgres.atoms import entry
-
-
-@pytest.fixture(scope="module")
-def keeper(migrated):
-    with Database(migrated.addresses.worker) as database:
-        yield database
-
-
-@pytest.fixture
-def owner(migrated):
-    """A connection that no wall holds: the attacker's."""
-    with psycopg.connect(migrated.addresses.superuser, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture
-def signer(tmp_path):
-    return Signer(tmp_path, lambda: 1)
 
 
 @pytest.fixture
@@ -41,18 +16,6 @@ def told():
 @pytest.fixture
 def sealer(tenant, keeper, signer, told):
     return Sealer(tenant, keeper, signer, told.__setitem__)
-
-
-@pytest.fixture
-def grow(tenant, committer):
-    """Append so many events, each in a stream of its own."""
-
-    def grow(many):
-        stream = f"tests/{uuid4()}"
-        events = [replace(entry(stream, version), meta=b'{"event":"made-up"}') for version in range(many)]
-        committer.submit(tenant, Atom(events)).result(30)
-
-    return grow
 
 
 def last(database, tenant):

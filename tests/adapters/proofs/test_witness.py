@@ -69,11 +69,11 @@ def standing(folder, kind=Witness):
 
 
 @contextmanager
-def process(folder, *start):
-    """A witness's process, and the port that it answers on."""
+def process(folder, *start, keys=(KEY,), port=0):
+    """A witness's process, the port that it answers on, and its verifier key."""
     command = [*(start or (sys.executable, "-m", "api.main", "witness")), "--state", str(folder), "--name", NAME]
     child = subprocess.Popen(
-        [*command, "--origin-key", KEY, "--listen", "127.0.0.1:0"],
+        [*command, *(word for key in keys for word in ("--origin-key", key)), "--listen", f"127.0.0.1:{port}"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
