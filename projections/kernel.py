@@ -19,12 +19,24 @@ class Where(NamedTuple):
     value: Hashable
 
 
+class Home(NamedTuple):
+    """Where a row's personal values were recorded: the stream and the version, as the values of these columns name it.
+
+    `of` gives the beginning of every binding that the row may hold, such as `prospects/<uuid>@`.
+    """
+
+    columns: tuple[str, ...]
+    of: Callable[..., str]
+
+
 class View(Struct, Generic[Row], frozen=True):
     """One read model: a row type, the rows a fact touches, and what becomes of them.
 
     The row type's first field is the key within the tenant. A field typed `Personal[...]` is stored sealed. Annotated
     further with `Meta(extra={"lookup": True})` it can be found by its exact value; `{"lookup": ("ip", "session")}`
     names the fields of a structured value that can. Neither sorting nor searching by a part is possible with them.
+    It bears the name of the field that it was recorded in, and stands in the row that `home` says, or it is not shown:
+    who can write to the database could else put one person's values into another's row.
     """
 
     name: str
@@ -44,6 +56,8 @@ class View(Struct, Generic[Row], frozen=True):
     """The columns that queries may sort by, the first unless they say otherwise; the key settles ties."""
     unreadable: bool = False
     """Whether it takes an `Unreadable` like any other fact."""
+    home: Home | None = None
+    """Needed where a field is personal."""
 
     @property
     def key(self) -> str:

@@ -25,7 +25,7 @@ from domain.privacy import (
 )
 from projections import audit, prospects
 from projections.audit import Entry
-from projections.kernel import Is, Page, Query, Reads, Row, View, Where, Within
+from projections.kernel import Home, Is, Page, Query, Reads, Row, View, Where, Within
 from projections.predictions import book
 from projections.predictions.book import Predicted
 from projections.prospects import ProspectRow
@@ -151,6 +151,7 @@ erasures = View(
     filters=("stage", "requested_at"),
     sorts=("requested_at",),
     indexes=(("stage", "requested_at"),),
+    home=Home(("subject",), "privacy/{}@".format),
 )
 holds = View(
     "holds",

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from domain.kernel import Fact, Personal, Recorded
 from domain.prospects import Attributes, Captured, Facts, Lost, Noted, SignalObserved, StageMoved, Won
-from projections.kernel import Is, Page, Query, Reads, View, Where, Within
+from projections.kernel import Home, Is, Page, Query, Reads, View, Where, Within
 
 
 class ProspectRow(Struct, frozen=True, gc=False):
@@ -66,6 +66,7 @@ prospects = View(
     filters=("stage", "industry", "email", "captured_at", "changed_at", "signals"),
     sorts=("captured_at",),
     indexes=(("stage", "captured_at"), ("industry", "captured_at")),
+    home=Home(("id",), "prospects/{}@".format),
 )
 
 

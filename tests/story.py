@@ -100,7 +100,7 @@ def _sealed(event: Recorded, subject: UUID) -> Recorded:
         for name in ("name", "email", "attributes", "codes", "reason", "text", "reasons")
         if hasattr(fact, name)
     }
-    circumstances = box(event, event.meta.actor.id, "meta", event.meta.circumstances)
+    circumstances = box(event, event.meta.actor.id, "meta.circumstances", event.meta.circumstances)
     return replace(event, fact=replace(fact, **boxed), meta=replace(event.meta, circumstances=circumstances))
 
 
@@ -117,7 +117,7 @@ class Clear:
         if not isinstance(value, Sealed):
             return value
         opened = msgspec.json.decode(value.box)
-        return msgspec.convert(opened, Circumstances) if value.binding.endswith("#meta") else opened
+        return msgspec.convert(opened, Circumstances) if value.binding.endswith("#meta.circumstances") else opened
 
     def token(self, scope, value):
         return f"{scope}={value.lower()}".encode()

@@ -3,5 +3,6 @@
 from adapters.codec.codec import Codec, Illegal
 from adapters.codec.fields import Elsewhere
 from adapters.codec.opening import Opener
+from adapters.codec.placed import placed
 
-__all__ = ["Codec", "Elsewhere", "Illegal", "Opener"]
+__all__ = ["Codec", "Elsewhere", "Illegal", "Opener", "placed"]

@@ -15,9 +15,10 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from adapters.codec import Codec
+from adapters.codec import Codec, placed
 from adapters.postgres.database import Database, Row
 from domain.kernel import Decider, Unreadable
+from tenants.keys import Misplaced
 
 _log = logging.getLogger(__name__)
 PAGE = 1_000
@@ -115,15 +116,21 @@ class States:
     async def load(self, stream: str, decider: Decider[Any]) -> Folded:
         """Raises `Unfoldable`."""
         known = self._memory.get(self._tenant, stream)
-        folded = known or Folded(decider.initial)
+        folded, trusted = known or Folded(decider.initial), True
         while True:
-            rows = await self._database.fetch(self._tenant, _READ, self._asked(stream, decider, folded))
+            asked = self._asked(stream, decider, folded, trusted=trusted)
+            rows = await self._database.fetch(self._tenant, _READ, asked)
             generation = rows[0][6] if rows else 0
             if known and generation != known.generation:
                 # A restored log may count the same versions again; what is remembered is of another history.
                 known, folded = None, Folded(decider.initial)
                 continue
-            folded, more = self._fold(stream, decider, folded, rows)
+            try:
+                folded, more = self._fold(stream, decider, folded, rows)
+            except Misplaced:
+                _log.exception("The snapshot of %s is not what was written; its facts are folded instead.", stream)
+                trusted = False
+                continue
             if not more:
                 break
         if folded.version - folded.saved >= EVERY:
@@ -137,26 +144,26 @@ class States:
     def forget(self, stream: str) -> None:
         self._memory.forget(self._tenant, stream)
 
-    def _asked(self, stream: str, decider: Decider[Any], folded: Folded) -> dict[str, Any]:
+    def _asked(self, stream: str, decider: Decider[Any], folded: Folded, *, trusted: bool) -> dict[str, Any]:
         schema = format_of(decider).schema
         # A snapshot helps who remembers nothing; who does reads a few facts instead.
         after = folded.version
         return {
             "tenant": self._tenant,
             "stream": stream,
-            "schema": schema if not after else "",
+            "schema": schema if trusted and not after else "",
             "after": after,
             "page": PAGE,
         }
 
     def _fold(self, stream: str, decider: Decider[Any], folded: Folded, rows: Sequence[Row]) -> tuple[Folded, bool]:
-        """The state with these rows in it, and whether there may be more."""
+        """The state with these rows in it, and whether there may be more. Raises `Misplaced` for the snapshot."""
         state, version, position, saved = folded.state, folded.version, folded.position, folded.saved
         of = folded.of
         count = 0
         for at_position, at_version, tag, at, meta, body, generation in rows[1:]:
             if not tag:
-                state, version, position = format_of(decider).decode(body), at_version, at_position
+                state, version, position = self._kept(stream, decider, body), at_version, at_position
                 saved = version
                 continue
             recorded = self._codec.decode((at_position, stream, at_version, tag, at, meta, body, generation))
@@ -166,6 +173,15 @@ class States:
             version, position, of = at_version, at_position, generation
             count += 1
         return Folded(state, version, position, rows[0][6] if rows else 0, saved, of), count == PAGE
+
+    def _kept(self, stream: str, decider: Decider[Any], body: bytes) -> Any:
+        try:
+            state = format_of(decider).decode(body)
+        except msgspec.DecodeError as damaged:
+            raise Misplaced(f"What is kept of {stream} cannot be read.") from damaged
+        if not placed(state, stream):
+            raise Misplaced(f"What is kept of {stream} was recorded elsewhere.")
+        return state
 
     def _save(self, stream: str, decider: Decider[Any], folded: Folded) -> None:
         """Write a snapshot. Nobody waits for it, and nothing is lost where it fails."""

@@ -16,7 +16,7 @@ from adapters.postgres.cursors import Cursors
 from adapters.postgres.database import Database
 from adapters.postgres.database import Row as Values
 from adapters.postgres.questions import LIMIT, Shape
-from adapters.postgres.tables import Stored, reader, table
+from adapters.postgres.tables import Stored, guarded, table
 from application.ports import Unanswered
 from domain.kernel import Refused
 from projections.builds import Slot
@@ -224,7 +224,8 @@ class TenantReads:
 
 @cache
 def _reader(view: View[Any]) -> Callable[[Values], Any]:
-    return reader(view.row, table(view).columns)
+    columns = table(view).columns
+    return guarded(view, view.row, columns, [each.name for each in columns])
 
 
 @lru_cache(256)
@@ -236,7 +237,9 @@ def _part(view: View[Any], fields: tuple[str, ...]) -> tuple[Callable[[Values], 
     named = {questions.known(stored, each).name for each in fields}
     columns = [each for each in stored.columns if each.name in named]
     made = defstruct(view.row.__name__, [(each.name, each.hint) for each in columns], frozen=True)
-    return reader(made, columns), tuple(each.name for each in columns)
+    home = view.home.columns if view.home and any(each.personal for each in columns) else ()
+    names = tuple(dict.fromkeys([*(each.name for each in columns), *home]))
+    return guarded(view, made, columns, names), names
 
 
 def _check(aggregate: Aggregate[Any], by: tuple[str, ...]) -> None:

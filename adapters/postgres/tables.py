@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,9 +16,11 @@ from adapters.postgres import arrays
 from adapters.postgres.arrays import Kind
 from adapters.postgres.columns import Column, Lookup, columns
 from adapters.postgres.roles import Connection
+from domain.kernel import Sealed
 from projections.builds import Build, Slot, builds
 from projections.kernel import Aggregate, View
 from tenants.isolation import SCHEMA
+from tenants.keys import Misplaced
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves its dialects untyped
 _NAME_LIMIT = 63
@@ -71,6 +74,36 @@ def reader(row: type[Struct], stored: Sequence[Column]) -> Callable[[tuple[Any, 
     return read
 
 
+def guarded(
+    view: View[Any], row: type[Struct], stored: Sequence[Column], names: Sequence[str]
+) -> Callable[[tuple[Any, ...]], Any]:
+    """What makes rows of the values of these names, of which the first are the stored columns'.
+
+    It raises `tenants.keys.Misplaced` for a row that holds what was recorded in another place than its home.
+    """
+    read, many = reader(row, stored), len(stored)
+    personal = [(each.name, attrgetter(each.name)) for each in stored if each.personal]
+    if not personal or view.home is None:
+        return lambda values: read(values[:many])
+    of, places = view.home.of, [names.index(each) for each in view.home.columns]
+
+    def look(values: tuple[Any, ...]) -> Any:
+        made, home = read(values[:many]), of(*[values[each] for each in places])
+        for name, get in personal:
+            value = get(made)
+            if type(value) is Sealed and not (value.binding.startswith(home) and _field(value.binding) == name):
+                raise Misplaced(f"A row of the view {view.name} holds what was recorded at {value.binding}.")
+        return made
+
+    return look
+
+
+def _field(binding: str) -> str:
+    """The field at the end of a binding, `<stream>@<version>#<tag>.<field>`."""
+    path = binding[binding.find("#") + 1 :]
+    return path[path.rfind(".") + 1 :]
+
+
 def unopened(row: type[Struct], stored: Sequence[Column]) -> tuple[type[Struct], Callable[[tuple[Any, ...]], Any]]:
     """A type whose rows have the digests of `row`'s, and what reads them: what lies packed is not unpacked for that."""
     config = row.__struct_config__
@@ -83,8 +116,10 @@ def unopened(row: type[Struct], stored: Sequence[Column]) -> tuple[type[Struct],
 
 @cache
 def table(view: View[Any], slot: Slot = "a") -> Stored:
-    """`view_<name>_<version>`, in slot b with `_b` behind it."""
+    """`view_<name>_<version>`, in slot b with `_b` behind it. Raises `TypeError` where a home is missing."""
     stored = columns(view.row)
+    if view.home is None and any(each.personal for each in stored):
+        raise TypeError(f"The view {view.name} has personal fields and does not say where they were recorded.")
     name = f"view_{view.name}_{view.version}{_suffix(slot)}"
     tokens = [sa.Column(lookup.column, sa.LargeBinary()) for each in stored for lookup in each.lookups]
     made = sa.Table(

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from domain.audit import Denial
 from domain.kernel import Circumstances, Personal, Recorded
 from domain.predictions import Made, Promoted, Refitted
-from projections.kernel import View, Where
+from projections.kernel import Home, View, Where
 
 FOUND_BY = ("ip", "session", "agent", "reason")
 """What is about the actor, found by its exact value alone."""
@@ -101,6 +101,11 @@ def _resource(recorded: Recorded, refused: Denial | None) -> tuple[str, UUID]:
         return refused.permission.partition(".")[0], recorded.id
 
 
+def _home(outcome: str, event: UUID, capability: str, resource: UUID, version: int) -> str:
+    # A refusal has a stream of its own, named like its event.
+    return f"audit/{event}@" if outcome == "refused" else f"{capability}/{resource}@{version}#"
+
+
 audit = View(
     "audit",
     2,
@@ -135,4 +140,5 @@ audit = View(
         *((column,) for column in ("event", "causation", "correlation", "trace", "model_version")),
     ),
     unreadable=True,
+    home=Home(("outcome", "event", "capability", "resource", "version"), _home),
 )

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from domain.kernel import Personal, Recorded
 from domain.predictions import Made, Reason
 from domain.prospects import Lost, Won
-from projections.kernel import Aggregate, Is, Page, Query, Reads, View, Where, Within
+from projections.kernel import Aggregate, Home, Is, Page, Query, Reads, View, Where, Within
 
 BINS = 1000
 """Bins of probability in which the scores are counted; see `projections.predictions.scores`."""
@@ -111,6 +111,7 @@ book = View(
     filters=("model", "number", "prospect", "champion", "outcome", "probability", "at"),
     sorts=("number", "probability", "at"),
     indexes=(("prospect",), ("model", "number")),
+    home=Home(("id",), "predictions/{}@".format),
 )
 
 

@@ -4,8 +4,6 @@ What is not personal is planted too, and is found wherever the other is looked f
 """
 
 import asyncio
-import struct
-import subprocess
 from base64 import b64encode
 from uuid import UUID, uuid4
 
@@ -15,7 +13,6 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from msgspec import Struct
 from msgspec.structs import replace
 
-from adapters.embedded import binaries
 from adapters.log.states import EVERY
 from adapters.nats.link import Link
 from adapters.nats.relay import Relay
@@ -28,6 +25,7 @@ from domain.prospects import Captured, Noted, prospects
 from projections.runner import Runner
 from tests.adapters.codec.facts import CODEC, structs
 from tests.adapters.nats.broker import Free
+from tests.canary import dumped, files, found, numbered, search, variants
 from tests.conftest import MODELS
 from tests.waiting import until
 
@@ -37,25 +35,7 @@ NUMBER = 918273.0 + int(MARK[:6], 16) / 2**24
 """As good as a name where it stands for what only one person has."""
 
 
-def variants(word: str) -> dict[str, bytes]:
-    """How a word may look in a file: as it is, wide, in hex (pg_dump's bytea), in base 64 wherever it begins."""
-    plain = word.encode()
-    encoded = {f"base64+{n}": b64encode(b"\0" * n + plain)[2 * n : -4] for n in range(3)}
-    wide = {"utf-16": word.encode("utf-16-le"), "hex": plain.hex().encode(), "HEX": plain.hex().upper().encode()}
-    return {"plain": plain, **wide, **encoded}
-
-
-NEEDLES = {
-    **variants(SECRET),
-    "number": repr(NUMBER).encode(),
-    "number in hex": repr(NUMBER).encode().hex().encode(),
-    "float64": struct.pack("<d", NUMBER),
-    "double": struct.pack(">d", NUMBER),
-}
-
-
-def found(raw: bytes, needles: dict[str, bytes]) -> set[str]:
-    return {name for name, needle in needles.items() if needle in raw}
+NEEDLES = {**variants(SECRET), **numbered(NUMBER)}
 
 
 def example(shape):
@@ -142,28 +122,16 @@ def filled(servers, migrated, database, committer, logs) -> UUID:
     return tenant
 
 
-def dumped(servers) -> bytes:
-    program = binaries.installed().postgres.with_name("pg_dump")
-    return subprocess.run([program, servers.addresses.superuser], check=True, capture_output=True).stdout
-
-
-def files(servers) -> dict[str, bytes]:
-    """Every file of both servers: tables, indexes, write-ahead log, JetStream's store, their logs."""
-    folders = {servers.folder, servers.home}
-    paths = {path for folder in folders for path in folder.rglob("*") if path.is_file() and not path.is_symlink()}
-    return {str(path): path.read_bytes() for path in paths}
-
-
 def test_a_dump_holds_nothing_personal(servers, filled):
-    dump = dumped(servers)
+    dump = dumped(servers.addresses.superuser)
     assert found(dump, NEEDLES) == set()
     assert {"plain", "hex"} & found(dump, variants(OPEN))
 
 
 def test_no_file_of_either_server_holds_anything_personal(servers, filled):
-    raw = files(servers)
-    assert {path: said for path, content in raw.items() if (said := found(content, NEEDLES))} == {}
-    told = [path for path, content in raw.items() if found(content, variants(OPEN))]
+    paths = files(servers.folder, servers.home)
+    assert search(paths, NEEDLES) == {}
+    told = [str(path) for path in search(paths, variants(OPEN))]
     assert any("pg_wal" in path for path in told), "the write-ahead log was looked at"
     assert any("/base/" in path for path in told), "the tables were looked at"
     assert any("jetstream" in path for path in told), "JetStream's store was looked at"
@@ -186,3 +154,10 @@ def test_a_word_is_found_however_it_is_written():
             assert any(needle in text for text in texts) or name.startswith("base64")
     for offset in range(3):
         assert found(b64encode(b"x" * offset + b"word-that-is-long, and more"), variants("word-that-is-long"))
+
+
+def test_a_word_is_found_across_the_parts_that_a_file_is_read_in(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.canary._CHUNK", 10)
+    (tmp_path / "file").write_bytes(b"x" * 15 + b"word-that-is-long" + b"y" * 30)
+    assert search(files(tmp_path, tmp_path), variants("word-that-is-long")) == {tmp_path / "file": {"plain"}}
+    assert search([tmp_path / "gone"], variants("word-that-is-long")) == {}
