@@ -15,10 +15,11 @@ from psycopg import sql
 from adapters.erasures import Erasures
 from adapters.postgres.database import Database
 from adapters.postgres.roles import Connection
+from adapters.postgres.spoken import spoken
 from adapters.postgres.tables import Stored, table
 from adapters.postgres.views import Views
 from application.privacy import Purged
-from projections.builds import builds
+from projections.builds import Slot, builds
 from projections.kernel import Aggregate, View
 from projections.privacy import erasures
 from tenants.isolation import SCHEMA
@@ -30,6 +31,7 @@ _ABOUT = """
     where tenant_id = %s and position(%s::bytea in meta) > 0"""
 _SNAPSHOTS = "delete from everlog.snapshots where tenant_id = %s and stream = any(%s)"
 _RESERVATIONS = "delete from everlog.reservations where tenant_id = %s and stream = any(%s)"
+SLOTS: tuple[Slot, ...] = ("a", "b")
 
 
 class Messages(Protocol):
@@ -60,7 +62,8 @@ class Remains:
         self._views = views
         self._database = database
         self._destroying = destroying
-        self._stored = [table(each.view, slot) for each in builds(models) for slot in ("a", "b")]
+        self._stored = [table(each.view, slot) for each in builds(models) for slot in SLOTS]
+        self._said = [spoken(each.view, slot) for each in builds(models) if each.view.words for slot in SLOTS]
         self._capabilities = tuple(capabilities)
         self._messages = messages
 
@@ -92,9 +95,10 @@ class Remains:
             [(events, streams)] = connection.execute(_ABOUT, [self._tenant, str(subject).encode()]).fetchall()
             own = [f"{each}/{subject}" for each in self._capabilities]
             tokens = tuple((each.view.name, self._clear(connection, each, subject)) for each in self._stored)
+            words = sum(connection.execute(each.forget, [self._tenant, subject]).rowcount for each in self._said)
             return Purged(
                 events,
-                tuple((name, count) for name, count in tokens if count),
+                tuple((name, count) for name, count in (*tokens, ("words", words)) if count),
                 connection.execute(_SNAPSHOTS, [self._tenant, [*own, *(streams or ())]]).rowcount,
                 connection.execute(_RESERVATIONS, [self._tenant, own]).rowcount,
                 messages,

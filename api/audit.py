@@ -13,7 +13,7 @@ from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
 from domain.kernel import Erased, Recorded, Sealed
-from projections.audit import FOUND_BY, Causes, Change, Effects, Entry, Event, Trail, changes
+from projections.audit import HIDDEN, Causes, Change, Effects, Entry, Event, Trail, changes
 
 AuditEntry = shapes.answer(Entry, "AuditEntry")
 _presenter = Presenter(Entry, "audit.read-circumstances")
@@ -113,7 +113,8 @@ ROUTES: tuple[Route, ...] = (
             tag="audit",
             operation="AuditEntries",
             summary="Search the trail, newest first",
-            personal=FOUND_BY,
+            personal=HIDDEN,
+            needs={"about": PERSONAL},
         )
     ),
     Route(

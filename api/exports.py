@@ -19,7 +19,7 @@ from application.kernel import Caller
 from application.pipeline import Asked
 from domain.exports import Begun, Ended, Format
 from domain.kernel import Actor, Recorded, Refused
-from projections.audit import FOUND_BY, Entry
+from projections.audit import HIDDEN, Entry
 from projections.exports import MEDIA, PAGE, WRITERS, Manifest, Take, head, schema
 from projections.ocsf import Anchor
 from projections.proofs.note import origin, parse
@@ -27,7 +27,7 @@ from tenants.context import SYSTEM
 
 SEES = "audit.read-circumstances"
 _PROGRAM = Actor("system", SYSTEM)
-_FILTER = shapes.parameters(Take, "AuditExportFilter", (*FOUND_BY, "limit", "cursor"))
+_FILTER = shapes.parameters(Take, "AuditExportFilter", (*HIDDEN, "limit", "cursor"))
 AuditExport = defstruct(
     "AuditExport",
     [("format", Format, "ndjson"), *((each.name, each.type, UNSET) for each in fields(_FILTER))],
@@ -195,7 +195,7 @@ ROUTES = (
         parameters=AuditExport,
         media=MEDIA["ndjson"],
         others=(MEDIA["csv"],),
-        problems=("views.behind", "query.wrong-type", "contended"),
+        problems=("views.behind", "query.wrong-type", "query.words", "contended"),
         returns=("Everlog-Export",),
         serve=export,
         **_SHARED,

@@ -87,6 +87,7 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "query.not-filterable": Kind(422, "The field cannot be filtered by", "See the reference for those that can."),
     "query.not-sortable": Kind(422, "The field cannot be sorted by", "See the reference for those that can."),
     "query.wrong-type": Kind(422, "The value does not fit the field", "See the reference for the field's type."),
+    "query.words": Kind(422, "No words to look for, or too many", "Ask for 1 to 8 words of letters and digits."),
     "query.limit": Kind(422, "The limit is out of range", "Ask for 1 to 200 at a time."),
     "query.position": Kind(422, "The log has no such position", "Send an `Everlog-Position` as it was answered."),
     "query.cursor": Kind(422, "The cursor is not of this query", "Start without one, and keep the query as it is."),

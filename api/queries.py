@@ -26,6 +26,7 @@ _QUERY = (
     "query.not-filterable",
     "query.not-sortable",
     "query.wrong-type",
+    "query.words",
 )
 
 
@@ -42,6 +43,8 @@ class Listing(Struct, frozen=True, kw_only=True):
     summary: str
     personal: tuple[str, ...] = ()
     """Filters by what is about a person: they are asked for in a body, never in a URL, under the rows' permission."""
+    needs: dict[str, str] = {}
+    """Those of them that are under another permission."""
     types: dict[str, Any] = {}
 
 
@@ -90,8 +93,9 @@ def _find(listing: Listing, types: dict[str, Any], shared: dict[str, Any]) -> Ro
 
     async def find(edge: Edge, call: Call) -> Reply:
         asked = read(call.body)
-        if any(getattr(asked, name) is not UNSET for name in listing.personal):
-            await edge.pipeline.authorise(call.caller, listing.query, permission=listing.presenter.permission)
+        given = [name for name in listing.personal if getattr(asked, name) is not UNSET]
+        for permission in dict.fromkeys(listing.needs.get(name, listing.presenter.permission) for name in given):
+            await edge.pipeline.authorise(call.caller, listing.query, permission=permission)
         return await _page(listing, edge, call, asked)
 
     return Route(
@@ -100,13 +104,18 @@ def _find(listing: Listing, types: dict[str, Any], shared: dict[str, Any]) -> Ro
         operation=f"find{listing.operation}",
         summary=f"{listing.summary}, also by what is about a person",
         description=(
-            f"Filters by {', '.join(f'`{name}`' for name in listing.personal)} too, by exact values alone. "
-            f"They are sent in the body, since a URL ends up in logs, and need `{listing.presenter.permission}`."
+            f"Filters by {', '.join(f'`{name}`' for name in listing.personal)} too, by exact values or whole words. "
+            "They are sent in the body, since a URL ends up in logs, and need "
+            f"`{listing.presenter.permission}`{_further(listing)}."
         ),
         body=whole,
         serve=find,
         **shared,
     )
+
+
+def _further(listing: Listing) -> str:
+    return "".join(f", `{name}` needs `{permission}`" for name, permission in listing.needs.items())
 
 
 async def _page(listing: Listing, edge: Edge, call: Call, asked: Struct) -> Reply:

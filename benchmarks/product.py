@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 from msgspec import Struct
 
+from adapters.postgres.spoken import spoken
 from adapters.postgres.tables import sums, table
 from api import bootstrap
 from api.settings import Settings
@@ -68,8 +69,10 @@ class Product(Struct, frozen=True):
         """Empty read models, as before the first event."""
         tables = [f"everlog.{name}" for name in _STATE]
         for each in bootstrap.MODELS:
-            made = table(each).table if isinstance(each, View) else sums(each, "a")
-            tables.append(f"everlog.{made.name}")
+            made = [table(each).table] if isinstance(each, View) else [sums(each, "a")]
+            if isinstance(each, View) and each.words:
+                made.append(spoken(each, "a").table)
+            tables += [f"everlog.{one.name}" for one in made]
         with psycopg.connect(self.superuser, autocommit=True) as connection:
             connection.execute(f"truncate {', '.join(tables)}".encode())
 

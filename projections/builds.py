@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from domain.kernel import Recorded
 from projections.digest import EMPTY
 from projections.kernel import Aggregate, Lag, View
+from projections.words import Words
 
 Slot = Literal["a", "b"]
 
@@ -107,6 +108,8 @@ class Changes(Struct):
     sums: dict[str, list[Change]] = field(default_factory=dict)
     """By the aggregate's name."""
     parked: list[Parked] = field(default_factory=list)
+    words: list[tuple[int, Words]] = field(default_factory=list)
+    """By the position of the event that says them."""
     digest: int = 0
     rows: int = 0
 

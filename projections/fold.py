@@ -72,7 +72,7 @@ class Fold:
             rows.load(each)
         changes, waiting = Changes(), Waiting(parked)
         sums: Sums = {each.name: defaultdict(int) for each in self.build.aggregates}
-        failed, held = self._failed, bool(waiting)
+        failed, held, words = self._failed, bool(waiting), self.build.view.words
         for recorded, where, value in self._batch:
             if failed and (why := failed.get(recorded.position)):
                 behind = None
@@ -81,6 +81,8 @@ class Fold:
             if why:
                 changes.parked.append(waiting.add(recorded, where, why, behind))
                 held = True
+            elif words:
+                changes.words.append((recorded.position, words(recorded)))
         self._settle(rows.cells, changes)
         for name, groups in sums.items():
             changes.sums[name] = [Change(each[0], each[1:], by) for each, by in groups.items() if by]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, get_ar
 from msgspec import Struct
 
 from domain.kernel import Fact, Recorded
+from projections.words import Says, Words
 
 Row = TypeVar("Row", bound=Struct)
 
@@ -58,6 +59,8 @@ class View(Struct, Generic[Row], frozen=True):
     """Whether it takes an `Unreadable` like any other fact."""
     home: Home | None = None
     """Needed where a field is personal."""
+    words: Callable[[Recorded], Words] | None = None
+    """The words by which a row's event is found, of a view whose key is the position and whose rows never go."""
 
     @property
     def key(self) -> str:
@@ -151,7 +154,7 @@ class Reads(Protocol):
     async def page(
         self,
         view: View[Row],
-        where: Iterable[Is | Within] = (),
+        where: Iterable[Is | Within | Says] = (),
         *,
         sort: str = "",
         limit: int = 50,
@@ -162,7 +165,7 @@ class Reads(Protocol):
 
         With `fields`, rows of a struct that has these fields alone, and the key. Raises `Refused` with
         `query.unknown-field`, `query.personal-field`, `query.not-filterable`, `query.not-sortable`,
-        `query.wrong-type`, `query.limit` or `query.cursor`.
+        `query.wrong-type`, `query.words`, `query.limit` or `query.cursor`.
         """
         ...
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from adapters.postgres import statements
+from adapters.postgres import spoken, statements
 from adapters.postgres.arrays import arrays
 from adapters.postgres.given import Given
 from adapters.postgres.tables import Stored, sums, table
@@ -27,6 +27,8 @@ def packed(tenant: UUID, build: Build, changes: Changes, tokens: Tokens) -> Shee
     """Raises whatever packing says of a value that does not fit its column."""
     stored = table(build.view, build.slot)
     made = [*_rows(tenant, stored, changes, tokens)]
+    if changes.words and (found := spoken.packed(changes.words, tokens)):
+        made.append((spoken.spoken(build.view, build.slot).insert, [tenant, *found]))
     for each in build.aggregates:
         made += _sums(tenant, each, build.slot, changes.sums.get(each.name, []))
     place = (tenant, build.view.name, build.view.version, build.slot)

@@ -12,10 +12,12 @@ from sqlalchemy.dialects.postgresql import psycopg as dialects
 
 from adapters.postgres import arrays
 from adapters.postgres.columns import Column
+from adapters.postgres.spoken import spoken
 from adapters.postgres.tables import Stored, sums
 from domain.kernel import Refused
 from projections.builds import Slot
 from projections.kernel import Aggregate, Is, Within
+from projections.words import MOST, Says, words
 from tenants.isolation import SCHEMA
 
 DIALECT = dialects.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves its dialects untyped
@@ -45,6 +47,8 @@ class Shape(NamedTuple):
     descending: bool
     onwards: bool
     fields: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    """The parameters of words that are looked for."""
 
 
 class Sort(NamedTuple):
@@ -78,18 +82,29 @@ class Asked(Struct, frozen=True):
     values: dict[str, Any]
     hidden: dict[str, tuple[str, str]]
     """By parameter, the scope and the value in the clear."""
+    words: dict[str, tuple[str, str]]
+    """By parameter, the scope and a word; no scope, no secret."""
 
 
-def asked(stored: Stored, where: Iterable[Is | Within]) -> Asked:
+def asked(stored: Stored, where: Iterable[Is | Within | Says]) -> Asked:
     conditions: list[Condition] = []
     values: dict[str, Any] = {}
     hidden: dict[str, tuple[str, str]] = {}
+    said: set[tuple[str, str]] = set()
     for each in where:
         if isinstance(each, Is):
             _exactly(stored, each, conditions, values, hidden)
-        else:
+        elif isinstance(each, Within):
             _between(stored, each, conditions, values)
-    return Asked(tuple(conditions), values, hidden)
+        elif stored.view.words is None:
+            raise Refused("query.not-filterable", field="words")
+        elif not (found := words(each.text)):
+            raise Refused("query.words", most=MOST)
+        else:
+            said |= {(each.scope, word) for word in found}
+    if len(said) > MOST:
+        raise Refused("query.words", most=MOST)
+    return Asked(tuple(conditions), values, hidden, {f"s{n}": each for n, each in enumerate(sorted(said))})
 
 
 def _exactly(
@@ -168,6 +183,7 @@ def page(stored: Stored, slot: Slot, shape: Shape) -> str:
             made.c[name].op(operator)(sa.bindparam(given, type_=made.c[name].type))
             for name, operator, given in shape.conditions
         ),
+        *(_said(stored, slot, given) for given in shape.words),
         _pointed(view.name, view.version, slot),
     )
     if shape.onwards:
@@ -178,6 +194,16 @@ def page(stored: Stored, slot: Slot, shape: Shape) -> str:
     columns = dict.fromkeys((sort, key))
     return compiled(
         query.order_by(*(each.desc() if shape.descending else each for each in columns)).limit(sa.bindparam("limit"))
+    )
+
+
+def _said(stored: Stored, slot: Slot, given: str) -> sa.ColumnElement[bool]:
+    """Whether the row's event says the word of a parameter."""
+    said = spoken(stored.view, slot).table.c
+    return sa.exists().where(
+        said.tenant_id == sa.bindparam("tenant", type_=sa.Uuid()),
+        said.token == sa.bindparam(given, type_=sa.LargeBinary()),
+        said.position == stored.table.c[stored.view.key],
     )
 
 

@@ -11,16 +11,17 @@ from uuid import UUID
 
 from msgspec import Struct, defstruct
 
-from adapters.postgres import questions, statements
+from adapters.postgres import questions, spoken, statements
 from adapters.postgres.cursors import Cursors
 from adapters.postgres.database import Database
 from adapters.postgres.database import Row as Values
-from adapters.postgres.questions import LIMIT, Shape
+from adapters.postgres.questions import LIMIT, Asked, Shape
 from adapters.postgres.tables import Stored, guarded, table
 from application.ports import Unanswered
 from domain.kernel import Refused
 from projections.builds import Slot
 from projections.kernel import Aggregate, Count, Day, Is, Lag, Page, View, Within
+from projections.words import Says
 
 R = TypeVar("R", bound=Struct)
 Live = dict[tuple[str, int], tuple[Slot, int]]
@@ -99,7 +100,7 @@ class TenantReads:
     async def page(
         self,
         view: View[R],
-        where: Iterable[Is | Within] = (),
+        where: Iterable[Is | Within | Says] = (),
         *,
         sort: str = "",
         limit: int = 50,
@@ -114,14 +115,13 @@ class TenantReads:
         read, names = _part(view, tuple(sorted({view.key, *fields})) if fields else ())
         question = (view.name, view.version, where, sort)
         values = asked.values | {"limit": limit + 1}
-        for parameter, (scope, value) in asked.hidden.items():
-            values[parameter] = await asyncio.to_thread(self._models.tokens(self.tenant).token, scope, value)
+        values |= await self._tokens(asked)
         _, bound = await self._live(view)
         if cursor:
             place: Any = tuple.__class_getitem__((order.column.hint, stored.columns[0].hint))
             values["place"], values["key"] = self._models.cursors.read(self.tenant, bound, question, cursor, place)
         ends = (order.column.name, view.key)
-        shape = Shape(asked.conditions, ends[0], order.descending, bool(cursor), (*names, *ends))
+        shape = Shape(asked.conditions, ends[0], order.descending, bool(cursor), (*names, *ends), tuple(asked.words))
         rows, generation = await self._fetch(view, lambda slot: questions.page(table(view, slot), slot, shape), values)
         if cursor and generation != bound:
             raise Refused("query.cursor")
@@ -129,6 +129,17 @@ class TenantReads:
         if len(rows) <= limit:
             return Page(found)
         return Page(found, self._models.cursors.write(self.tenant, generation, question, rows[limit - 1][-2:]))
+
+    async def _tokens(self, asked: Asked) -> dict[str, bytes]:
+        """What is looked for instead of personal values, and for words."""
+        tokens = self._models.tokens(self.tenant)
+        found = {name: spoken.plain(word) for name, (scope, word) in asked.words.items() if not scope}
+        for name, (scope, word) in asked.words.items():
+            if scope:
+                found[name] = await asyncio.to_thread(spoken.hidden, tokens, scope, word)
+        for name, (scope, value) in asked.hidden.items():
+            found[name] = await asyncio.to_thread(tokens.token, scope, value)
+        return found
 
     async def counts(self, aggregate: Aggregate[Any], by: tuple[str, ...] = (), at: date | None = None) -> list[Count]:
         _check(aggregate, by)

@@ -16,6 +16,7 @@ from adapters.postgres import arrays
 from adapters.postgres.arrays import Kind
 from adapters.postgres.columns import Column, Lookup, columns
 from adapters.postgres.roles import Connection
+from adapters.postgres.spoken import spoken
 from domain.kernel import Sealed
 from projections.builds import Build, Slot, builds
 from projections.kernel import Aggregate, View
@@ -168,8 +169,11 @@ def create(connection: Connection, models: Iterable[View[Any] | Aggregate[Any]])
 
 
 def tables(build: Build) -> list[sa.Table]:
-    """The view's, then its aggregates'."""
-    return [table(build.view, build.slot).table, *(sums(each, build.slot) for each in build.aggregates)]
+    """The view's, that of its words, then its aggregates'."""
+    found = [table(build.view, build.slot).table]
+    if build.view.words:
+        found.append(spoken(build.view, build.slot).table)
+    return [*found, *(sums(each, build.slot) for each in build.aggregates)]
 
 
 class Reshaped(Exception):

@@ -16,6 +16,7 @@ from adapters.postgres.columns import Column
 from adapters.postgres.database import Database
 from adapters.postgres.packing import Sheet, packed
 from adapters.postgres.silence import Connection
+from adapters.postgres.spoken import spoken
 from adapters.postgres.tables import Stored, reader, sums, table, unopened
 from projections.builds import Build, Changes, Checkpoint, Parked, Slot, Stale, Unstorable, Wanted
 from projections.digest import EMPTY, digester, moved
@@ -186,6 +187,8 @@ class Transaction:
         self._connection.patience = _WHOLE
         stored = table(build.view, build.slot)
         self._connection.execute(statements.of(stored).clear, [self._tenant])
+        if build.view.words:
+            self._connection.execute(spoken(build.view, build.slot).clear, [self._tenant])
         for each in build.aggregates:
             self._connection.execute(statements.of_sums(each, sums(each, build.slot)).clear, [self._tenant])
         self._connection.execute(statements.CLEAR_PARKED, self._place(build))

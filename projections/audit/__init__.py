@@ -3,10 +3,11 @@
 from projections.audit.chain import Causes, Chain, Effects
 from projections.audit.change import Change, changes
 from projections.audit.entry import FOUND_BY, Entry, audit
-from projections.audit.trail import Event, Trail
+from projections.audit.trail import HIDDEN, Event, Trail
 
 __all__ = [
     "FOUND_BY",
+    "HIDDEN",
     "Causes",
     "Chain",
     "Change",

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from domain.audit import Denial
 from domain.kernel import Circumstances, Personal, Recorded
 from domain.predictions import Made, Promoted, Refitted
+from projections.audit.said import said
 from projections.kernel import Home, View, Where
 
 FOUND_BY = ("ip", "session", "agent", "reason")
@@ -108,7 +109,7 @@ def _home(outcome: str, event: UUID, capability: str, resource: UUID, version: i
 
 audit = View(
     "audit",
-    2,
+    3,
     Entry,
     select,
     evolve,
@@ -141,4 +142,5 @@ audit = View(
     ),
     unreadable=True,
     home=Home(("outcome", "event", "capability", "resource", "version"), _home),
+    words=said,
 )

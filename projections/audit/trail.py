@@ -7,9 +7,15 @@ from uuid import UUID
 from domain.audit import Denial
 from domain.predictions import predictions
 from projections.audit.entry import FOUND_BY, Entry, audit
+from projections.audit.said import ABOUT, BECAUSE
 from projections.kernel import Is, Page, Query, Reads, Within
+from projections.words import Says
 
 Outcome = Literal["accepted", "refused"]
+SAID = {"q": "", "about": ABOUT, "because": BECAUSE}
+"""What is asked for by words, each in its scope."""
+HIDDEN = (*FOUND_BY, "about", "because")
+"""What is about persons: asked for in a body alone."""
 Kind = Literal["user", "key", "system", "model", "operator"]
 
 
@@ -41,6 +47,12 @@ class Trail(Query, frozen=True, kw_only=True):
     session: str | None = None
     agent: str | None = None
     reason: str | None = None
+    q: str | None = None
+    """Words that have all to stand in what was recorded, in the clear; identifiers are words."""
+    about: str | None = None
+    """Words in what was recorded about a person: a name, a mail address, a note."""
+    because: str | None = None
+    """Words in the reason that was given."""
     since: datetime | None = None
     before: datetime | None = None
     position_least: int | None = None
@@ -49,11 +61,16 @@ class Trail(Query, frozen=True, kw_only=True):
     cursor: str = ""
 
     async def answer(self, reads: Reads) -> Page[Entry]:
-        return await reads.page(audit, self.where(), sort="-at", limit=self.limit, cursor=self.cursor)
+        return await reads.page(audit, self.where(), sort=self._newest, limit=self.limit, cursor=self.cursor)
 
-    def where(self) -> list[Is | Within]:
+    @property
+    def _newest(self) -> str:
+        """The last position is the latest too; words are found in the order of positions."""
+        return "-position" if any(getattr(self, name) is not None for name in SAID) else "-at"
+
+    def where(self) -> list[Is | Within | Says]:
         asked = {_COLUMNS.get(name, name): getattr(self, name) for name in _EXACT}
-        where: list[Is | Within] = [Is(column, value) for column, value in asked.items() if value is not None]
+        where: list[Is | Within | Says] = [Is(column, value) for column, value in asked.items() if value is not None]
         # What only refusals or only models' events have is found by way of an index: the same rows.
         if self.type is None and (self.outcome == "refused" or self.code or self.command):
             where.append(Is("type", Denial.__struct_config__.tag))
@@ -63,12 +80,13 @@ class Trail(Query, frozen=True, kw_only=True):
             Within("at", self.since, self.before),
             Within("position", self.position_least, self.position_below),
         )
+        where += [Says(text, scope) for name, scope in SAID.items() if (text := getattr(self, name)) is not None]
         return [*where, *(each for each in ranges if each[1:] != (None, None))]
 
 
 _COLUMNS = {"asked_permission": "permission", **{part: f"circumstances.{part}" for part in FOUND_BY}}
 _RANGES = ("since", "before", "position_least", "position_below", "limit", "cursor")
-_EXACT = tuple(name for name in Trail.__struct_fields__ if name not in _RANGES)
+_EXACT = tuple(name for name in Trail.__struct_fields__ if name not in (*_RANGES, *SAID))
 
 
 class Event(Query, frozen=True, kw_only=True):

@@ -52,7 +52,7 @@ def test_two_people_erase_one_and_nobody_else(world, acme, two, tmp_path):
     assert until(lambda: world.ask("GET", path, ada).json()["stage"] == "erased")
     shown = world.ask("GET", path, ada).json()
     assert shown["erased"] == ["reason"]
-    assert (shown["reservations"], shown["tokens"], shown["reference"]) == (1, 1, "DSR-1")
+    assert (shown["reservations"], shown["tokens"], shown["reference"]) == (1, 8, "DSR-1"), "7 words, an address"
     assert "name" in world.ask("GET", f"/v1/prospects/{id}", ada).json()["erased"]
     assert found(world, ada, person["email"]) == 0
     assert world.ask("GET", f"/v1/prospects/{other}", ada).json()["name"] == "Ada Lovelace"

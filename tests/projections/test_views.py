@@ -33,7 +33,8 @@ def made(build, events):
     changes = fold.run([[]], ())
     rows = sum(map(digester(build.view.row), changes.new)) % 2**256
     sums = sorted((name, change) for name, each in changes.sums.items() for change in each)
-    return sha256(msgspec.json.encode([f"{rows:x}", sums])).hexdigest()
+    words = [[position, sorted(said.plain), said.hidden] for position, said in changes.words]
+    return sha256(msgspec.json.encode([f"{rows:x}", sums, *([words] if words else ())])).hexdigest()
 
 
 @pytest.mark.parametrize("build", builds(MODELS), ids=lambda build: build.view.name)

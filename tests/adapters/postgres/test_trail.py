@@ -10,11 +10,13 @@ from msgspec.structs import replace
 from adapters.postgres import questions
 from adapters.postgres.database import found
 from adapters.postgres.questions import Shape
+from adapters.postgres.spoken import spoken
 from adapters.postgres.tables import table
 from adapters.postgres.views import Views
 from domain.audit import Denial
 from domain.kernel import Actor, Circumstances
 from projections.audit import FOUND_BY, Trail, audit
+from projections.audit.trail import SAID
 from projections.runner import Runner
 from tests.story import Clear, Told, story
 
@@ -53,7 +55,7 @@ LEADS: dict[str, str] = {
 
 def test_every_filter_is_in_this_table():
     spans = {"since", "before", "position_least", "position_below", "limit", "cursor"}
-    assert set(Trail.__struct_fields__) - spans == set(NAMED)
+    assert set(Trail.__struct_fields__) - spans == {*NAMED, *SAID}
 
 
 def events():
@@ -95,6 +97,7 @@ def busy(keeper, database, migrated):
     Runner(Told(tenant, events()), Views(tenant, keeper, Clear()), (audit,)).catch_up()
     with psycopg.connect(migrated.addresses.superuser, autocommit=True) as connection:
         connection.execute(f"analyze {table(audit).name}")
+        connection.execute(f"analyze everlog.{spoken(audit, 'a').table.name}")
     return tenant
 
 
@@ -103,8 +106,10 @@ def plan(migrated, tenant, query, without=""):
     stored = table(audit)
     asked = questions.asked(stored, query.where())
     names = tuple(each.name for each in stored.columns)
-    sql = questions.page(stored, "a", Shape(asked.conditions, "at", True, False, names))
+    sort = "position" if asked.words else "at"
+    sql = questions.page(stored, "a", Shape(asked.conditions, sort, True, False, names, tuple(asked.words)))
     values = asked.values | dict.fromkeys(asked.hidden, b"rare" * 8)
+    values |= {name: word.encode() for name, (_, word) in asked.words.items()}
     values |= {"tenant": tenant, "limit": 51, "generation": 1}
     role = migrated.addresses.superuser if without else migrated.addresses.app
     with psycopg.connect(role) as connection:
@@ -112,6 +117,9 @@ def plan(migrated, tenant, query, without=""):
         for index in stored.table.indexes if without else ():
             if without in index.columns:
                 connection.execute(f"drop index everlog.{index.name}")
+        if without == "token":
+            said = spoken(audit, "a").table.name
+            connection.execute(f"alter table everlog.{said} drop constraint {said}_pkey")
         lines = connection.execute(f"explain {sql}", values).fetchall()
         connection.rollback()
     return "\n".join(line for (line,) in lines)
@@ -130,3 +138,16 @@ def test_an_index_leads_to_what_is_asked_for(migrated, busy, name):
 def test_the_control_finds_a_filter_without_its_index(migrated, busy):
     text = plan(migrated, busy, Trail(rule="rare"), without="rule")
     assert not led(text, "rule"), text
+
+
+@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("text", ["rare", "prospects"])
+def test_a_word_is_found_by_its_token_whether_rare_or_not(migrated, busy, name, text):
+    lines = plan(migrated, busy, Trail(**{name: text}))
+    assert led(lines, "token"), lines
+    assert "Sort" not in lines, lines
+
+
+def test_the_control_finds_words_without_their_index(migrated, busy):
+    lines = plan(migrated, busy, Trail(q="rare"), without="token")
+    assert not led(lines, "token"), lines

@@ -18,6 +18,7 @@ from projections.runner import Runner
 
 MODELS = (prospects, funnel, audit)
 ACTOR = Actor("user", uuid4())
+TRAIL = (f"view_audit_{audit.version}", f"view_audit_words_{audit.version}")
 
 
 def append(log, id, version, *facts, ip="10.1.2.3"):
@@ -75,8 +76,23 @@ def test_a_fact_is_found_by_every_way_that_is_open(migrated, log, filled):
     assert counts == [Count(("lost", "looms"), 1), Count(("met", "engines"), 1)]
 
 
+def test_words_are_found_again_in_a_copy_that_was_built_anew(migrated, log, keeper, owner, filled):
+    asked = Trail(q="looms captured"), Trail(about="bob"), Trail(q="looms", about="ada")
+    before = ask(migrated, log, *asked)
+    assert [len(each.rows) for each in before] == [1, 1, 0]
+    runner = Runner(log, Views(log.tenant, keeper, log), MODELS)
+    owner.execute(f"delete from everlog.{TRAIL[1]} where tenant_id = %s", [log.tenant])
+    assert [len(each.rows) for each in ask(migrated, log, *asked)] == [0, 0, 0], "the control: they were there"
+    runner.rebuild("audit")
+    runner.catch_up()
+    assert ask(migrated, log, *asked) == before
+    runner.rebuild("audit")
+    runner.catch_up()
+    assert ask(migrated, log, *asked) == before, "the slot was cleared, and filled again"
+
+
 def test_no_row_of_a_view_holds_what_identifies_a_person(log, filled, owner):
-    for table in ("view_prospects_1", "view_audit_2", "parked", "checkpoints"):
+    for table in ("view_prospects_1", *TRAIL, "parked", "checkpoints"):
         rows = owner.execute(f"select t::text from everlog.{table} t where tenant_id = %s", [log.tenant]).fetchall()
         text = " ".join(row for (row,) in rows).lower()
         for word in ("ada", "example.org", "10.9.9.9", "dear"):

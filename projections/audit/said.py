@@ -1,0 +1,57 @@
+"""The words by which an entry of the trail is found: its type's, and those of the texts in its fact and its reason."""
+
+from functools import cache
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from msgspec import Meta
+
+from domain.kernel import Recorded, Sealed
+from projections.words import Hidden, Words, words
+
+ABOUT: Final = "audit.about"
+"""The scope of words in what was recorded about a person."""
+BECAUSE: Final = "audit.because"
+"""The scope of words in the reason that somebody gave."""
+_MOST = 200
+"""Words of one event that it is found by: no fact can fill the table."""
+
+
+def said(recorded: Recorded) -> Words:
+    fact = recorded.fact
+    personal = _texts(type(fact))
+    texts: list[str] = [recorded.type]
+    hidden: list[Hidden] = []
+    for name in fact.__struct_fields__:
+        value = getattr(fact, name)
+        if name not in personal:
+            _plain(value, texts)
+        elif personal[name] and isinstance(value, Sealed):
+            hidden.append(Hidden(ABOUT, value))
+    if isinstance(recorded.meta.circumstances, Sealed):
+        hidden.append(Hidden(BECAUSE, recorded.meta.circumstances, "reason"))
+    found = frozenset[str]().union(*map(words, texts))
+    return Words(frozenset(sorted(found)[:_MOST]), tuple(hidden))
+
+
+def _plain(value: Any, texts: list[str]) -> None:
+    """Texts and identifiers; what lies in structs of its own, and numbers, are no words."""
+    if isinstance(value, str):
+        texts.append(value)
+    elif isinstance(value, UUID):
+        texts.append(str(value))
+    elif isinstance(value, tuple):
+        for each in value:
+            _plain(each, texts)
+
+
+@cache
+def _texts(fact: type) -> dict[str, bool]:
+    """The personal fields of a fact, and whether each is a text."""
+    hints = get_type_hints(fact, include_extras=True)
+    noted = {name: get_args(hint) for name, hint in hints.items() if get_origin(hint) is Annotated}
+    return {
+        name: str in get_args(kind)
+        for name, (kind, *notes) in noted.items()
+        if any(isinstance(each, Meta) and (each.extra or {}).get("personal") for each in notes)
+    }

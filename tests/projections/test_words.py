@@ -1,0 +1,83 @@
+"""What an event is found by: whole words, in the clear where they are about nobody, and never else."""
+
+from typing import get_args
+from uuid import UUID, uuid4
+
+import pytest
+from msgspec.structs import fields, replace
+
+from domain.audit import Denial
+from domain.exports import Begun
+from domain.kernel import Actor, Circumstances, Meta, Recorded
+from domain.privacy import HoldPlaced
+from domain.prospects import Captured, Noted
+from projections.audit.said import ABOUT, BECAUSE, said
+from projections.words import LONGEST, words
+from tests.deciders import DECIDERS
+from tests.projections.test_audit import AT, ONE, TWO
+from tests.story import box, story
+
+
+def recorded(fact, circumstances=None):
+    meta = Meta(TWO, Actor("key", TWO), "prospects.capture", circumstances=circumstances)
+    return Recorded(1, f"prospects/{ONE}", 1, AT, meta, fact, fact.__struct_config__.tag)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Ada Lovelace", {"ada", "lovelace"}),
+        ("ada@Example.org, DSR-2026/17", {"ada", "example", "org", "dsr", "2026", "17"}),
+        ("ﬁne STRASSE straße", {"fine", "strasse"}),
+        ("e\u0301clair Éclair", {"éclair"}),
+        (f"see {TWO!s}.", {"see", str(TWO)}),
+        ("  -- _ ", set()),
+        ("a" * 100, {"a" * LONGEST}),
+    ],
+)
+def test_a_text_is_divided_into_words(text, found):
+    assert words(text) == found
+
+
+def test_what_is_about_nobody_is_found_in_the_clear():
+    denial = said(recorded(Denial("prospects.Move", "prospects.move", "access.denied", f"prospects/{TWO}")))
+    assert denial.plain == {"audit", "refused", "prospects", "move", "access", "denied", str(TWO)}
+    held = said(recorded(HoldPlaced(TWO, "Miller v. Acme")))
+    assert held.plain == {"privacy", "hold", "placed", str(TWO), "miller", "v", "acme"}
+    taken = said(recorded(Begun("csv", (("actor", "x1"),), 1, 2, circumstances=False)))
+    assert {"actor", "x1", "csv"} <= taken.plain
+
+
+def test_what_is_about_a_person_is_never_in_the_clear():
+    event = story(1)[0]
+    assert isinstance(event.fact, Captured)
+    found = said(event)
+    assert [(each.scope, each.value) for each in found.hidden[:2]] == [
+        (ABOUT, event.fact.name),
+        (ABOUT, event.fact.email),
+    ]
+    assert found.plain <= {"prospects", "captured", event.fact.industry}
+    unsealed = said(recorded(Captured("Ada", "ada@example.org", "engines"), Circumstances(reason="whispered")))
+    assert unsealed == (frozenset({"prospects", "captured", "engines"}), ())
+
+
+def test_a_reason_is_looked_for_apart_from_what_was_recorded():
+    event = recorded(Noted("maps"))
+    why = box(event, ONE, "meta", Circumstances(reason="whispered"))
+    text = box(event, TWO, "text", "maps")
+    event = replace(event, fact=Noted(text), meta=replace(event.meta, circumstances=why))
+    assert [(each.scope, each.part) for each in said(event).hidden] == [(ABOUT, ""), (BECAUSE, "reason")]
+
+
+def test_no_event_has_words_without_end():
+    many = Begun("csv", tuple((str(uuid4()), "x") for _ in range(1000)), 1, 2, circumstances=False)
+    assert len(said(recorded(many)).plain) == 200
+
+
+def test_every_fact_of_the_house_has_words():
+    """Nothing that the house records makes the fold stop; and an identifier in a fact is a word."""
+    for kind in [kind for each in DECIDERS for kind in get_args(each.facts)]:
+        values = {each.name: uuid4() if each.type is UUID else () for each in fields(kind)}
+        found = said(recorded(kind(**values)))
+        assert {str(each) for each in values.values() if each} <= found.plain
+        assert set(kind.__struct_config__.tag.partition(".")[0].split("_")) <= found.plain
