@@ -25,6 +25,7 @@ from api import (
     proofs,
     prospects,
     reference,
+    reports,
 )
 from api.direct import Direct
 from api.edge import Edge
@@ -43,6 +44,7 @@ CAPABILITIES: tuple[Route, ...] = (
     *funnel.ROUTES,
     *audit.ROUTES,
     *exports.ROUTES,
+    *reports.ROUTES,
     *proofs.ROUTES,
     *privacy.ROUTES,
 )

@@ -28,6 +28,7 @@ from application.kernel import Caller
 from application.pipeline import Pipeline, Rejected
 from application.ports import Journal, Logs, Proofs, Scorer, Unanswered
 from domain.kernel import Circumstances, Decider, Refused
+from projections.reports import Report
 from tenants.quotas import Quota, Verdict
 
 HEADERS = 100
@@ -47,7 +48,8 @@ _encode = msgspec.json.Encoder().encode
 class Edge:
     """What handlers reach: the pipeline, the logs and the models; and `answer`, which every endpoint goes through.
 
-    `passing` are the troubles that pass, by the code that each is told by; the first that fits counts.
+    `documents` write a report as a file, by its format. `passing` are the troubles that pass, by the code that each is
+    told by; the first that fits counts.
     """
 
     def __init__(  # noqa: PLR0913 - bootstrap joins it, once, and each is something else
@@ -61,6 +63,7 @@ class Edge:
         proofs: Proofs,
         journal: Journal,
         *,
+        documents: Mapping[str, Callable[[Report], bytes]] = MappingProxyType({}),
         trace: Callable[[], str] = str,
         passing: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),
     ) -> None:
@@ -69,6 +72,7 @@ class Edge:
         self.scorer = scorer
         self.proofs = proofs
         self.deciders = deciders
+        self.documents = documents
         self.eyes = Eyes(pipeline, logs, journal)
         self._generations: Fresh[UUID, int] = Fresh(self._look)
         self._entry = entry

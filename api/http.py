@@ -8,7 +8,7 @@ from granian.server.embed import Server
 
 from api import bootstrap
 from api.app import create_app
-from api.bootstrap import DECIDERS, FULL, KEYLESS, UNAVAILABLE, Product
+from api.bootstrap import DECIDERS, DOCUMENTS, FULL, KEYLESS, UNAVAILABLE, Product
 from api.direct import Direct
 from api.edge import Edge
 from api.gate import Gate
@@ -66,6 +66,7 @@ def application(product: Product, journal: Journal) -> Direct:
         Quota(product.settings.rate),
         bootstrap.proofs(product),
         journal,
+        documents=DOCUMENTS,
         trace=product.telemetry.traces.current,
         passing=PASSING,
     )

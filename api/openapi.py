@@ -16,6 +16,7 @@ TAGS = {
     "predictions": "What the models make of prospects, and how good they have been.",
     "funnel": "How many prospects stand where.",
     "audit": "Who did or was refused what, and what it changed.",
+    "reports": "Compliance reports: made from the log as it stood when they were asked for.",
     "privacy": "Erasures and legal holds: who asked, who agreed, what was destroyed.",
     "events": "The live stream of facts.",
     "commands": "Many commands at once.",

@@ -29,6 +29,8 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "privacy.export": "Get everything there is about a person, in the clear.",
     "privacy.execute": "Carry out what was approved: for the program alone.",
     "proofs.read": "Get checkpoints of the log, and proofs.",
+    "reports.read": "See which reports were asked for, and take them away as files.",
+    "reports.make": "Ask for a report.",
     "orgs.read": "See the organisation and its members.",
     "orgs.found": "Found an organisation.",
     "orgs.manage": "Add and remove members and change their roles.",
@@ -66,6 +68,8 @@ _ADMIN = _MANAGER | {
     "privacy.approve",
     "privacy.hold",
     "privacy.export",
+    "reports.read",
+    "reports.make",
 }
 
 ROLES: Final[Mapping[str, frozenset[str]]] = {
@@ -73,9 +77,20 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     "Manager": _MANAGER,
     "Member": _MEMBER,
     "Viewer": _VIEWER,
-    "Auditor": frozenset({"proofs.read", "audit.read", "audit.export", "audit.read-circumstances", "privacy.read"}),
+    "Auditor": frozenset(
+        {
+            "proofs.read",
+            "audit.read",
+            "audit.export",
+            "audit.read-circumstances",
+            "privacy.read",
+            "reports.read",
+            "reports.make",
+        }
+    ),
 }
-"""What members and API keys can be. The Auditor reads and exports the trail, and sees what was erased or is held."""
+"""What members and API keys can be. The Auditor reads and exports the trail, makes reports of it, and sees what was
+erased or is held."""
 
 KINDS: Final[Mapping[str, frozenset[str]]] = {
     "system": frozenset(PERMISSIONS) - {"predictions.record"},
@@ -93,5 +108,6 @@ READS: Final[Mapping[str, str]] = {
     "exports": "audit.read",
     "tenancy": "tenancy.read",
     "privacy": "privacy.read",
+    "reports": "reports.read",
 }
 """The permission under which a capability's facts may be followed; one that is missing here is followed by nobody."""

@@ -1,6 +1,7 @@
 """Where ports meet adapters, and nowhere else."""
 
 from adapters import recovery
+from adapters.documents import DOCUMENTS
 from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.product import Product, journal, moving, product, proofs, reread, signer_of
 from api.bootstrap.servers import embedded, holes, migrate, wiped
@@ -21,6 +22,7 @@ from api.bootstrap.work import (
 
 __all__ = [
     "DECIDERS",
+    "DOCUMENTS",
     "FULL",
     "KEYLESS",
     "MODELS",

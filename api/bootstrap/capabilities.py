@@ -10,6 +10,7 @@ from domain.orgs import orgs
 from domain.predictions import predictions
 from domain.privacy import privacy
 from domain.prospects import prospects
+from domain.reports import reports
 from domain.tenancy import tenancy
 from projections.audit import audit as trail
 from projections.funnel import funnel
@@ -17,8 +18,9 @@ from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
 from projections.privacy import erasures, holds
 from projections.prospects import prospects as list_of_prospects
+from projections.reports import reports as list_of_reports
 
 DECIDERS: dict[str, Decider[Any]] = {
-    each.name: each for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy)
+    each.name: each for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports)
 }
-MODELS = (list_of_prospects, funnel, trail, book, scores, milestones, erasures, holds)
+MODELS = (list_of_prospects, funnel, trail, book, scores, milestones, erasures, holds, list_of_reports)

@@ -175,7 +175,7 @@ def foreign(asking, tenant, owner, theirs):
     for method, path, operation in asking.operations():
         if "{id}" not in path and "requestBody" not in operation:
             continue
-        if operation["operationId"] in {"captureProspect", "findProspects", "findAuditEntries"}:
+        if operation["operationId"] in {"captureProspect", "findProspects", "findAuditEntries", "makeReport"}:
             continue
         # Whatever is asked about a subject stands in the caller's own log from then on: each is asked about one once.
         known = captured(asking.world, owner) if operation["tags"] == ["privacy"] else theirs

@@ -11,6 +11,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from adapters.casbin import Casbin
+from adapters.documents import DOCUMENTS
 from adapters.embedded import ports
 from adapters.postgres.reads import ReadModels
 from adapters.postgres.views import Views
@@ -33,13 +34,16 @@ from domain.orgs import orgs
 from domain.predictions import Features, Made, Reason, predictions
 from domain.privacy import privacy
 from domain.prospects import prospects
+from domain.reports import reports
 from domain.tenancy import tenancy
 from projections.runner import Runner
 from tenants.context import SYSTEM
 from tenants.quotas import Quota
 
 ROLES: tuple[Role, ...] = get_args(Role)
-DECIDERS = {each.name: each for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy)}
+DECIDERS = {
+    each.name: each for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports)
+}
 OPERATOR = Actor("operator", UUID(int=7))
 
 
@@ -76,7 +80,9 @@ class World:
         entry = Entry(self.keyring, logs)
         self.journal = journal
         proven = Proven(database, signer)
-        self.edge = Edge(self.pipeline, entry, logs, self.scorer, DECIDERS, Quota(rate), proven, journal)
+        self.edge = Edge(
+            self.pipeline, entry, logs, self.scorer, DECIDERS, Quota(rate), proven, journal, documents=DOCUMENTS
+        )
         self.edge._attempts = Quota(10**7)
         self.app = create_app(self.edge, checks={"database": self.check})
         self.port = ports.choose()

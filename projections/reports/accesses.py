@@ -1,0 +1,70 @@
+"""Data access: who was shown, or took away, what is about persons."""
+
+from collections import Counter
+
+from domain.audit import Read
+from projections.audit import Entry
+from projections.reports.content import MOST, Row, Section, Sources, text
+
+TAKEN = ("exports.begun", "exports.ended", "privacy.access-exported", "reports.taken")
+
+
+async def accesses(sources: Sources) -> list[Section]:
+    found, all_of_them = await sources.entries(type=Read.__struct_config__.tag)
+    facts = [(each, (await sources.recorded(each.position)).fact) for each in found]
+    looks = [row for entry, fact in facts if isinstance(fact, Read) for row in _looks(entry, fact)]
+    counted = Counter((str(row[2]), str(row[3])) for row in looks)
+    return [
+        Section(
+            title="By reader",
+            note="How many answers each actor got that showed personal data, by what was asked.",
+            columns=("Actor", "Query", "Answers"),
+            rows=[(*who, times) for who, times in sorted(counted.items())],
+            whole=all_of_them,
+        ),
+        Section(
+            title="Answers that showed personal data",
+            note="Each as it was given, with the fields that were shown of each row and whose they were.",
+            columns=("Position", "At", "Actor", "Query", "Rule", "Fields", "Rows", "Persons", "Who"),
+            rows=looks[:MOST],
+            whole=all_of_them and len(looks) <= MOST,
+        ),
+        await _taken(sources),
+    ]
+
+
+def _looks(entry: Entry, read: Read) -> list[Row]:
+    actor = f"{entry.actor_kind}:{entry.actor}"
+    return [
+        (
+            entry.position,
+            look.at,
+            actor,
+            read.query,
+            entry.rule,
+            text(read.fields),
+            look.rows,
+            len(look.subjects),
+            text(look.subjects[:_NAMED]) + (", …" if len(look.subjects) > _NAMED else ""),
+        )
+        for look in read.looks
+    ]
+
+
+_NAMED = 5
+"""Persons that one cell names."""
+
+
+async def _taken(sources: Sources) -> Section:
+    found = [await sources.entries(type=each) for each in TAKEN]
+    entries = sorted((each for some, _ in found for each in some), key=lambda each: each.position)
+    return Section(
+        title="What was taken away",
+        note="Exports of the trail, of persons' own data, and files of reports.",
+        columns=("Position", "At", "Actor", "Kind", "Of"),
+        rows=[
+            (each.position, each.at, f"{each.actor_kind}:{each.actor}", each.type, f"{each.capability}/{each.resource}")
+            for each in entries[:MOST]
+        ],
+        whole=len(entries) <= MOST and all(all_of_them for _, all_of_them in found),
+    )

@@ -1,0 +1,155 @@
+"""Compliance reports over HTTP: asked for once, the same ever after, and never taken away unnoticed."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from application.api_keys import Revoke
+from domain.reports import KINDS
+from tests.waiting import until
+
+EVER = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
+
+
+@pytest.fixture(scope="module")
+def tenant(world):
+    tenant = world.tenant()
+    person(world, tenant)
+    return tenant
+
+
+def person(world, tenant):
+    body = {"name": "Ada Lovelace", "email": f"{uuid4()}@example.org"}
+    return world.ask("POST", "/v1/prospects", tenant.keys["Admin"], json=body).json()["id"]
+
+
+def make(world, tenant, kind, role="Auditor", **period):
+    body = {"kind": kind, **EVER, **period}
+    made = world.ask("POST", "/v1/reports", tenant.keys[role], json=body)
+    assert made.status_code == 201, made.text
+    return made.json()["id"]
+
+
+def take(world, tenant, id, kind="json", role="Auditor"):
+    taken = world.ask("GET", f"/v1/reports/{id}/file?format={kind}", tenant.keys[role])
+    assert taken.status_code == 200, taken.text
+    return taken
+
+
+def told(world, tenant, kind, role="Auditor"):
+    return take(world, tenant, make(world, tenant, kind), role=role).json()
+
+
+def section(report, title):
+    [found] = [each for each in report["sections"] if each["title"] == title]
+    return [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_made_and_taken_in_every_form(world, tenant, kind):
+    id = make(world, tenant, kind)
+    media = {"json": "application/json", "pdf": "application/pdf", "xlsx": "application/vnd.openxmlformats"}
+    taken = {each: take(world, tenant, id, each) for each in media}
+    assert all(taken[each].headers["Content-Type"].startswith(media[each]) for each in media)
+    assert all(f"{id}.{each}" in taken[each].headers["Content-Disposition"] for each in media)
+    assert taken["pdf"].content.startswith(b"%PDF")
+    assert taken["xlsx"].content.startswith(b"PK")
+
+
+def test_a_report_stays_as_it_was_whatever_comes(world, tenant):
+    id = make(world, tenant, "changes")
+    first = take(world, tenant, id, "pdf").content
+    world.key(tenant, "Viewer", "Late")
+    person(world, tenant)
+    assert take(world, tenant, id, "pdf").content == first
+    later = told(world, tenant, "changes")
+    assert str(tenant.ids["Late"]) in str(later)
+    assert str(tenant.ids["Late"]) not in str(take(world, tenant, id).json())
+
+
+def test_what_leaves_is_recorded_with_its_digest(world, tenant):
+    id = make(world, tenant, "access-review")
+    taken = take(world, tenant, id, "xlsx")
+    position = taken.headers["Everlog-Position"].partition(":")[2]
+    entry = world.ask(
+        "GET", f"/v1/audit/{position}", tenant.keys["Auditor"], headers={"Everlog-Min-Position": f"1:{position}"}
+    ).json()
+    assert entry["entry"]["type"] == "reports.taken"
+    assert entry["fact"]["digest"] == hashlib.sha256(taken.content).hexdigest()
+    assert entry["entry"]["actor"] == str(tenant.ids["Auditor"])
+
+
+def test_the_review_tells_who_may_do_what(world, tenant):
+    world.key(tenant, "Member", "Gone")
+    world.do(tenant.id, Revoke(), tenant.ids["Gone"])
+    keys = {each["Key"]: each for each in section(told(world, tenant, "access-review"), "API keys")}
+    assert keys[str(tenant.ids["Gone"])]["State"] == "revoked"
+    assert keys[str(tenant.ids["Auditor"])]["Role"] == "Auditor"
+    assert keys[str(tenant.ids["Auditor"])]["State"] == "in force"
+    assert keys[str(tenant.ids["Admin"])]["Its kind"]
+    assert [each["Role"] for each in section(told(world, tenant, "access-review"), "Members")] == ["Admin"]
+
+
+def test_the_data_access_report_tells_who_saw_whom(world, tenant):
+    id = person(world, tenant)
+    assert world.ask("GET", f"/v1/prospects/{id}", tenant.keys["Member"]).status_code == 200
+    found = until(lambda: [each for each in looks(world, tenant) if id in each["Who"]])
+    assert found[0]["Actor"] == f"key:{tenant.ids['Member']}"
+    assert found[0]["Rule"]
+    assert "email" in found[0]["Fields"]
+
+
+def looks(world, tenant):
+    return section(told(world, tenant, "data-access"), "Answers that showed personal data")
+
+
+def test_no_report_shows_what_identifies_a_person(world, tenant):
+    for kind in KINDS:
+        assert "Lovelace" not in take(world, tenant, make(world, tenant, kind)).text
+
+
+def test_the_records_of_processing_name_every_personal_field(world, tenant):
+    kept = {
+        each["Kind of fact"]: each for each in section(told(world, tenant, "processing"), "What is kept about persons")
+    }
+    assert kept["prospects.captured"]["Personal fields"].startswith("name, email")
+    assert kept["prospects.captured"]["Persons"] >= 1
+    assert "predictions.made" in kept
+
+
+def test_the_period_ends_where_it_ends(world, tenant):
+    now = datetime.now(UTC)
+    past = {"since": "2020-01-01T00:00:00Z", "until": (now - timedelta(days=1)).isoformat()}
+    report = take(world, tenant, make(world, tenant, "changes", **past)).json()
+    assert section(report, "Settings and permissions") == []
+    ahead = take(world, tenant, make(world, tenant, "changes")).json()
+    assert ahead["until"] == ahead["asked_at"]
+
+
+def test_what_covers_no_time_is_refused(world, tenant):
+    body = {"kind": "changes", "since": EVER["until"], "until": EVER["since"]}
+    refused = world.ask("POST", "/v1/reports", tenant.keys["Auditor"], json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "reports.empty")
+
+
+def test_there_is_no_other_organisations_report(world, tenant, other):
+    id = make(world, tenant, "changes")
+    for path in (f"/v1/reports/{id}", f"/v1/reports/{id}/file"):
+        answer = world.ask("GET", path, other.keys["Auditor"])
+        assert (answer.status_code, answer.json()["code"]) == (404, "reports.unknown")
+
+
+def test_they_are_listed(world, tenant):
+    id = make(world, tenant, "erasures")
+    take(world, tenant, id)
+    found = world.ask("GET", "/v1/reports?kind=erasures", tenant.keys["Auditor"]).json()["items"]
+    assert [each["kind"] for each in found] == ["erasures"] * len(found)
+    assert id in {each["id"] for each in found}
+    shown = until(lambda: (row := get(world, tenant, id))["taken"] and row)
+    assert (shown["taken"], shown["asked_by"]) == (1, f"key:{tenant.ids['Auditor']}")
+
+
+def get(world, tenant, id):
+    return world.ask("GET", f"/v1/reports/{id}", tenant.keys["Auditor"]).json()
