@@ -37,12 +37,12 @@ SLOTS: tuple[Slot, ...] = ("a", "b")
 class Messages(Protocol):
     """What JetStream holds of a tenant's log."""
 
-    def beyond(self, tenant: UUID, generation: int, position: int) -> bool:
-        """Whether the tenant's last message is of after a position, or there is none at all."""
+    def reached(self, tenant: UUID, generation: int, position: int) -> bool:
+        """Whether everything up to a position was published, or nothing at all."""
         ...
 
     def purge(self, tenant: UUID, subject: UUID, generation: int, position: int) -> int:
-        """Overwrite the messages about a subject up to a position; how many those were."""
+        """Overwrite the messages about a subject up to a position, but for the tenant's last; how many those were."""
         ...
 
 
@@ -87,7 +87,7 @@ class Remains:
 
     def level(self, generation: int, position: int) -> bool:
         views = all(each.position >= position for each in self._views.checkpoints())
-        return views and self._messages.beyond(self._tenant, generation, position)
+        return views and self._messages.reached(self._tenant, generation, position)
 
     def purge(self, subject: UUID, generation: int, position: int) -> Purged:
         messages = self._messages.purge(self._tenant, subject, generation, position)

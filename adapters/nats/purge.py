@@ -24,8 +24,8 @@ class Purge:
     def __init__(self, link: Link) -> None:
         self._link = link
 
-    def beyond(self, tenant: UUID, generation: int, position: int) -> bool:
-        return self._link.begin(_beyond(self._client(), tenant, (generation, position))).result(SECONDS)
+    def reached(self, tenant: UUID, generation: int, position: int) -> bool:
+        return self._link.begin(_reached(self._client(), tenant, (generation, position))).result(SECONDS)
 
     def purge(self, tenant: UUID, subject: UUID, generation: int, position: int) -> int:
         return self._link.begin(_purge(self._client(), tenant, subject, (generation, position))).result(SECONDS)
@@ -36,9 +36,9 @@ class Purge:
         raise Away("NATS does not answer, and its messages of an erased person wait for that.")
 
 
-async def _beyond(client: Client, tenant: UUID, mark: tuple[int, int]) -> bool:
+async def _reached(client: Client, tenant: UUID, mark: tuple[int, int]) -> bool:
     last = await course.last(client, tenant)
-    return last is None or (last.generation, last.position) > mark
+    return last is None or (last.generation, last.position) >= mark
 
 
 async def _purge(client: Client, tenant: UUID, subject: UUID, mark: tuple[int, int]) -> int:
@@ -50,7 +50,7 @@ async def _purge(client: Client, tenant: UUID, subject: UUID, mark: tuple[int, i
 
 
 async def _about(client: Client, tenant: UUID, subject: UUID, mark: tuple[int, int]) -> list[int]:
-    """The sequences of the messages about a subject, up to a position of the log."""
+    """The sequences of the messages about a subject, up to a position of the log, but for the tenant's last."""
     last = await course.last(client, tenant)
     if last is None:
         return []
@@ -64,7 +64,7 @@ async def _about(client: Client, tenant: UUID, subject: UUID, mark: tuple[int, i
                 sequence = each.metadata.sequence.stream
                 carried = message.read(tenant, each.headers or {}, each.data)
                 about = named in carried.meta or carried.stream.endswith(f"/{subject}")
-                if about and (carried.generation, carried.position) <= mark:
+                if about and sequence != last.sequence and (carried.generation, carried.position) <= mark:
                     found.append(sequence)
     finally:
         await consumer.unsubscribe()

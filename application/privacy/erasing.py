@@ -44,7 +44,7 @@ class Remains(Protocol):
         ...
 
     def level(self, generation: int, position: int) -> bool:
-        """Whether the views hold everything up to a position, and JetStream something behind it, or nothing at all."""
+        """Whether the views and JetStream hold everything up to a position, or JetStream nothing at all."""
         ...
 
     def purge(self, subject: UUID, generation: int, position: int) -> Purged:

@@ -45,11 +45,14 @@ def test_those_about_a_person_are_overwritten_and_stay_away(broker, linked, rela
     with relaying(broker.url, logs):
         published(broker.url, tenant, 82)
         published(broker.url, other, 30)
-        assert not purge.beyond(tenant, 1, 82), "the last is about them: while it stands, the relay knows where it is"
-        log.append(1)
-        assert until(lambda: purge.beyond(tenant, 1, 82))
+        assert purge.reached(tenant, 1, 82)
+        assert not purge.reached(tenant, 1, 83)
         assert on_disk(broker) == 32, "the control: what was published can be found"
-        assert purge.purge(tenant, gone, 1, 82) == 2
+        assert purge.purge(tenant, gone, 1, 82) == 1
+        assert on_disk(broker) == 31, "the last is about them too: while it stands, the relay knows where it is"
+        log.append(1)
+        assert until(lambda: purge.reached(tenant, 1, 83))
+        assert purge.purge(tenant, gone, 1, 82) == 1
         assert on_disk(broker) == 30, "of the other tenant nothing is touched"
         assert purge.purge(tenant, gone, 1, 82) == 0, "again, it finds nothing"
         log.append(1)
@@ -70,14 +73,14 @@ def test_what_was_recorded_after_the_key_went_stays(broker, linked, relaying, te
     _, purge = linked(broker.url, Purge)
     with relaying(broker.url, logs):
         published(broker.url, tenant, 3)
-        assert purge.purge(tenant, gone, 1, 1) == 0
+        assert not purge.purge(tenant, gone, 1, 1)
         assert purge.purge(tenant, gone, 1, 2) == 1
 
 
 def test_of_whom_nothing_was_published_nothing_is_waited_for(broker, linked, tenant):
     link, purge = linked(broker.url, Purge)
     assert link.wait(30)
-    assert purge.beyond(tenant, 1, 5)
+    assert purge.reached(tenant, 1, 5)
     assert purge.purge(tenant, uuid4(), 1, 5) == 0
 
 
