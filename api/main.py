@@ -65,10 +65,10 @@ def api() -> None:
 
 @app.command
 def worker(*parts: str) -> None:
-    """Keep views, publish to NATS and learn, against the servers that the environment names.
+    """Keep views, publish to NATS, learn, seal and check, against the servers that the environment names.
 
     Args:
-        parts: Any of views, relay, learning, seal; all of them where none is named.
+        parts: Any of views, relay, learning, seal, check; all of them where none is named.
     """
     from api import serve
     from api import worker as work

@@ -62,6 +62,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "No checkpoint is cosigned by so many witnesses",
         "Ask for fewer, or later; the operator sees to the witnesses of `EVERLOG_WITNESSES`.",
     ),
+    "proofs.unchecked": Kind(
+        404,
+        "The record was not looked at yet",
+        "It is looked at by itself, as often as `EVERLOG_CHECK_HOURS` says; at once by `everlog audit verify`.",
+    ),
     "tenancy.closed": Kind(
         503,
         "The organisation is moving to another installation",

@@ -3,22 +3,37 @@
 import asyncio
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from api import shapes
 from api.call import Call
 from api.edge import Edge, reply
 from api.inbound import Reply
+from api.problems import Problem
 from api.route import Route
 from application.ports import Consistency, Inclusion
+from domain.proofs import Checked, proofs
 from projections.proofs.asked import Consistent, Included, Last, Sealed
 
-_SHARED: dict[str, Any] = {
-    "method": "GET",
-    "tag": "proofs",
-    "permission": Sealed.permission,
-    "problems": ("proofs.unsealed", "proofs.uncosigned"),
-}
+_SHARED: dict[str, Any] = {"method": "GET", "tag": "proofs", "permission": Sealed.permission}
+_PROBLEMS = ("proofs.unsealed", "proofs.uncosigned")
+
+
+class RecordCheck(Struct, frozen=True, kw_only=True):
+    """What the last look at the whole record found."""
+
+    position: int
+    """Where that stands in the log."""
+    found: Checked
+
+
+async def check(edge: Edge, call: Call) -> Reply:
+    await edge.pipeline.authorise(call.caller, Sealed)
+    tenant = call.caller.tenant
+    loaded = await edge.logs.of(tenant).load(f"{proofs.name}/{tenant}", proofs)
+    if loaded.state.checked is None:
+        raise Problem("proofs.unchecked")
+    return reply(RecordCheck(position=loaded.position, found=loaded.state.checked))
 
 
 async def checkpoint(edge: Edge, call: Call) -> Reply:
@@ -51,6 +66,7 @@ ROUTES = (
         "The lines of witnesses that have cosigned it follow the log's own.",
         media="text/plain",
         parameters=Last,
+        problems=_PROBLEMS,
         serve=checkpoint,
         **_SHARED,
     ),
@@ -61,6 +77,7 @@ ROUTES = (
         description="The Merkle path of RFC 9162 from the event's leaf to a signed root.",
         parameters=Included,
         answer=Inclusion,
+        problems=_PROBLEMS,
         serve=inclusion,
         **_SHARED,
     ),
@@ -71,7 +88,21 @@ ROUTES = (
         description="The proof of RFC 9162 that an earlier tree is the beginning of a later one.",
         parameters=Consistent,
         answer=Consistency,
+        problems=_PROBLEMS,
         serve=consistency,
+        **_SHARED,
+    ),
+    Route(
+        path="/v1/proofs/check",
+        operation="getRecordCheck",
+        summary="Get what the last look at the whole record found",
+        description=(
+            "Every event, proof, key and read model is read anew from time to time, and by `everlog audit verify`. "
+            "What is not as it was recorded stands in `faults`, by kind and with the first position."
+        ),
+        answer=RecordCheck,
+        problems=("proofs.unchecked",),
+        serve=check,
         **_SHARED,
     ),
 )

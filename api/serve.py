@@ -14,11 +14,10 @@ from contextlib import ExitStack, contextmanager
 import msgspec
 
 from api import bootstrap
-from api.settings import Settings, environment, leave_word
+from api.settings import LEASH, Settings, environment, leave_word
 
 _log = logging.getLogger(__name__)
-LEASH = "EVERLOG_LEASH"
-PARTS = ("api", "worker views relay", "worker learning", "worker seal")
+PARTS = ("api", "worker views relay", "worker learning", "worker seal check")
 """A process each: none waits for another's turn at the interpreter."""
 SHARED = (
     "The database server runs as this same user, and can read the key that checkpoints are signed with: they prove "

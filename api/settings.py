@@ -17,6 +17,8 @@ class Unset(Exception):
     """A setting that the command needs is missing; the message says which and how to give it."""
 
 
+LEASH = "EVERLOG_LEASH"
+"""Names the descriptor that a child process listens at: it ends when whoever started all of them has gone."""
 NAMES = {
     "database": "EVERLOG_DATABASE_URL",
     "owner": "EVERLOG_OWNER_URL",
@@ -34,6 +36,7 @@ NAMES = {
     "port": "EVERLOG_PORT",
     "poll": "EVERLOG_POLL_SECONDS",
     "rate": "EVERLOG_REQUESTS_PER_MINUTE",
+    "check": "EVERLOG_CHECK_HOURS",
 }
 
 
@@ -77,6 +80,8 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     """Seconds between looks at the log where no wake-up comes; 0 switches polling off."""
     rate: Annotated[int, Meta(ge=1)] = 6000
     """Requests a minute that one API key may make of one API process."""
+    check: Annotated[float, Meta(ge=0)] = 24.0
+    """Hours between two looks at an organisation's whole record; 0 switches them off."""
 
     def __repr__(self) -> str:
         # Addresses hold passwords, and an error may be told with the values around it.

@@ -9,6 +9,8 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +23,15 @@ from api.bootstrap import Product
 from api.failures import plain
 from api.learning import opened
 from api.settings import Settings, Unset
+from api.shell import OPERATOR, within
+from application.kernel import Caller
+from application.pipeline import Asked
 from application.ports import Log
 from application.predictions import recompute
-from domain.kernel import Recorded, Unreadable
+from application.proofs import Check
+from domain.kernel import Actor, Recorded, Unreadable
 from domain.predictions import Made
+from domain.proofs import Checked, Fault
 from projections.proofs.found import Finding, Findings
 
 UNKNOWN = 2
@@ -46,6 +53,8 @@ class Verdict(Struct, frozen=True):
     """Events behind the last checkpoint: an edit of those cannot be seen."""
     subjects: int
     views: list[str]
+    folded: bool
+    """Whether the read models were folded anew, or only their digests compared."""
     predictions: int
     """Those that were computed again."""
     findings: list[Finding]
@@ -56,10 +65,12 @@ class Verdict(Struct, frozen=True):
 
 def run(tenant: UUID, sample: int | None, *, json: bool) -> int:
     """Say what was found; the exit code. `sample` predictions are computed again, all where it is None."""
+    at, began = datetime.now(UTC), monotonic()
     try:
         given = configuration.read()
         notes = [_OWN] if given.shared else []
-        verdict = verify(configuration.of_running(given), tenant, sample, notes)
+        settings = configuration.of_running(given)
+        verdict = verify(settings, tenant, sample, notes)
     except Exception as problem:  # noqa: BLE001 - whatever it is, nothing was verified, and 1 would say that it was
         words = plain(problem) or (str(problem) if isinstance(problem, bootstrap.UNVERIFIABLE) else None)
         if words is None:
@@ -67,24 +78,29 @@ def run(tenant: UUID, sample: int | None, *, json: bool) -> int:
             return UNKNOWN
         sys.stderr.write(f"everlog: nothing could be verified: {words}\n")
         return UNKNOWN
+    if why := note(settings, tenant, checked(verdict, at, monotonic() - began), OPERATOR):
+        verdict.notes.append(f"That it was looked at is not in the trail: {why}")
     sys.stdout.write(msgspec.json.encode(verdict).decode() + "\n" if json else _told(verdict))
     return 0 if verdict.sound else 1
 
 
-def verify(settings: Settings, tenant: UUID, sample: int | None, notes: list[str]) -> Verdict:
-    """Raises what `api.failures.plain` tells, and `bootstrap.UNVERIFIABLE`."""
+def verify(settings: Settings, tenant: UUID, sample: int | None, notes: list[str], most: int | None = None) -> Verdict:
+    """Of a log of more than `most` events no read model is folded anew, and no prediction computed again.
+
+    Raises what `api.failures.plain` tells, and `bootstrap.UNVERIFIABLE`.
+    """
     findings = Findings()
     for hole in bootstrap.holes(settings):
         findings.add("wall", f"{hole}")
     read, subjects = bootstrap.reread(settings, tenant, findings)
     if not read.generation and not read.events:
         raise Unset(f"There is no organisation {tenant} here. `everlog tenants list` names those that are.")
-    views, again = list[str](), 0
+    views, again, fold = list[str](), 0, most is None or read.events <= most
     with _product(settings, findings) as products:
         for product in products:
             log = product.logs.of(tenant)
-            made = _open(log, sample, findings)
-            views = bootstrap.held(product, tenant, findings)
+            made = _open(log, sample if fold else 0, findings)
+            views = bootstrap.held(product, tenant, findings, fold=fold)
             again = _predictions(log, made, findings)
     return Verdict(
         tenant=tenant,
@@ -95,11 +111,43 @@ def verify(settings: Settings, tenant: UUID, sample: int | None, notes: list[str
         unsealed=read.events - read.sealed,
         subjects=subjects,
         views=views,
+        folded=fold,
         predictions=again,
         findings=findings.kept,
         counts=dict(findings.counts),
         notes=notes,
     )
+
+
+def checked(verdict: Verdict, at: datetime, seconds: float) -> Checked:
+    """What is recorded of it."""
+    first = {each.kind: each for each in reversed(verdict.findings)}
+    return Checked(
+        at=at,
+        seconds=round(seconds, 3),
+        sound=verdict.sound,
+        generation=verdict.generation,
+        events=verdict.events,
+        sealed=verdict.sealed,
+        subjects=verdict.subjects,
+        views=tuple(verdict.views),
+        folded=verdict.folded,
+        predictions=verdict.predictions,
+        faults=tuple(
+            Fault(kind, count, first[kind].position, first[kind].view) for kind, count in verdict.counts.items()
+        ),
+    )
+
+
+def note(settings: Settings, tenant: UUID, found: Checked, actor: Actor) -> str:
+    """Record it in the tenant's own log; why that could not be, or nothing."""
+    try:
+        within(
+            settings, lambda it: it.pipeline.run(Caller(tenant=tenant, actor=actor), Asked(Check(found=found), tenant))
+        )
+    except Exception as problem:  # noqa: BLE001 - whatever it is, what was found is told all the same
+        return plain(problem) or type(problem).__name__
+    return ""
 
 
 @contextmanager

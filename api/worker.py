@@ -1,4 +1,4 @@
-"""`everlog worker`: keeps views, publishes to NATS, learns; each part in threads of its own."""
+"""`everlog worker`: keeps views, publishes to NATS, learns, seals, checks; each part in threads of its own."""
 
 import signal
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from api import bootstrap
 from api.settings import Settings, Unset
 
-PARTS = ("views", "relay", "learning", "seal")
+PARTS = ("views", "relay", "learning", "seal", "check")
 
 
 def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
@@ -20,7 +20,12 @@ def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
     with bootstrap.product(settings, "worker", worker=True) as product:
         if "relay" in parts:
             bootstrap.relay(product)
-        makers = {"views": bootstrap.views, "learning": bootstrap.learning, "seal": bootstrap.sealing}
+        makers = {
+            "views": bootstrap.views,
+            "learning": bootstrap.learning,
+            "seal": bootstrap.sealing,
+            "check": bootstrap.checking,
+        }
         threads = [makers[part](product, stop) for part in parts if part in makers]
         if "views" in parts:
             # It clears the views' rows, and waits for them: wherever they are kept, it is at work too.

@@ -15,8 +15,14 @@ from projections.proofs.found import Findings
 _BATCH = 1000
 
 
-def held(views: Views, log: Tail, models: Iterable[View[Any] | Aggregate[Any]], findings: Findings) -> list[str]:
-    """The views that were looked at, all as they were at one moment. Their rows are held in memory meanwhile."""
+def held(
+    views: Views, log: Tail, models: Iterable[View[Any] | Aggregate[Any]], findings: Findings, *, fold: bool = True
+) -> list[str]:
+    """The views that were looked at, all as they were at one moment.
+
+    Where they are folded their rows are held in memory meanwhile; else only their kept digests speak for the rows, and
+    nothing for the sums.
+    """
     declared = {(each.view.name, each.view.version): each for each in builds(models)}
     with ExitStack() as stack:
         known, work = stack.enter_context(views.glimpse())
@@ -26,15 +32,21 @@ def held(views: Views, log: Tail, models: Iterable[View[Any] | Aggregate[Any]], 
             if (each.view, each.version) in declared
         ]
         head = log.head()[1]
-        folds = [Afresh(build) for _, build in copies]
+        folds = [Afresh(build) for _, build in copies] if fold else []
         upto = min(head, max((each.position for each, _ in copies), default=0))
-        for events in _batches(log, upto):
-            for (checkpoint, _), fold in zip(copies, folds, strict=True):
-                fold.add([each for each in events if each.position <= checkpoint.position])
-        for (checkpoint, build), fold in zip(copies, folds, strict=True):
+        for events in _batches(log, upto) if fold else ():
+            for (checkpoint, _), afresh in zip(copies, folds, strict=True):
+                afresh.add([each for each in events if each.position <= checkpoint.position])
+        for checkpoint, _ in copies:
             _place(checkpoint, log, head, findings)
-            _rows(work, checkpoint, build, fold, findings)
-            _sums(work, build, fold, findings)
+        for (_, build), afresh in zip(copies, folds, strict=False):
+            _rows(work, build, afresh, findings)
+            _sums(work, build, afresh, findings)
+        for checkpoint, build in copies:
+            if work.digest(build) != checkpoint.digest:
+                findings.view(
+                    "digest", "The kept digest is not that of the rows.", build.view.name, checkpoint.position
+                )
         return [each.view for each, _ in copies]
 
 
@@ -58,7 +70,7 @@ def _place(checkpoint: Checkpoint, log: Tail, head: int, findings: Findings) -> 
         findings.view("parked", why, view)
 
 
-def _rows(work: Transaction, checkpoint: Checkpoint, build: Build, fold: Afresh, findings: Findings) -> None:
+def _rows(work: Transaction, build: Build, fold: Afresh, findings: Findings) -> None:
     name, key, wanted = build.view.name, build.view.key, dict(fold.rows)
     for row in work.scan(build):
         which = getattr(row, key)
@@ -69,8 +81,6 @@ def _rows(work: Transaction, checkpoint: Checkpoint, build: Build, fold: Afresh,
             findings.row("view", "This row is not what the log makes of it.", f"{which}", name)
     for which in wanted:
         findings.row("view", "The row that the log makes is not there.", f"{which}", name)
-    if work.digest(build) != checkpoint.digest:
-        findings.view("digest", "The kept digest is not that of the rows.", name, checkpoint.position)
 
 
 def _sums(work: Transaction, build: Build, fold: Afresh, findings: Findings) -> None:

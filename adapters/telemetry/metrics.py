@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, s
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from adapters.telemetry.checks import Checks
 from adapters.telemetry.requests import Requests
 
 QUICK = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5, 10)
@@ -72,6 +73,7 @@ class Metrics:
         self.requests = Requests(registry, QUICK)
         self._lags = Lags(registry, "view", VIEWS)
         self._cosigned = Lags(registry, "witness", WITNESSES)
+        self.checks = Checks(registry)
         self._registered = Later(registry)
 
     def drained(self, drain: Drained) -> None:

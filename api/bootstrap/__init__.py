@@ -7,6 +7,7 @@ from api.bootstrap.product import Product, journal, moving, product, proofs, rer
 from api.bootstrap.servers import embedded, holes, migrate, wiped
 from api.bootstrap.troubles import FULL, KEYLESS, PLAIN, REFUSING, UNAVAILABLE, UNOPENED, UNVERIFIABLE
 from api.bootstrap.work import (
+    checking,
     erasing,
     held,
     learner,
@@ -32,6 +33,7 @@ __all__ = [
     "UNOPENED",
     "UNVERIFIABLE",
     "Product",
+    "checking",
     "embedded",
     "erasing",
     "held",

@@ -9,6 +9,7 @@ from domain.kernel import Decider
 from domain.orgs import orgs
 from domain.predictions import predictions
 from domain.privacy import privacy
+from domain.proofs import proofs
 from domain.prospects import prospects
 from domain.reports import reports
 from domain.tenancy import tenancy
@@ -21,6 +22,7 @@ from projections.prospects import prospects as list_of_prospects
 from projections.reports import reports as list_of_reports
 
 DECIDERS: dict[str, Decider[Any]] = {
-    each.name: each for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports)
+    each.name: each
+    for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs)
 }
 MODELS = (list_of_prospects, funnel, trail, book, scores, milestones, erasures, holds, list_of_reports)

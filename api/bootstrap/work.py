@@ -23,6 +23,7 @@ from adapters.proofs.sealer import Sealer
 from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.product import Product, signer_of
 from api.bootstrap.troubles import UNAVAILABLE
+from api.checking import Checker, Look
 from api.erasing import Eraser, Replayed
 from api.learning import Model, Models
 from application.predictions import Learner
@@ -67,9 +68,9 @@ def views(product: Product, stop: threading.Event) -> threading.Thread:
     return threading.Thread(target=run, name="views")
 
 
-def held(product: Product, tenant: UUID, findings: Findings) -> list[str]:
-    """Hold a tenant's read models against a fold of the log; which they are."""
-    return against(store(product, tenant), product.logs.of(tenant), MODELS, findings)
+def held(product: Product, tenant: UUID, findings: Findings, *, fold: bool = True) -> list[str]:
+    """Hold a tenant's read models against a fold of the log, or against their digests alone; which they are."""
+    return against(store(product, tenant), product.logs.of(tenant), MODELS, findings, fold=fold)
 
 
 def erasing(product: Product, stop: threading.Event) -> threading.Thread:
@@ -88,6 +89,20 @@ def erasing(product: Product, stop: threading.Event) -> threading.Thread:
             leases.release()
 
     return threading.Thread(target=run, name="privacy")
+
+
+def checking(product: Product, stop: threading.Event) -> threading.Thread:
+    """A thread that has the whole record of each tenant leased to this process looked at from time to time."""
+    leases = Leases(product.database, uuid4())
+    settings, told = product.settings, product.telemetry.metrics.checks
+
+    def run() -> None:
+        renew = partial(leases.renew, "check")
+        Checker(renew, leases.seconds / 3, settings.check, product.logs.of, Look(settings), told).run(stop)
+        with suppress(*UNAVAILABLE):
+            leases.release()
+
+    return threading.Thread(target=run, name="check")
 
 
 def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[Any] = MODELS) -> Runner:

@@ -14,7 +14,7 @@ from cyclopts.validators import Number
 from api import bootstrap
 from api import settings as configuration
 from api.bootstrap import Product
-from api.settings import Unset
+from api.settings import Settings, Unset
 from application.tenancy import Create
 from domain.kernel import Actor
 from tenants.context import SYSTEM
@@ -45,10 +45,19 @@ def say(answer: Any, words: str, *, json: bool) -> None:
 def ask(work: Callable[[Product], Awaitable[T]], tenant: UUID | None = None) -> T:
     """Work with the product as this installation's operator, for a tenant that has to be there. Raises `Unset`."""
 
+    async def run(product: Product) -> T:
+        if tenant and product.logs.of(tenant).head() == (0, 0):
+            raise Unset(f"There is no organisation {tenant} here. `everlog tenants list` names those that are.")
+        return await work(product)
+
+    return within(configuration.of_running(configuration.read()), run)
+
+
+def within(settings: Settings, work: Callable[[Product], Awaitable[T]]) -> T:
+    """Work with the product, open for as long as that takes."""
+
     async def run() -> T:
-        with bootstrap.product(configuration.of_running(configuration.read())) as product:
-            if tenant and product.logs.of(tenant).head() == (0, 0):
-                raise Unset(f"There is no organisation {tenant} here. `everlog tenants list` names those that are.")
+        with bootstrap.product(settings) as product:
             await product.database.start()
             product.link.start()
             try:

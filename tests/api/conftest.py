@@ -30,15 +30,17 @@ def world(migrated, committer, tmp_path_factory):
     with psycopg.connect(addresses.owner) as connection:
         create(connection, MODELS)
         walls.enclose(connection, Roles("everlog_app", "everlog_worker"))
-    kms = FileKMS(tmp_path_factory.mktemp("keys"))
+    secrets = {"kms": tmp_path_factory.mktemp("keys"), "keys": tmp_path_factory.mktemp("signer")}
+    kms = FileKMS(secrets["kms"])
     with (
         Database(addresses.app) as database,
         Database(addresses.worker) as keeper,
         Logs(database, committer, kms, DECIDERS.values()) as logs,
     ):
         journal = Journal(tmp_path_factory.mktemp("journal"), logs, every=0.05)
-        signer = Signer(tmp_path_factory.mktemp("signer"), lambda: 1)
+        signer = Signer(secrets["keys"], lambda: 1)
         world = World(logs, database, keeper, MODELS, signer, journal)
+        world.secrets = secrets
         logs.provision(SYSTEM)
         with journal, world.running():
             yield world

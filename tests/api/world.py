@@ -33,6 +33,7 @@ from domain.kernel import Actor
 from domain.orgs import orgs
 from domain.predictions import Features, Made, Reason, predictions
 from domain.privacy import privacy
+from domain.proofs import proofs
 from domain.prospects import prospects
 from domain.reports import reports
 from domain.tenancy import tenancy
@@ -42,7 +43,8 @@ from tenants.quotas import Quota
 
 ROLES: tuple[Role, ...] = get_args(Role)
 DECIDERS = {
-    each.name: each for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports)
+    each.name: each
+    for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs)
 }
 OPERATOR = Actor("operator", UUID(int=7))
 
@@ -79,6 +81,8 @@ class World:
         self.pipeline = Pipeline(logs, self.access, Trail(logs, 10**6), self.reads.of)
         entry = Entry(self.keyring, logs)
         self.journal = journal
+        self.secrets: dict[str, Any] = {}
+        """The folders of the key service, and of the signing keys."""
         proven = Proven(database, signer)
         self.edge = Edge(
             self.pipeline, entry, logs, self.scorer, DECIDERS, Quota(rate), proven, journal, documents=DOCUMENTS

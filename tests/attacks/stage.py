@@ -135,6 +135,6 @@ def _level(connection: psycopg.Connection, tenant: UUID) -> int:
 
 
 @contextmanager
-def staged(home: Path) -> Iterator[Stage]:
-    with served(home) as product:
+def staged(home: Path, **more: str) -> Iterator[Stage]:
+    with served(home, **more) as product:
         yield Stage(product)

@@ -18,8 +18,7 @@ from msgspec.structs import replace
 from adapters.embedded import CannotStart, Servers, running, wipe
 from api import bootstrap
 from api import settings as configuration
-from api.serve import LEASH
-from api.settings import Settings
+from api.settings import LEASH, Settings
 from tests.adapters.supervising import ROOT
 from tests.faults.failing import Trap
 from tests.served import answered, environment, free_port
