@@ -7,6 +7,7 @@ from api.demo.client import Failed
 from api.problems import Problem
 from api.serve import PortTaken
 from api.settings import Unset
+from api.transport import Insecure
 from application.pipeline import Rejected
 from domain.kernel import Refused
 
@@ -16,6 +17,6 @@ def plain(problem: BaseException) -> str | None:
     if isinstance(problem, Rejected | Refused):
         known = Problem.of(problem) if isinstance(problem, Rejected) else Problem(problem.code, details=problem.details)
         return f"{known.code}: {known.told(uuid4()).detail}"
-    if isinstance(problem, (*bootstrap.PLAIN, Failed, PortTaken, Unset)):
+    if isinstance(problem, (*bootstrap.PLAIN, Failed, Insecure, PortTaken, Unset)):
         return str(problem).strip()
     return None

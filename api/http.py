@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+from typing import Any
 
-from granian.constants import Interfaces
+from granian.constants import Interfaces, SSLProtocols
 from granian.server.embed import Server
 
 from api import bootstrap
@@ -14,6 +15,7 @@ from api.edge import Edge
 from api.gate import Gate
 from api.settings import Settings
 from api.stream import PATHS, Streams, Tails, handlers
+from api.transport import YEAR, Strict
 from application.ports import Journal
 from tenants.context import SYSTEM
 from tenants.quotas import Quota
@@ -37,15 +39,7 @@ async def _serve(product: Product, journal: Journal) -> None:
         product.link.start()
         if product.replica:
             await product.replica.start()
-        # Granian's embedded server works in this very loop.
-        server = Server(
-            Gate(product.telemetry.http(application(product, journal))),
-            address=settings.host,
-            port=settings.port,
-            interface=Interfaces.ASGI,
-            log_enabled=False,
-            backlog=1024,
-        )
+        server = listening(settings, Gate(product.telemetry.http(application(product, journal))))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         await server.serve()
@@ -53,6 +47,26 @@ async def _serve(product: Product, journal: Journal) -> None:
         if product.replica:
             await product.replica.stop()
         await product.database.stop()
+
+
+def listening(settings: Settings, application: Any) -> Server:
+    """Granian's embedded server, which works in the loop that serves it. Raises `Insecure`."""
+    shown, hsts = settings.identity, settings.hsts
+    if shown:
+        # Looked at here, since the server would say no more than that it does not start.
+        shown.context()
+        hsts = YEAR if hsts is None else hsts
+    return Server(
+        Strict(application, hsts) if hsts else application,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        log_enabled=False,
+        backlog=1024,
+        ssl_cert=shown.certificate if shown else None,
+        ssl_key=shown.key if shown else None,
+        ssl_protocol_min=SSLProtocols(f"tls{settings.tls}"),
+    )
 
 
 def application(product: Product, journal: Journal) -> Direct:

@@ -17,7 +17,6 @@ SECURITY = [
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-    (b"strict-transport-security", b"max-age=31536000"),
 ]
 PRIVATE = (b"cache-control", b"private, no-cache")
 _CACHED = b"cache-control"

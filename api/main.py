@@ -140,7 +140,15 @@ def promote(*, backups: Path | None = None, json: Json = False) -> None:
 
 
 @app.command
-def witness(*, state: Path, name: str, origin_key: list[str], listen: str = "127.0.0.1:8700") -> None:
+def witness(
+    *,
+    state: Path,
+    name: str,
+    origin_key: list[str],
+    listen: str = "127.0.0.1:8700",
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> None:
     """Cosign checkpoints of the logs whose keys are named, none of which may ever show two histories.
 
     To be run by somebody else, elsewhere: it needs neither a database nor a data folder. Its key is made in the
@@ -151,10 +159,13 @@ def witness(*, state: Path, name: str, origin_key: list[str], listen: str = "127
         name: What the witness is called, a URL without scheme, such as witness.example.org/w1; for good.
         origin_key: A log's verifier key, as its proofs name it; once for each log.
         listen: HOST:PORT to answer on; port 0 takes any free one.
+        certificate: A file with its certificate and those up to an authority's, in PEM: it speaks TLS 1.3 alone.
+        key: The file with the certificate's key.
     """
+    from api import transport
     from api import witness as stand
 
-    stand.run(state, name, origin_key, listen)
+    stand.run(state, name, origin_key, listen, transport.identity(certificate, key))
 
 
 @app.command

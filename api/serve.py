@@ -89,6 +89,8 @@ def serving(settings: Settings, parts: Sequence[str] = PARTS) -> Iterator[tuple[
         PortTaken: the API's port is not free.
     """
     must_be_free(settings.host, settings.port)
+    if shown := settings.identity:
+        shown.context()
     with ExitStack() as stack:
         lost: Callable[[], str] = str
         if settings.embedded:
@@ -121,7 +123,7 @@ def serve(settings: Settings) -> None:
             pass
         if ended.is_set():
             return
-        sys.stdout.write(f"Everlog answers on http://{where.host}:{where.port}; its data lie in {where.home}.\n")
+        sys.stdout.write(f"Everlog answers on {where.url}; its data lie in {where.home}.\n")
         if settings.shared:
             sys.stdout.write(SHARED)
         sys.stdout.flush()

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from api.transport import Identity, Release, identity
 from projections.proofs import submission
 from projections.proofs.note import Unsound
 
@@ -19,6 +20,8 @@ class Unset(Exception):
 
 LEASH = "EVERLOG_LEASH"
 """Names the descriptor that a child process listens at: it ends when whoever started all of them has gone."""
+FILE = "_FILE"
+"""Behind a variable's name: the variable names a file with the value."""
 NAMES = {
     "database": "EVERLOG_DATABASE_URL",
     "owner": "EVERLOG_OWNER_URL",
@@ -34,6 +37,10 @@ NAMES = {
     "journal": "EVERLOG_JOURNAL",
     "host": "EVERLOG_HOST",
     "port": "EVERLOG_PORT",
+    "certificate": "EVERLOG_TLS_CERTIFICATE",
+    "certificate_key": "EVERLOG_TLS_KEY",
+    "tls": "EVERLOG_TLS_MINIMUM",
+    "hsts": "EVERLOG_HSTS_SECONDS",
     "poll": "EVERLOG_POLL_SECONDS",
     "rate": "EVERLOG_REQUESTS_PER_MINUTE",
     "check": "EVERLOG_CHECK_HOURS",
@@ -73,9 +80,19 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     """Where reads of personal data are written down before they are answered, until they are in the log; `journal` in
     the data folder if left out. Local to the machine, and kept when an API process is replaced."""
     host: str = "127.0.0.1"
-    """The address that the API listens on; it speaks plain HTTP, so put TLS before it."""
+    """The address that the API listens on."""
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     """The port that the API listens on."""
+    certificate: Path | None = None
+    """A file with the API's certificate, and behind it those up to an authority's, in PEM. With it the API speaks TLS
+    alone; without it plain HTTP, for this machine or for a proxy that speaks TLS."""
+    certificate_key: Path | None = None
+    """The file with the certificate's key, in PEM."""
+    tls: Release = "1.3"
+    """The oldest release of TLS that the API speaks: 1.3 or 1.2."""
+    hsts: Annotated[int, Meta(ge=0)] | None = None
+    """For how many seconds browsers are told to come over TLS alone. A year where the API speaks TLS itself; nothing is
+    told where it does not, unless this is set: where a proxy that speaks TLS stands before it."""
     poll: Annotated[float, Meta(ge=0)] = 0.5
     """Seconds between looks at the log where no wake-up comes; 0 switches polling off."""
     rate: Annotated[int, Meta(ge=1)] = 6000
@@ -86,6 +103,15 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     def __repr__(self) -> str:
         # Addresses hold passwords, and an error may be told with the values around it.
         return f"Settings(home={str(self.home)!r}, host={self.host!r}, port={self.port})"
+
+    @property
+    def identity(self) -> Identity | None:
+        """What the API shows of itself, where it speaks TLS. Raises `Insecure`."""
+        return identity(self.certificate, self.certificate_key, self.tls)
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.certificate else 'http'}://{self.host}:{self.port}"
 
     @property
     def embedded(self) -> bool:
@@ -104,7 +130,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     Raises:
         Unset: a value is not what it should be.
     """
-    given = {name: environment[name] for name in NAMES.values() if environment.get(name)}
+    given = {name: text for name in NAMES.values() if (text := _given(environment, name))}
     home = Path(given.get(NAMES["home"], ".everlog")).absolute()
     given |= {NAMES["home"]: str(home), NAMES["keys"]: given.get(NAMES["keys"], str(home / "keys"))}
     given[NAMES["journal"]] = str(Path(given.get(NAMES["journal"], home / "journal")).absolute())
@@ -120,6 +146,22 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     except Unsound as problem:
         raise Unset(f"EVERLOG_WITNESSES is wrong: {problem}") from problem
     return settings
+
+
+def _given(environment: Mapping[str, str], name: str) -> str:
+    """A variable's value; or, so that a secret stays out of the environment, what stands in the file of `NAME_FILE`.
+
+    Raises `Unset`.
+    """
+    plain, file = environment.get(name, ""), environment.get(f"{name}{FILE}", "")
+    if not file:
+        return plain
+    if plain:
+        raise Unset(f"Set {name} or {name}{FILE}, not both.")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Unset(f"{file}, which {name}{FILE} names, cannot be read ({type(problem).__name__}).") from problem
 
 
 def _must_name_servers(settings: Settings) -> None:
@@ -172,9 +214,15 @@ def leave_word(settings: Settings) -> None:
 
 def environment(settings: Settings) -> dict[str, str]:
     """What a child process needs in its environment to run with the same settings, the owner's password left out."""
-    private = ("owner", "backup")
-    named = {variable: getattr(settings, name) for name, variable in NAMES.items() if name not in private}
-    inherited = {name: value for name, value in os.environ.items() if name not in {NAMES[each] for each in private}}
+    private = {NAMES[name] for name in ("owner", "backup")}
+    gone = private | {f"{name}{FILE}" for name in private}
+    inherited = {name: value for name, value in os.environ.items() if name not in gone}
+    # What came from a file is read from it again, and never stands in an environment.
+    named = {
+        variable: getattr(settings, name)
+        for name, variable in NAMES.items()
+        if variable not in private and f"{variable}{FILE}" not in inherited
+    }
     return {**inherited, **{variable: str(value) for variable, value in named.items() if value or value == 0}}
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from api.bootstrap.witness import Reply, Unready, Witness
 from api.serve import told
+from api.transport import Identity
 
 _log = logging.getLogger(__name__)
 MOST = 64 * 1024
@@ -21,14 +22,22 @@ PATIENCE = 30.0
 class Listener(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, witness: Witness, host: str, port: int) -> None:
+    def __init__(self, witness: Witness, host: str, port: int, shown: Identity | None = None) -> None:
+        """Raises `Unready` where it cannot listen there, `Insecure` where it cannot show what it is to."""
         self.witness = witness
-        """Raises `Unready` where it cannot listen there."""
         self.address_family = AF_INET6 if ":" in host else AF_INET
         try:
             super().__init__((host, port), Exchange)
         except (OSError, OverflowError) as problem:
             raise Unready(f"Cannot listen on {host}, port {port} ({problem}): choose another --listen.") from problem
+        if shown:
+            # Not when it is accepted: whoever connects and is silent would keep all others out.
+            wrapped = shown.context().wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+            self.socket = wrapped
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - its server's signature
+        """Who breaks off, or is no client of TLS, is nobody to tell of."""
+        _log.debug("A connection ended early.", exc_info=True)
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -73,7 +82,7 @@ class Exchange(BaseHTTPRequestHandler):
         """Quiet: anybody may send requests, and what is worth a line is told by the witness."""
 
 
-def run(state: Path, name: str, keys: list[str], listen: str) -> None:
+def run(state: Path, name: str, keys: list[str], listen: str, shown: Identity | None = None) -> None:
     """Answer until SIGINT or SIGTERM."""
     ended = told()
     host, _, port = listen.rpartition(":")
@@ -81,10 +90,11 @@ def run(state: Path, name: str, keys: list[str], listen: str) -> None:
         raise Unready("Write --listen HOST:PORT.")
     witness = Witness(state, name, keys)
     try:
-        with Listener(witness, host.strip("[]"), int(port)) as listener:
+        with Listener(witness, host.strip("[]"), int(port), shown) as listener:
             threading.Thread(target=listener.serve_forever, name="witness", daemon=True).start()
             where = f"{host}:{listener.server_address[1]}"
-            sys.stdout.write(f"The witness answers on http://{where}/add-checkpoint; its key is {witness.key}\n")
+            url = f"{'https' if shown else 'http'}://{where}/add-checkpoint"
+            sys.stdout.write(f"The witness answers on {url}; its key is {witness.key}\n")
             sys.stdout.flush()
             ended.wait()
             listener.shutdown()

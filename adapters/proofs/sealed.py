@@ -6,6 +6,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from adapters.proofs.cosigner import seen
 from adapters.proofs.grove import Grove
 from adapters.proofs.sealer import BATCH
 from adapters.proofs.signer import Refusing, verify
@@ -86,6 +87,8 @@ class Seals:
         else:
             self._bad = min(self._bad, size)
         self._sealed = max(self._sealed, size)
+        if len(seen(self._grove, size, text)) < len(self._grove.cosignatures(size)):
+            self._found.add("cosignature", "What is kept as a witness's signature of this checkpoint is none.", size)
 
     def _wrong(self, size: int, text: str) -> str:
         """Why a kept checkpoint is none of the signer's."""

@@ -19,7 +19,7 @@ from api.demo.applications import Application, applications, commands, shuffled
 from api.demo.client import Client, Failed
 from api.demo.show import show
 from api.serve import PortTaken, on_port, serving, told
-from api.settings import Settings
+from api.settings import Settings, Unset
 from api.shell.tenants import found
 
 READY = 60.0
@@ -35,8 +35,10 @@ def run(settings: Settings, *, once: bool, fresh: bool, port: int | None, json: 
     if fresh:
         bootstrap.wiped(settings)
     console = Console(stderr=json)
+    if settings.certificate:
+        raise Unset("The demo asks its own API in plain HTTP: run it without EVERLOG_TLS_CERTIFICATE.")
     with _served(settings, port) as where:
-        url = f"http://{where.host}:{where.port}"
+        url = where.url
         _ready(url)
         start = time.monotonic() - began
         clients = [_organisation(url, name) for name in ("First Organisation", "Second Organisation")]

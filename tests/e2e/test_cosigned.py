@@ -39,9 +39,5 @@ def test_a_witness_that_was_away_catches_up_and_bundles_are_proven_by_what_it_co
     assert head["witnesses"] == [key]
     assert verified(bundle, proof["key"], key) == (0, [NAME])
     # The control: without the witness's line nobody has seen it.
-    bundle.write_text(
-        bundle.read_text()
-        .replace(json.dumps(f"\n— {NAME} ")[1:-1], "\\n— nobody ")
-        .replace(f"\\n— {NAME} ", "\\n— nobody ")
-    )
+    bundle.write_text(bundle.read_text().replace(f"— {NAME} ", "— nobody "))
     assert verified(bundle, proof["key"], key) == (1, [])

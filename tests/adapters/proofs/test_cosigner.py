@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from adapters.outbound import Outbound
+from adapters.proofs.anew import Anew
 from adapters.proofs.cosigner import Cosigned, Cosigner
 from adapters.proofs.proven import Proven
 from adapters.proofs.sealer import Sealer
 from domain.kernel import Refused
+from projections.proofs.found import Findings
 from projections.proofs.note import base64, verifier_key
 from projections.proofs.submission import witnesses
 from tests.adapters.proofs.test_witness import LOG, NAME, PUBLIC, ROOT, process
@@ -136,11 +138,19 @@ def test_a_line_that_somebody_put_into_the_database_is_not_shown(house, owner, t
     with house.standing():
         house.step()
     good = lines(house)
+    assert found(house) == []
     [(line,)] = owner.execute("select line from everlog.cosignatures where tenant_id = %s", [house.tenant]).fetchall()
     for witness, forged in (("nonsense", line), (house.key, line), (house.witness.replace("w1", "w2"), "nonsense")):
         owner.execute("insert into everlog.cosignatures values (%s, 1, 3, %s, %s)", [house.tenant, witness, forged])
     assert lines(house) == good
     assert house.verified(tmp_path / "checkpoint") == 0
+    assert [(each.kind, each.position) for each in found(house)] == [("cosignature", 3)]
+
+
+def found(house):
+    findings = Findings()
+    Anew(house.tenant, house.keeper, house.signer, findings).look()
+    return [each for each in findings.kept if each.kind == "cosignature"]
 
 
 def rewound(house, owner, size):
