@@ -40,6 +40,7 @@ BUSY = 128
 
 UNAUTHORIZED, TOO_LARGE = 401, 413
 REASON = re.compile(r"[ -~]{0,500}")
+SESSION = re.compile(r"[A-Za-z0-9._:-]{0,100}")
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -204,4 +205,8 @@ def _circumstances(inbound: Inbound, address: str) -> Circumstances:
     reason = inbound.header(b"everlog-reason") or ""
     if not REASON.fullmatch(reason):
         raise Problem("request.header", "Everlog-Reason takes up to 500 printable ASCII characters.")
-    return Circumstances(ip=address, agent=(inbound.header(b"user-agent") or "")[:300], reason=reason)
+    session = inbound.header(b"everlog-session") or ""
+    if not SESSION.fullmatch(session):
+        raise Problem("request.header", "Everlog-Session takes up to 100 letters, digits, `-`, `_`, `.` and `:`.")
+    agent = (inbound.header(b"user-agent") or "")[:300]
+    return Circumstances(ip=address, session=session, agent=agent, reason=reason)

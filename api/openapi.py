@@ -81,7 +81,14 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "Why this is done, for the trail.",
         "example": "Asked for by phone",
     },
+    "Everlog-Session": {
+        "schema": {"type": "string", "maxLength": 100, "pattern": "^[A-Za-z0-9._:-]*$"},
+        "description": "The client's own name for the session that this belongs to, for the trail.",
+        "example": "7f9c0a52",
+    },
 }
+TOLD = ("Everlog-Reason", "Everlog-Session")
+"""Headers that whoever is known by their key may send with anything they ask."""
 RETURNED: dict[str, dict[str, Any]] = {
     "Everlog-Position": {
         "description": "Generation and position of the log after this.",
@@ -166,7 +173,8 @@ def _in_query(route: Route, known: dict[int, Any], components: dict[str, Any]) -
 
 
 def _in_headers(route: Route) -> list[dict[str, Any]]:
-    return [{"name": name, "in": "header", "required": False, **HEADERS[name]} for name in route.headers]
+    names = dict.fromkeys((*route.headers, *(TOLD if route.permission else ())))
+    return [{"name": name, "in": "header", "required": False, **HEADERS[name]} for name in names]
 
 
 def _successes(route: Route, known: dict[int, Any]) -> dict[str, Any]:
@@ -192,7 +200,7 @@ def _failures(route: Route) -> dict[str, Any]:
         codes += WITH_BODY
     if route.parameters:
         codes.append("request.invalid")
-    if set(route.headers) - {"If-None-Match"}:
+    if route.permission or set(route.headers) - {"If-None-Match"}:
         codes.append("request.header")
     if "Everlog-Min-Position" in route.headers:
         codes += ["query.position", "views.behind"]

@@ -42,22 +42,23 @@ class Eyes:
         """For who may see them: of each row, all of one type, the fields of these names that were sealed."""
         return await self._logs.of(caller.tenant).opened_fields(rows, names)
 
-    async def note(self, caller: Caller, asked: "Sight", rows: int, shown: Iterable[tuple[str, Any]]) -> None:
+    async def note(self, caller: Caller, asked: "Sight", rows: int, shown: Iterable[tuple[str, Any]] = ()) -> None:
         """Write down which fields of so many rows are shown, as they were sealed. Raises `Unrecorded`.
 
-        Where it returns, it outlasts a crash.
+        Where it returns, it outlasts a crash. Where nothing about a person is shown, lists alone are written down.
         """
         sealed = [(name, value.subject) for name, value in shown if isinstance(value, Sealed)]
-        if not sealed:
+        if not (sealed or asked.listed):
             return
         subjects = tuple(dict.fromkeys(subject for _, subject in sealed))
-        decision = await self._pipeline.decide(caller, asked.permission)
+        permission = asked.permission if sealed else asked.query.permission
+        decision = await self._pipeline.decide(caller, permission)
         await self._journal.keep(
             Seen(
                 tenant=caller.tenant,
                 actor=caller.actor,
                 on_behalf_of=caller.on_behalf_of,
-                permission=asked.permission,
+                permission=permission,
                 rule=decision.rule,
                 circumstances=caller.circumstances,
                 query=named(asked.query),
@@ -75,11 +76,19 @@ class Sight(NamedTuple):
     permission: str
     hidden: tuple[str, ...] = ()
     """Filters by what is about a person: that they were used is told, and not their values."""
+    listed: bool = False
+    """Whether it was a list: that is told of also where it showed nothing about a person, or nothing at all."""
 
     @property
     def filter(self) -> tuple[tuple[str, str], ...]:
-        given = ((name, getattr(self.query, name)) for name in sorted(self.query.__struct_fields__))
-        return tuple((name, "" if name in self.hidden else str(value)) for name, value in given if value is not None)
+        """Without the cursor: the pages of a list are answers to the same question."""
+        names = (name for name in sorted(self.query.__struct_fields__) if name != "cursor")
+        given = ((name, getattr(self.query, name)) for name in names)
+        return tuple((name, "" if name in self.hidden else _word(value)) for name, value in given if value is not None)
+
+
+def _word(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 class Presenter:
@@ -95,14 +104,22 @@ class Presenter:
     async def rows(
         self, eyes: Eyes, caller: Caller, rows: Sequence[Struct], query: Any, hidden: tuple[str, ...] = ()
     ) -> list[dict[str, Any]]:
-        """The rows that answer a query; what they show is on record before they are returned. Raises `Unrecorded`."""
+        """A list that answers a query, or a part of it; it is on record before it is returned. Raises `Unrecorded`."""
+        return await self._shown(eyes, caller, rows, Sight(query, self.permission, hidden, listed=True))
+
+    async def one(self, eyes: Eyes, caller: Caller, row: Struct, query: Any) -> dict[str, Any]:
+        """The same of a single row, which is on record where it shows what is about a person."""
+        [shown] = await self._shown(eyes, caller, [row], Sight(query, self.permission))
+        return shown
+
+    async def _shown(self, eyes: Eyes, caller: Caller, rows: Sequence[Struct], sight: Sight) -> list[dict[str, Any]]:
         may = await eyes.may(caller, self.permission)
         if not (may and self._personal and rows):
+            await eyes.note(caller, sight, len(rows))
             return [self.show(row, may=may) for row in rows]
         names = self._plan(type(rows[0])).personal
         opened = await eyes.read(caller, rows, names)
-        shown = ((name, getattr(row, name)) for row in rows for name in names)
-        await eyes.note(caller, Sight(query, self.permission, hidden), len(rows), shown)
+        await eyes.note(caller, sight, len(rows), ((name, getattr(row, name)) for row in rows for name in names))
         return [self.show(row, may=True, opened=each) for row, each in zip(rows, opened, strict=True)]
 
     def show(self, row: Struct, *, may: bool, opened: Mapping[str, Any] = _NOTHING) -> dict[str, Any]:

@@ -130,5 +130,4 @@ async def one(edge: Edge, call: Call, query: Any, presenter: Presenter, unknown:
     row = await edge.pipeline.ask(call.caller, query, call.at_least)
     if row is None:
         raise Problem(unknown)
-    [item] = await presenter.rows(edge.eyes, call.caller, [row], query)
-    return item
+    return await presenter.one(edge.eyes, call.caller, row, query)

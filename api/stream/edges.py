@@ -1,7 +1,7 @@
 """`GET /v1/events/stream` (server-sent events) and `/v1/events/live` (WebSocket): one feed, two ways to send it."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,18 +9,21 @@ from uuid import UUID, uuid4
 from litestar import Request, WebSocket, get, websocket
 from litestar.connection import ASGIConnection
 from litestar.response.base import ASGIResponse
+from msgspec.structs import replace
 
 from api import shapes
 from api.edge import HEADERS, Edge
 from api.inbound import Inbound
+from api.personal import Sight
 from api.problems import Problem
 from api.stream import cursor, sse, wire
-from api.stream.feed import Feed, Rhythm, Rights, Wanted, rights
+from api.stream.feed import PERSONAL, Feed, Rhythm, Rights, Wanted, rights
 from api.stream.parameters import LIVE, PARAMETERS, SSE
 from api.stream.tail import Tails
 from application.api_keys import Keyring
 from application.kernel import Caller
 from application.ports import Access
+from domain.kernel import Recorded
 from projections.stream import Follow
 
 _RHYTHM = Rhythm()
@@ -68,6 +71,9 @@ class Streams:
         await self.edge.pipeline.authorise(caller, asked, asked.resource)
         if self._open[caller.actor.id] >= self._most:
             raise Problem("quota.exceeded", f"One API key may hold {self._most} streams open.", retry=5)
+        if not caller.circumstances.session:
+            # Whoever names no session has one all the same for as long as this connection stands.
+            caller = replace(caller, circumstances=replace(caller.circumstances, session=f"stream:{id}"))
         return caller, asked
 
     @asynccontextmanager
@@ -78,7 +84,8 @@ class Streams:
             async with self._tails.of(caller.tenant) as tail:
                 wanted = Wanted(frozenset(asked.types), frozenset(asked.capabilities), asked.resource)
                 after = _cursor(asked.after) if asked.after else None
-                yield Feed(tail, self._checked(caller, key), wanted, after, self._rhythm)
+                check, note = self._checked(caller, key), self._noting(caller, asked)
+                yield Feed(tail, check, note, wanted, after, self._rhythm)
         finally:
             self._open[caller.actor.id] -= 1
             self._open += Counter()
@@ -90,6 +97,13 @@ class Streams:
             return await rights(self._access, known if known.tenant == caller.tenant else caller)
 
         return check
+
+    def _noting(self, caller: Caller, asked: Follow) -> Callable[[list[Recorded]], Awaitable[None]]:
+        async def note(facts: list[Recorded]) -> None:
+            sealed = ((name, getattr(each.fact, name)) for each in facts for name in each.fact.__struct_fields__)
+            await self.edge.eyes.note(caller, Sight(asked, PERSONAL), len(facts), sealed)
+
+        return note
 
 
 def _cursor(text: str) -> cursor.Cursor:

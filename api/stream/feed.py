@@ -16,8 +16,9 @@ from api.stream.tail import Tail
 from application.api_keys import Unauthenticated
 from application.kernel import Caller
 from application.pipeline import Rejected
-from application.ports import Access
+from application.ports import Access, Unanswered
 from domain.access import READS
+from domain.audit import Read
 from domain.kernel import Recorded
 from projections.stream import Follow
 
@@ -89,18 +90,23 @@ async def rights(access: Access, caller: Caller) -> Rights:
 
 
 class Feed:
-    """`rights` is asked before everything that is sent; it raises `Rejected` or `Unauthenticated` once it is over."""
+    """`rights` is asked before everything that is sent; it raises `Rejected` or `Unauthenticated` once it is over.
+
+    `note` is given the facts, sealed, whose persons are about to be told. It raises `Unrecorded`.
+    """
 
     def __init__(
         self,
         tail: Tail,
         rights: Callable[[], Awaitable[Rights]],
+        note: Callable[[list[Recorded]], Awaitable[None]],
         wanted: Wanted,
         after: Cursor | None = None,
         rhythm: Rhythm = _RHYTHM,
     ) -> None:
         self._tail = tail
         self._rights = rights
+        self._note = note
         self._wanted = wanted
         self._after = after
         self._rhythm = rhythm
@@ -113,6 +119,8 @@ class Feed:
                     yield signal
         except (Rejected, Unauthenticated) as refusal:
             yield Ended(refusal.code)
+        except Unanswered as nobody:
+            yield Ended(nobody.code)
         except Exception:  # noqa: BLE001 - whatever it was, the client resumes where it stood
             _log.exception("Following the log of tenant %s failed.", self._tail.log.tenant)
             yield Ended("service.unavailable")
@@ -145,7 +153,11 @@ class Feed:
 
     async def _shown(self, rows: list[Recorded], allowed: Rights) -> list[Event]:
         shown = [row for row in rows if row.capability in allowed.capabilities and self._wanted.wants(row)]
-        if allowed.personal and shown:
-            facts = await self._tail.log.opened([row.fact for row in shown])
-            shown = [replace(row, fact=fact) for row, fact in zip(shown, facts, strict=True)]
-        return [shape.event(row, personal=allowed.personal) for row in shown]
+        # What a reader asked for stays sealed: to tell it would be a read again, and be told again, without an end.
+        told = [row for row in shown if allowed.personal and not isinstance(row.fact, Read)]
+        opened: dict[int, Recorded] = {}
+        if told:
+            await self._note(told)
+            facts = await self._tail.log.opened([row.fact for row in told])
+            opened = {row.position: replace(row, fact=fact) for row, fact in zip(told, facts, strict=True)}
+        return [shape.event(opened.get(row.position, row), personal=row.position in opened) for row in shown]

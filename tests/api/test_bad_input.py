@@ -133,6 +133,7 @@ def test_a_query_that_cannot_be_asked(ask, query, code):
         {"If-Match": "1"}, {"If-Match": '"1"'}, {"If-Match": '"1:1", "1:2"'}, {"If-Match": 'W/"1:1"'},
         {"Idempotency-Key": ""}, {"Idempotency-Key": "x" * 201}, {"Idempotency-Key": "a b"},
         {"Everlog-Reason": "x" * 501}, {"Everlog-Reason": b"\x84"},
+        {"Everlog-Session": "x" * 101}, {"Everlog-Session": "a b"},
     ],
     ids=str,
 )  # fmt: skip

@@ -36,7 +36,7 @@ def tenant(world):
 
 def test_a_read_of_a_person_is_in_the_trail_with_reader_fields_and_subject(world, tenant, other):
     id, position, _ = captured(world, tenant)
-    headers = {"Everlog-Min-Position": position, "Everlog-Reason": "a call", "User-Agent": "curl"}
+    headers = {"Everlog-Min-Position": position, "Everlog-Reason": "a call", "Everlog-Session": "s-1"}
     assert world.ask("GET", f"/v1/prospects/{id}", tenant.keys["Admin"], headers).status_code == 200
     [read] = until(lambda: reads(world, tenant))
     [look] = read.fact.looks
@@ -50,7 +50,11 @@ def test_a_read_of_a_person_is_in_the_trail_with_reader_fields_and_subject(world
     assert read.meta.permission == "prospects.read-personal"
     assert read.meta.rule
     assert read.meta.subjects[0] == id
-    assert world.logs.of(tenant.id).open(read.meta.circumstances).reason == "a call"
+    circumstances = world.logs.of(tenant.id).open(read.meta.circumstances)
+    assert (circumstances.reason, circumstances.session) == ("a call", "s-1")
+    found = {"Everlog-Min-Position": f"1:{read.position}"}
+    asked = world.ask("POST", "/v1/audit/find", tenant.keys["Admin"], found, json={"session": "s-1"})
+    assert {each["type"] for each in asked.json()["items"]} == {"audit.read"}
     assert all(id not in look.subjects for each in reads(world, other) for look in each.fact.looks)
 
 
@@ -86,6 +90,35 @@ def test_who_is_shown_nothing_personal_leaves_no_read(world, tenant):
     world.ask("GET", f"/v1/prospects/{id}", tenant.keys["Admin"], headers)
     [read] = until(lambda: reads(world, tenant))
     assert read.meta.actor.id == tenant.ids["Admin"]
+
+
+def test_a_list_is_on_record_with_filter_and_rows_whatever_it_shows(world, tenant):
+    _, position, _ = captured(world, tenant)
+    headers = {"Everlog-Min-Position": position}
+    for stage in ("new", "nowhere"):
+        world.ask("GET", f"/v1/prospects?stage={stage}", tenant.keys["Viewer"], headers)
+    answer = world.ask("GET", "/v1/audit?limit=1", tenant.keys["Auditor"], headers)
+    more = f"/v1/audit?limit=1&cursor={answer.json()['cursor']}"
+    assert world.ask("GET", more, tenant.keys["Auditor"]).status_code == 200
+    found = until(lambda: sum(len(each.fact.looks) for each in reads(world, tenant)) == 4 and reads(world, tenant))
+    asked = [(each.fact.query, dict(world.logs.of(tenant.id).open(each.fact).filter)) for each in found]
+    rows = [
+        (name, given.get("stage"), look.rows)
+        for each, (name, given) in zip(found, asked, strict=True)
+        for look in each.fact.looks
+    ]
+    assert sorted(rows, key=str) == sorted(
+        [
+            ("prospects.list", "new", 1),
+            ("prospects.list", "nowhere", 0),
+            ("audit.trail", None, 1),
+            ("audit.trail", None, 1),
+        ],
+        key=str,
+    )
+    assert {each.meta.permission for each in found if each.fact.query == "prospects.list"} == {"prospects.read"}
+    assert all(each.fact.fields == () for each in found if each.fact.query == "prospects.list")
+    assert not any("cursor" in given for _, given in asked)
 
 
 def test_without_a_journal_nothing_is_shown(world, tenant, tmp_path):

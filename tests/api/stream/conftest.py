@@ -24,7 +24,7 @@ from application.audit import Trail
 from application.entry import Entry
 from application.kernel import Caller
 from application.pipeline import Asked, Pipeline
-from application.ports import Decision
+from application.ports import Decision, Unrecorded
 from domain.kernel import Actor, Meta, Sealed
 from domain.prospects import Captured, Won
 from tenants.quotas import Quota
@@ -77,12 +77,26 @@ def sealed(value):
     return Sealed(UUID(int=9), "prospects/x@1#name", json.encode(value))
 
 
+class Notes:
+    """A journal that keeps what it is given, or takes nothing."""
+
+    def __init__(self):
+        self.seen = []
+        self.full = False
+
+    async def keep(self, seen):
+        if self.full:
+            raise Unrecorded
+        self.seen.append(seen)
+
+
 class House:
     """An API with nothing but the streams, on logs in memory, behind a real server."""
 
     def __init__(self, poll=0.05, patience=30.0, most=50, check=0.1, heartbeat=15.0):
         self.tenant = uuid4()
         self.logs = SealingLogs()
+        self.journal = Notes()
         self.wakes = Wakes()
         self.port = ports.choose()
         self.pace = Pace(poll=poll, batch=20, kept=50)
@@ -94,7 +108,7 @@ class House:
         keyring = Keyring(self.logs)
         access = Casbin(self.logs, keyring)
         pipeline = Pipeline(self.logs, access, Trail(self.logs), _no_reads)
-        edge = Edge(pipeline, Entry(keyring, self.logs), self.logs, NOBODY, {}, Quota(10**6), NOBODY, NOBODY)
+        edge = Edge(pipeline, Entry(keyring, self.logs), self.logs, NOBODY, {}, Quota(10**6), NOBODY, self.journal)
         tails = Tails(self.logs, self.wakes, self.pace)
         self.streams = Streams(edge, access, keyring, tails, self.rhythm, self.most, self.patience)
         return Litestar(handlers(self.streams), openapi_config=None)
