@@ -29,6 +29,7 @@ Name = Literal[
     "access",
     "encrypt",
     "predict",
+    "verify",
     "startup",
     "growth",
 ]
@@ -47,6 +48,7 @@ JOBS = {
     "access": "access:run",
     "encrypt": "encrypt:run",
     "predict": "predict:run",
+    "verify": "verify:run",
     "startup": "startup:run",
     "growth": "growth:run",
 }

@@ -80,7 +80,18 @@ def test_the_table_holds_each_line(capsys):
 
 def test_every_row_that_was_asked_for_is_a_job():
     appends = {"append-64x1", "append-8x1", "append-1x1", "append-8x100"}
-    others = {"replay", "load-stream", "catch-up", "http", "access", "encrypt", "predict", "startup", "growth"}
+    others = {
+        "replay",
+        "load-stream",
+        "catch-up",
+        "http",
+        "access",
+        "encrypt",
+        "predict",
+        "verify",
+        "startup",
+        "growth",
+    }
     assert appends | others <= set(command.ALL)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from functools import cache
 from hashlib import sha256
 from uuid import UUID
 
@@ -62,14 +63,14 @@ def path(m: int, leaves: list[bytes]) -> list[bytes]:
     return [*path(m, leaves[:k]), root(leaves[k:])] if m < k else [*path(m - k, leaves[k:]), root(leaves[:k])]
 
 
-def consistency(m: int, leaves: list[bytes], *, known: bool = True) -> list[bytes]:
+def proof(m: int, leaves: list[bytes], *, known: bool = True) -> list[bytes]:
     """RFC 9162 §2.1.4.1."""
     if m == len(leaves):
         return [] if known else [root(leaves)]
     k = split(len(leaves))
     if m <= k:
-        return [*consistency(m, leaves[:k], known=known), root(leaves[k:])]
-    return [*consistency(m - k, leaves[k:], known=False), root(leaves[:k])]
+        return [*proof(m, leaves[:k], known=known), root(leaves[k:])]
+    return [*proof(m - k, leaves[k:], known=False), root(leaves[:k])]
 
 
 def event(position: int) -> dict[str, bytes]:
@@ -89,12 +90,18 @@ def salt(position: int, name: str) -> bytes:
     return sha256(f"{position}/{name}".encode()).digest()
 
 
+@cache
 def digest(position: int, name: str) -> bytes:
     return sha256(salt(position, name) + name.encode() + event(position)[name]).digest()
 
 
+@cache
 def entry(position: int) -> bytes:
     return b"\1" + b"".join(digest(position, name) for name in NAMES)
+
+
+def leaves(size: int) -> list[bytes]:
+    return [entry(position) for position in range(1, size + 1)]
 
 
 def note(leaves: list[bytes], *signers: Signer, log: Signer = LOG) -> str:
@@ -132,18 +139,33 @@ def head(leaves: list[bytes], first: int, last: int, sought: dict, *signers: Sig
 
 def complete(size: int, first: int, last: int, sought: dict, *signers: Signer) -> list[dict]:
     """A bundle's lines; of filters it knows {} and WON, which is what `event` lets it choose by."""
-    leaves = [entry(position) for position in range(1, size + 1)]
+    entries = leaves(size)
     lines = [line(p, NAMES if not sought or p % 3 == 0 else list(sought)) for p in range(first, last + 1)]
-    left, right = sides(0, size, first - 1, last, leaves) if size else ([], [])
+    left, right = sides(0, size, first - 1, last, entries) if size else ([], [])
     tail = {"left": left, "right": right, "count": len(lines)}
-    return [head(leaves, first, last, sought, *signers, complete=True), *lines, tail]
+    return [head(entries, first, last, sought, *signers, complete=True), *lines, tail]
 
 
 def chosen(size: int, positions: list[int]) -> list[dict]:
-    leaves = [entry(position) for position in range(1, size + 1)]
-    lines = [{**line(p, NAMES), "path": [b64(h) for h in path(p - 1, leaves)]} for p in positions]
-    return [head(leaves, 1, size, {}, complete=False), *lines, {"count": len(lines)}]
+    entries = leaves(size)
+    lines = [{**line(p, NAMES), "path": [b64(h) for h in path(p - 1, entries)]} for p in positions]
+    return [head(entries, 1, size, {}, complete=False), *lines, {"count": len(lines)}]
 
 
 def text(lines: list[dict]) -> str:
     return "".join(json.dumps(one) + "\n" for one in lines)
+
+
+def inclusion(index: int, size: int) -> dict:
+    return {
+        "everlog": "inclusion/1", "origin": ORIGIN, "index": index, "size": size, "entry": b64(entry(index + 1)),
+        "path": [b64(step) for step in path(index, leaves(size))], "checkpoint": note(leaves(size)), "key": LOG.vkey,
+    }  # fmt: skip
+
+
+def consistency(first: int, second: int) -> dict:
+    steps = [b64(step) for step in proof(first, leaves(second))] if first else []
+    return {
+        "everlog": "consistency/1", "origin": ORIGIN, "first": first, "second": second, "path": steps,
+        "old": note(leaves(first)), "checkpoint": note(leaves(second)), "key": LOG.vkey,
+    }  # fmt: skip
