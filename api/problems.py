@@ -111,7 +111,7 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "audit.unknown": Kind(404, "There is no such event", "Positions run from 1 to the log's last."),
     "exports.unknown": Kind(404, "There is no such export", "Its identifier was in the header `Everlog-Export`."),
     "reports.unknown": Kind(404, "There is no such report", "List the reports for what there is."),
-    "reports.exists": Kind(409, "Another report has this identifier", "Leave the identifier out, or choose a new one."),
+    "reports.exists": Kind(409, "Another report or schedule has this identifier", "Choose a new one."),
     "reports.empty": Kind(422, "The report would cover no time", "Ask with a `since` that lies before `until`."),
     "exports.exists": Kind(409, "Another export has this identifier", "Start a new one."),
     "privacy.unknown": Kind(404, "No erasure of this subject was asked for", "Ask for it first."),

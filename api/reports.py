@@ -21,17 +21,32 @@ from api.queries import WAITS, Listing, listed, one
 from api.route import Route
 from application.kernel import Caller
 from application.pipeline import Asked
-from application.reports import Make, Take
+from application.reports import Make, Schedule, Take, Unschedule
 from domain.kernel import Recorded
 from domain.reports import Format, Kind
 from projections.audit import Entry
 from projections.predictions.book import Predicted
 from projections.proofs.note import origin
-from projections.reports import MOST, TITLES, Decided, Entries, Get, Latest, List, Made, Report, sections
+from projections.reports import (
+    MOST,
+    TITLES,
+    Decided,
+    Entries,
+    Get,
+    Latest,
+    List,
+    ListPlanned,
+    Made,
+    Planned,
+    Report,
+    sections,
+)
 
 Time = Annotated[datetime, Meta(tz=True)]
 Shown = shapes.answer(Made, "Report")
-_made, _predicted = Presenter(Made), Presenter(Predicted)
+ReportSchedule = shapes.answer(Planned, "ReportSchedule")
+_made, _planned, _predicted = Presenter(Made), Presenter(Planned), Presenter(Predicted)
+_SCHEDULE = "/v1/reports/schedules/{id}"
 PAGE = 200
 MEDIA: Final[dict[Format, str]] = {
     "pdf": "application/pdf",
@@ -176,6 +191,28 @@ ROUTES = (
             summary="List reports",
         )
     ),
+    *listed(
+        Listing(
+            query=ListPlanned,
+            presenter=_planned,
+            row=ReportSchedule,
+            path="/v1/reports/schedules",
+            tag="reports",
+            operation="ReportSchedules",
+            summary="List what is asked for at the end of each period",
+        )
+    ),
+    single(
+        Schedule,
+        _SCHEDULE,
+        "scheduleReport",
+        "Ask for a report at the end of each period",
+        description=(
+            "The first is about the period that this is asked in. The identifier is yours to choose, and names the "
+            "schedule in the reports that it asks for."
+        ),
+    ),
+    single(Unschedule, f"{_SCHEDULE}/end", "unscheduleReport", "Ask for it no more"),
     single(
         Make,
         "/v1/reports",

@@ -32,6 +32,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "proofs.check": "Record what a look at the whole record found: for the program and who runs it.",
     "reports.read": "See which reports were asked for, and take them away as files.",
     "reports.make": "Ask for a report.",
+    "reports.schedule": "Have a report asked for at the end of each period, or no more.",
     "orgs.read": "See the organisation and its members.",
     "orgs.found": "Found an organisation.",
     "orgs.manage": "Add and remove members and change their roles.",
@@ -71,6 +72,7 @@ _ADMIN = _MANAGER | {
     "privacy.export",
     "reports.read",
     "reports.make",
+    "reports.schedule",
 }
 
 ROLES: Final[Mapping[str, frozenset[str]]] = {
@@ -87,6 +89,7 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
             "privacy.read",
             "reports.read",
             "reports.make",
+            "reports.schedule",
         }
     ),
 }

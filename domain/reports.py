@@ -1,11 +1,12 @@
 """A report: a question about a stretch of the log, asked at a position, so that it has one answer for ever.
 
 Nothing of the answer is kept: it follows from the log up to the fact that asks for it, and whoever takes it away as a
-file is recorded.
+file is recorded. A schedule asks the same kind of question again at the end of each period of the calendar.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from domain.kernel import Decider, Fact, Refused
 
 Kind = Literal["access-review", "data-access", "changes", "decisions", "processing", "erasures"]
 Format = Literal["pdf", "xlsx", "json"]
+Every = Literal["day", "week", "month", "quarter", "year"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -21,7 +23,9 @@ class Asked(Fact, frozen=True, tag="reports.asked"):
     kind: str
     since: datetime
     until: datetime
-    """The first moment that is no part of it; not later than the fact itself was recorded."""
+    """The first moment that is no part of it; what was recorded later than the fact itself is none either."""
+    schedule: UUID | None = None
+    """The schedule that asked."""
 
 
 class Taken(Fact, frozen=True, tag="reports.taken"):
@@ -35,18 +39,47 @@ class Taken(Fact, frozen=True, tag="reports.taken"):
     """SHA-256 of the file, in hexadecimal digits."""
 
 
+class Scheduled(Fact, frozen=True, tag="reports.scheduled"):
+    """From the period on in which this is recorded, the report is asked for at each period's end."""
+
+    kind: str
+    every: str
+    """A period of the calendar in UTC; weeks begin on Monday."""
+
+
+class Unscheduled(Fact, frozen=True, tag="reports.unscheduled"):
+    pass
+
+
+Facts = Asked | Taken | Scheduled | Unscheduled
+
+
 class Report(Struct, frozen=True):
+    """What a stream says of a report, or of a schedule."""
+
     asked: Asked | None = None
+    scheduled: Scheduled | None = None
+    ended: bool = False
 
 
-def evolve(report: Report, fact: Asked | Taken) -> Report:
-    return replace(report, asked=fact) if isinstance(fact, Asked) else report
+def evolve(report: Report, fact: Facts) -> Report:
+    match fact:
+        case Asked():
+            return replace(report, asked=fact)
+        case Scheduled():
+            return replace(report, scheduled=fact)
+        case Unscheduled():
+            return replace(report, ended=True)
+        case Taken():
+            return report
 
 
-def ask(report: Report, kind: Kind, since: datetime, until: datetime) -> list[Fact]:
+def ask(report: Report, kind: Kind, since: datetime, until: datetime, schedule: UUID | None = None) -> list[Fact]:
     if since >= until:
         raise Refused("reports.empty", since=since.isoformat(), until=until.isoformat())
-    asked = Asked(kind, since, until)
+    if report.scheduled:
+        raise Refused("reports.exists")
+    asked = Asked(kind, since, until, schedule)
     if report.asked not in (None, asked):
         raise Refused("reports.exists")
     return [] if report.asked else [asked]
@@ -58,4 +91,38 @@ def take(report: Report, taken: Taken) -> list[Fact]:
     return [taken]
 
 
-reports = Decider("reports", Asked | Taken, Report(), evolve)
+def schedule(report: Report, kind: Kind, every: Every) -> list[Fact]:
+    scheduled = Scheduled(kind, every)
+    if report.asked or report.ended or report.scheduled not in (None, scheduled):
+        raise Refused("reports.exists")
+    return [] if report.scheduled else [scheduled]
+
+
+def unschedule(report: Report) -> list[Fact]:
+    if report.scheduled is None:
+        raise Refused("reports.unknown")
+    return [] if report.ended else [Unscheduled()]
+
+
+def beginning(every: str, at: datetime) -> datetime:
+    """When the period began that a moment lies in."""
+    day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if every == "week":
+        return day - timedelta(days=day.weekday())
+    if months := _MONTHS.get(every):
+        return day.replace(day=1, month=day.month - (day.month - 1) % months)
+    return day
+
+
+def end(every: str, beginning: datetime) -> datetime:
+    """When the period ends that began then."""
+    if months := _MONTHS.get(every):
+        years, month = divmod(beginning.month - 1 + months, 12)
+        return beginning.replace(year=beginning.year + years, month=month + 1)
+    return beginning + timedelta(days=7 if every == "week" else 1)
+
+
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+
+reports = Decider("reports", Facts, Report(), evolve)

@@ -20,9 +20,10 @@ from projections.predictions.milestones import milestones
 from projections.privacy import erasures, holds
 from projections.prospects import prospects as list_of_prospects
 from projections.reports import reports as list_of_reports
+from projections.reports import schedules
 
 DECIDERS: dict[str, Decider[Any]] = {
     each.name: each
     for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs)
 }
-MODELS = (list_of_prospects, funnel, trail, book, scores, milestones, erasures, holds, list_of_reports)
+MODELS = (list_of_prospects, funnel, trail, book, scores, milestones, erasures, holds, list_of_reports, schedules)

@@ -20,14 +20,17 @@ from adapters.postgres.views import Views
 from adapters.privacy import Remains
 from adapters.proofs.cosigner import Cosigned, Cosigner
 from adapters.proofs.sealer import Sealer
+from adapters.reports import Schedules
 from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.product import Product, signer_of
 from api.bootstrap.troubles import UNAVAILABLE
 from api.checking import Checker, Look
-from api.erasing import Eraser, Replayed
+from api.erasing import Replayed
 from api.learning import Model, Models
+from api.rounds import Rounds
 from application.predictions import Learner
 from application.privacy import Erasing
+from application.reports import Reporting
 from projections.proofs import submission
 from projections.proofs.found import Findings
 from projections.proofs.submission import Named
@@ -84,7 +87,7 @@ def erasing(product: Product, stop: threading.Event) -> threading.Thread:
         return Erasing(log, remains, Replayed(log, learner))
 
     def run() -> None:
-        Eraser(partial(leases.renew, "privacy"), leases.seconds / 3, of).run(stop)
+        Rounds("privacy", partial(leases.renew, "privacy"), leases.seconds / 3, of).run(stop)
         with suppress(*UNAVAILABLE):
             leases.release()
 
@@ -103,6 +106,21 @@ def checking(product: Product, stop: threading.Event) -> threading.Thread:
             leases.release()
 
     return threading.Thread(target=run, name="check")
+
+
+def reporting(product: Product, stop: threading.Event) -> threading.Thread:
+    """A thread that asks for the scheduled reports of the tenants leased to this process."""
+    leases = Leases(product.database, uuid4())
+
+    def of(tenant: UUID) -> Reporting:
+        return Reporting(product.logs.of(tenant), Schedules(store(product, tenant), product.database).due)
+
+    def run() -> None:
+        Rounds("reports", partial(leases.renew, "reports"), leases.seconds / 3, of).run(stop)
+        with suppress(*UNAVAILABLE):
+            leases.release()
+
+    return threading.Thread(target=run, name="reports")
 
 
 def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[Any] = MODELS) -> Runner:

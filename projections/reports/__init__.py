@@ -2,6 +2,7 @@
 
 from projections.reports.content import MOST, Cell, Report, Section, Sources
 from projections.reports.made import TITLES, Decided, Entries, Get, Latest, List, Made, reports, sections
+from projections.reports.planned import ListPlanned, Planned, schedules
 
 __all__ = [
     "MOST",
@@ -12,10 +13,13 @@ __all__ = [
     "Get",
     "Latest",
     "List",
+    "ListPlanned",
     "Made",
+    "Planned",
     "Report",
     "Section",
     "Sources",
     "reports",
+    "schedules",
     "sections",
 ]

@@ -32,6 +32,8 @@ class Made(Struct, frozen=True):
     asked_at: datetime
     position: int
     """Nothing in the report was recorded later."""
+    schedule: UUID | None = None
+    """The schedule that asked for it."""
     taken: int = 0
     """How many files of it left."""
 
@@ -42,9 +44,9 @@ def select(recorded: Recorded) -> Where | None:
 
 def evolve(rows: list[Made], recorded: Recorded) -> list[Made]:
     match recorded.fact:
-        case Asked(kind=kind, since=since, until=until):
-            actor = str(recorded.meta.actor)
-            return [Made(recorded.id, kind, since, until, actor, recorded.at, recorded.position)]
+        case Asked() as asked:
+            by, at, position = str(recorded.meta.actor), recorded.at, recorded.position
+            return [Made(recorded.id, asked.kind, asked.since, asked.until, by, at, position, asked.schedule)]
         case Taken():
             return [replace(row, taken=row.taken + 1) for row in rows]
     return rows
@@ -52,13 +54,14 @@ def evolve(rows: list[Made], recorded: Recorded) -> list[Made]:
 
 reports = View(
     "reports",
-    1,
+    2,
     Made,
     select,
     evolve,
     facts=Asked | Taken,
-    filters=("kind",),
+    filters=("kind", "schedule"),
     sorts=("asked_at",),
+    indexes=(("schedule", "asked_at"),),
 )
 
 
@@ -73,12 +76,14 @@ class Get(Query, frozen=True, kw_only=True):
 class List(Query, frozen=True, kw_only=True):
     permission: ClassVar = "reports.read"
     kind: Kind | None = None
+    schedule: UUID | None = None
     sort: str = "-asked_at"
     limit: int = 50
     cursor: str = ""
 
     async def answer(self, reads: Reads) -> Page[Made]:
-        where = [Is("kind", self.kind)] if self.kind else []
+        asked = {"kind": self.kind, "schedule": self.schedule}
+        where = [Is(column, value) for column, value in asked.items() if value is not None]
         return await reads.page(reports, where, sort=self.sort, limit=self.limit, cursor=self.cursor)
 
 

@@ -17,11 +17,11 @@ from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
 from projections.privacy import erasures, holds
 from projections.prospects import prospects
-from projections.reports import reports
+from projections.reports import reports, schedules
 from tenants.context import SYSTEM
 from tests.api.world import DECIDERS, World
 
-MODELS = (prospects, funnel, audit, book, scores, milestones, erasures, holds, reports)
+MODELS = (prospects, funnel, audit, book, scores, milestones, erasures, holds, reports, schedules)
 
 
 @pytest.fixture(scope="session")

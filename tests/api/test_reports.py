@@ -6,7 +6,10 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.postgres.views import Views
+from adapters.reports import Schedules
 from application.api_keys import Revoke
+from application.reports import Due, Reporting
 from domain.reports import KINDS
 from tests.waiting import until
 
@@ -94,7 +97,7 @@ def test_the_review_tells_who_may_do_what(world, tenant):
 
 def test_the_data_access_report_tells_who_saw_whom(world, tenant):
     id = person(world, tenant)
-    assert world.ask("GET", f"/v1/prospects/{id}", tenant.keys["Member"]).status_code == 200
+    until(lambda: world.ask("GET", f"/v1/prospects/{id}", tenant.keys["Member"]).is_success)
     found = until(lambda: [each for each in looks(world, tenant) if id in each["Who"]])
     assert found[0]["Actor"] == f"key:{tenant.ids['Member']}"
     assert found[0]["Rule"]
@@ -126,6 +129,72 @@ def test_the_period_ends_where_it_ends(world, tenant):
     assert section(report, "Settings and permissions") == []
     ahead = take(world, tenant, make(world, tenant, "changes")).json()
     assert ahead["until"] == ahead["asked_at"]
+
+
+def planned(world, tenant):
+    return world.ask("GET", "/v1/reports/schedules", tenant.keys["Auditor"]).json()["items"]
+
+
+def schedule(world, tenant, id, every="day", role="Auditor"):
+    body = {"kind": "changes", "every": every}
+    return world.ask("POST", f"/v1/reports/schedules/{id}", tenant.keys[role], json=body)
+
+
+def reporting(world, tenant, monkeypatch, later):
+    """What a worker does, so much later."""
+    now = datetime.now(UTC) + later
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return now.astimezone(zone)
+
+    monkeypatch.setattr("application.reports.datetime", Clock)
+    views = Views(tenant.id, world.keeper, world.logs.of(tenant.id))
+    return Reporting(world.logs.of(tenant.id), Schedules(views, world.keeper).due)
+
+
+def test_a_schedule_asks_at_the_end_of_each_period_and_once(world, tenant, monkeypatch):
+    id = uuid4()
+    assert schedule(world, tenant, id).status_code == 200
+    until(lambda: [each for each in planned(world, tenant) if each["id"] == str(id)])
+    assert reporting(world, tenant, monkeypatch, timedelta()).advance() == 0
+    later = reporting(world, tenant, monkeypatch, timedelta(days=3))
+    assert later.advance() == 3
+    # Whether the views have heard of them by now or not, there are no more of them.
+    assert later.advance() == 0
+    asked = f"/v1/reports?schedule={id}"
+    found = until(
+        lambda: len(rows := world.ask("GET", asked, tenant.keys["Auditor"]).json()["items"]) == 3 and rows, 60
+    )
+    days = sorted((each["since"], each["until"]) for each in found)
+    assert [since for since, _ in days][1:] == [ends for _, ends in days][:-1]
+    assert {each["asked_by"].partition(":")[0] for each in found} == {"system"}
+    [row] = [each for each in planned(world, tenant) if each["id"] == str(id)]
+    assert (row["asked"], row["since"]) == (3, days[-1][1])
+    assert take(world, tenant, found[0]["id"], "pdf").content.startswith(b"%PDF")
+
+
+def test_what_was_ended_asks_no_more(world, tenant, monkeypatch):
+    id = uuid4()
+    assert schedule(world, tenant, id).status_code == 200
+    until(lambda: [each for each in planned(world, tenant) if each["id"] == str(id)])
+    ended = world.ask("POST", f"/v1/reports/schedules/{id}/end", tenant.keys["Auditor"], json={})
+    assert ended.status_code == 200
+    # The log ends it, whatever the views say by then.
+    due = Due(id, datetime.now(UTC) - timedelta(days=9))
+    later = reporting(world, tenant, monkeypatch, timedelta(days=3))
+    monkeypatch.setattr(later, "_due", lambda _: [due])
+    assert later.advance() == 0
+
+
+def test_a_schedule_keeps_its_kind(world, tenant):
+    id = uuid4()
+    assert schedule(world, tenant, id).status_code == 200
+    again = schedule(world, tenant, id, "year")
+    assert (again.status_code, again.json()["code"]) == (409, "reports.exists")
+    none = world.ask("POST", f"/v1/reports/schedules/{uuid4()}/end", tenant.keys["Auditor"], json={})
+    assert (none.status_code, none.json()["code"]) == (404, "reports.unknown")
 
 
 def test_what_covers_no_time_is_refused(world, tenant):
