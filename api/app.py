@@ -16,7 +16,6 @@ from litestar.types import LifespanHook, Message, Middleware, Scope
 from api import (
     audit,
     commands,
-    exports,
     funnel,
     openapi,
     operations,
@@ -29,6 +28,7 @@ from api import (
 )
 from api.direct import Direct
 from api.edge import Edge
+from api.exports import http as exports
 from api.inbound import Answer, Inbound, secured
 from api.problems import Problem
 from api.route import Route

@@ -1,12 +1,10 @@
 """`everlog audit bundle`: events in a file that proves them to whoever has Python and the verifier."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from time import monotonic, sleep
 from typing import Annotated
 from uuid import UUID
@@ -16,6 +14,7 @@ from cyclopts.validators import Number
 
 from api import bootstrap
 from api.bootstrap import Product
+from api.placed import placed
 from api.settings import Unset
 from api.shell import Json, ask, say, zoned
 from domain.kernel import Refused
@@ -142,18 +141,10 @@ def _missing(problem: Refused) -> str:
 
 def _put(lines: Iterator[bytes], output: Path) -> int:
     count = 0
-    # Beside the file, for a rename within one file system; mkstemp makes it readable by its owner alone.
-    with NamedTemporaryFile(dir=output.parent, prefix=f".{output.name}.", delete=False) as file:
-        try:
-            for line in lines:
-                file.write(line)
-                count += 1
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).rename(output)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    with placed(output) as file:
+        for line in lines:
+            file.write(line)
+            count += 1
     return count
 
 

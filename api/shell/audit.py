@@ -17,6 +17,7 @@ Sample = Annotated[int, Parameter(validator=Number(gte=0))]
 
 audit = App("audit")
 audit.command("api.bundle:bundle", name="bundle")
+audit.command("api.exports.terminal:export", name="export")
 
 
 @audit.default

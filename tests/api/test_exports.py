@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from adapters.proofs.sealer import Sealer
-from api import exports
+from api.exports.taking import Taking
 from projections.audit import HIDDEN
 from projections.exports import COLUMNS
 from projections.proofs import tree
@@ -52,7 +52,7 @@ def records(taken):
 
 @pytest.fixture
 def paged(monkeypatch):
-    monkeypatch.setattr("api.exports.PAGE", 7)
+    monkeypatch.setattr("api.exports.taking.PAGE", 7)
 
 
 @pytest.mark.usefixtures("paged")
@@ -117,8 +117,8 @@ def test_what_breaks_off_is_noticed_and_recorded(world, tenant, monkeypatch):
             raise OSError
         return await lines(self, page)
 
-    lines = exports.Taking._lines
-    monkeypatch.setattr(exports.Taking, "_lines", broken)
+    lines = Taking._lines
+    monkeypatch.setattr(Taking, "_lines", broken)
     taken, got, whole = received(world, tenant)
     told = manifest(world, tenant, taken)
     assert (told["rows"], told["whole"], told["ended"], whole) == (7, False, True, False)
@@ -144,8 +144,8 @@ def test_who_hangs_up_has_taken_what_had_left(world, tenant, monkeypatch):
         await asyncio.sleep(0.2)
         return await lines(self, page)
 
-    lines = exports.Taking._lines
-    monkeypatch.setattr(exports.Taking, "_lines", slow)
+    lines = Taking._lines
+    monkeypatch.setattr(Taking, "_lines", slow)
     head = world.logs.of(tenant.id).head()[1]
     with httpx2.Client(base_url=world.url, timeout=60) as client:
         key = {"Authorization": f"Bearer {tenant.keys['Auditor']}"}

@@ -74,10 +74,24 @@ def test_without_the_scrubbing_the_canary_is_found(lines, monkeypatch):
     assert CANARY in json.dumps(lines())
 
 
+FORGED = 'x\n{"event": "forged", "level": "info"}\r\n\x0b\x0c\x1b[2J\x00\x1c\x85\u2028\u2029"}'
+
+
 def test_a_line_cannot_be_forged(lines):
-    logging.getLogger("api.x").warning("what came was %s", 'x\n{"event": "forged", "level": "info"}\r\n\u2028')
-    structlog.get_logger().warning("a\nb", route="\n{}")
-    assert len(lines()) == 2
+    """In no field that a line may have, nor in a sentence, nor in the name of a logger or a field."""
+    for key in sorted(scrub.KEYS - {"event"}):
+        structlog.get_logger().warning("fields", **{key: FORGED})
+    structlog.get_logger().warning(FORGED, **{FORGED: 1})
+    logging.getLogger("api.x").warning("what came was %s", FORGED)
+    logging.getLogger(f"api.{FORGED}").error(FORGED, exc_info=caught(FORGED))
+    assert len(lines()) == len(scrub.KEYS) + 2
+    assert "forged" not in {line["event"] for line in lines()}
+
+
+def test_control_a_line_that_is_no_json_is_forged():
+    handler = logging.StreamHandler(written := io.StringIO())
+    handler.emit(logging.LogRecord("api.x", logging.WARNING, "", 0, "what came was %s", (FORGED,), None))
+    assert json.loads(written.getvalue().splitlines()[1])["event"] == "forged"
 
 
 def test_lines_name_tenant_actor_and_trace(lines):
