@@ -14,6 +14,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import LifespanHook, Message, Middleware, Scope
 
 from api import (
+    activity,
     audit,
     commands,
     funnel,
@@ -43,6 +44,7 @@ CAPABILITIES: tuple[Route, ...] = (
     *predictions.ROUTES,
     *funnel.ROUTES,
     *audit.ROUTES,
+    *activity.ROUTES,
     *exports.ROUTES,
     *reports.ROUTES,
     *proofs.ROUTES,

@@ -18,6 +18,8 @@ from projections.audit import HIDDEN, Causes, Change, Effects, Entry, Event, Tra
 AuditEntry = shapes.answer(Entry, "AuditEntry")
 _presenter = Presenter(Entry, "audit.read-circumstances")
 PERSONAL = "prospects.read-personal"
+NEEDS = dict.fromkeys(HIDDEN, _presenter.permission) | {"about": PERSONAL}
+"""What filters by what is about persons need, beside the permission to read the trail."""
 
 
 class FieldChange(Struct, frozen=True, kw_only=True):

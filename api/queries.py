@@ -93,9 +93,8 @@ def _find(listing: Listing, types: dict[str, Any], shared: dict[str, Any]) -> Ro
 
     async def find(edge: Edge, call: Call) -> Reply:
         asked = read(call.body)
-        given = [name for name in listing.personal if getattr(asked, name) is not UNSET]
-        for permission in dict.fromkeys(listing.needs.get(name, listing.presenter.permission) for name in given):
-            await edge.pipeline.authorise(call.caller, listing.query, permission=permission)
+        needs = dict.fromkeys(listing.personal, listing.presenter.permission) | listing.needs
+        await permit(edge, call, listing.query, asked, needs)
         return await _page(listing, edge, call, asked)
 
     return Route(
@@ -112,6 +111,13 @@ def _find(listing: Listing, types: dict[str, Any], shared: dict[str, Any]) -> Ro
         serve=find,
         **shared,
     )
+
+
+async def permit(edge: Edge, call: Call, query: Any, asked: Struct, needs: dict[str, str]) -> None:
+    """Check the permissions that the given filters need beside the query's own. Raises `Rejected`."""
+    given = [needs[name] for name in asked.__struct_fields__ if name in needs and getattr(asked, name) is not UNSET]
+    for permission in dict.fromkeys(given):
+        await edge.pipeline.authorise(call.caller, query, permission=permission)
 
 
 def _further(listing: Listing) -> str:

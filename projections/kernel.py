@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable
 from datetime import date, datetime
 from operator import attrgetter
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 from msgspec import Struct
 
@@ -133,6 +133,19 @@ class Day(Struct, frozen=True):
     count: int
 
 
+Per = Literal["hour", "day"]
+
+
+class Tally(Struct, frozen=True):
+    """How many rows there are of each value of some columns, each column apart; or in each hour or day."""
+
+    total: int
+    whole: bool
+    """Whether all that match were counted, and not only the newest."""
+    counts: list[Count]
+    """Groups are (column, value as text), or (when the hour or day begins,); what is empty is not counted."""
+
+
 class Lag(Struct, frozen=True):
     """How far a view is behind its tenant's log; `seconds` is the age of the oldest event it has not seen."""
 
@@ -181,6 +194,29 @@ class Reads(Protocol):
         until: date | None = None,
     ) -> list[Day]:
         """The days from `since` to `until`, both included, on which a group's count changed."""
+        ...
+
+    async def changed(
+        self,
+        aggregate: Aggregate[Any],
+        by: tuple[str, ...] = (),
+        where: Iterable[Is] = (),
+        since: date | None = None,
+        until: date | None = None,
+    ) -> list[Count]:
+        """By how much groups changed over the days, both included; `by` may name `day` too, `where` only columns."""
+        ...
+
+    async def tally(
+        self,
+        view: View[Any],
+        by: tuple[str, ...],
+        where: Iterable[Is | Within | Says] = (),
+        *,
+        most: int,
+        per: Per | None = None,
+    ) -> Tally:
+        """The newest `most` rows counted: by columns that hold texts or, with `per`, by one that holds a time."""
         ...
 
     async def reached(

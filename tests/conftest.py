@@ -14,7 +14,7 @@ from adapters.postgres.committer import Committer
 from adapters.postgres.database import Database, found
 from adapters.postgres.migrate import migrate
 from adapters.postgres.tables import create
-from projections.audit import audit
+from projections.audit import activity, audit
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
@@ -22,7 +22,7 @@ from projections.privacy import erasures, holds
 from projections.prospects import prospects
 from tests.deciders import DECIDERS
 
-MODELS = (prospects, funnel, audit, book, scores, milestones, erasures, holds)
+MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds)
 
 
 @pytest.fixture(scope="session")

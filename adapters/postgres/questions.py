@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import sqlalchemy as sa
@@ -167,7 +167,7 @@ def one(stored: Stored, slot: Slot) -> str:
     query = sa.select(*(made.c[each.name] for each in stored.columns)).where(
         made.c.tenant_id == sa.bindparam("tenant"),
         made.c[stored.view.key] == sa.bindparam("key"),
-        _pointed(stored.view.name, stored.view.version, slot),
+        pointed(stored.view.name, stored.view.version, slot),
     )
     return compiled(query)
 
@@ -177,15 +177,7 @@ def page(stored: Stored, slot: Slot, shape: Shape) -> str:
     """Parameters: tenant, limit, those of the conditions and the pointer; `onwards` also `place` and `key`."""
     made, view = stored.table, stored.view
     sort, key = made.c[shape.sort], made.c[view.key]
-    query = sa.select(*(made.c[each] for each in shape.fields)).where(
-        made.c.tenant_id == sa.bindparam("tenant"),
-        *(
-            made.c[name].op(operator)(sa.bindparam(given, type_=made.c[name].type))
-            for name, operator, given in shape.conditions
-        ),
-        *(_said(stored, slot, given) for given in shape.words),
-        _pointed(view.name, view.version, slot),
-    )
+    query = sa.select(*(made.c[each] for each in shape.fields)).where(*conditions(stored, slot, shape))
     if shape.onwards:
         order = sa.tuple_(sort, key) if shape.sort != view.key else key
         given_key = sa.bindparam("key", type_=key.type)
@@ -195,6 +187,32 @@ def page(stored: Stored, slot: Slot, shape: Shape) -> str:
     return compiled(
         query.order_by(*(each.desc() if shape.descending else each for each in columns)).limit(sa.bindparam("limit"))
     )
+
+
+class Conditional(Protocol):
+    """What says of rows which they are."""
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]: ...
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The parameters of words that are looked for."""
+        ...
+
+
+def conditions(stored: Stored, slot: Slot, shape: Conditional) -> list[sa.ColumnElement[bool]]:
+    """Parameters: tenant, those of the conditions, the words and the pointer."""
+    made, view = stored.table, stored.view
+    return [
+        made.c.tenant_id == sa.bindparam("tenant"),
+        *(
+            made.c[name].op(operator)(sa.bindparam(given, type_=made.c[name].type))
+            for name, operator, given in shape.conditions
+        ),
+        *(_said(stored, slot, given) for given in shape.words),
+        pointed(view.name, view.version, slot),
+    ]
 
 
 def _said(stored: Stored, slot: Slot, given: str) -> sa.ColumnElement[bool]:
@@ -240,12 +258,12 @@ def daily(aggregate: Aggregate[Any], slot: Slot, by: tuple[str, ...], *, dated: 
 def _of(aggregate: Aggregate[Any], made: sa.Table, slot: Slot, *, dated: bool) -> list[sa.ColumnElement[bool]]:
     conditions = [
         made.c.tenant_id == sa.bindparam("tenant"),
-        _pointed(aggregate.of.name, aggregate.of.version, slot),
+        pointed(aggregate.of.name, aggregate.of.version, slot),
     ]
     return [*conditions, made.c.day <= sa.bindparam("at")] if dated else conditions
 
 
-def _pointed(view: str, version: int, slot: Slot) -> sa.ColumnElement[bool]:
+def pointed(view: str, version: int, slot: Slot) -> sa.ColumnElement[bool]:
     """Whether the slot is still the live one, and of the same generation: if not, there are no rows."""
     pointer = _POINTERS.c
     return sa.exists().where(

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct, defstruct
 
-from adapters.postgres import questions, spoken, statements
+from adapters.postgres import questions, spoken, statements, tallies
 from adapters.postgres.cursors import Cursors
 from adapters.postgres.database import Database
 from adapters.postgres.database import Row as Values
@@ -20,7 +20,7 @@ from adapters.postgres.tables import Stored, guarded, table
 from application.ports import Unanswered
 from domain.kernel import Refused
 from projections.builds import Slot
-from projections.kernel import Aggregate, Count, Day, Is, Lag, Page, View, Within
+from projections.kernel import Aggregate, Count, Day, Is, Lag, Page, Per, Tally, View, Within
 from projections.words import Says
 
 R = TypeVar("R", bound=Struct)
@@ -164,6 +164,44 @@ class TenantReads:
             ({"at": until} if until else {}) | ({"since": since} if since else {}),
         )
         return [Day(row[0], row[1:-2], row[-2], row[-1]) for row in rows]
+
+    async def changed(
+        self,
+        aggregate: Aggregate[Any],
+        by: tuple[str, ...] = (),
+        where: Iterable[Is] = (),
+        since: date | None = None,
+        until: date | None = None,
+    ) -> list[Count]:
+        given = {each.column: each.value for each in where}
+        _check(aggregate, (*given, *(each for each in by if each != "day")))
+        days = tallies.days(since, until)
+        rows, _ = await self._fetch(
+            aggregate.of,
+            lambda slot: tallies.changed(
+                aggregate, slot, by, tuple(given), since="since" in days, until="until" in days
+            ),
+            {f"g_{name}": value for name, value in given.items()} | days,
+        )
+        return [Count(row[:-1], row[-1]) for row in rows]
+
+    async def tally(
+        self,
+        view: View[Any],
+        by: tuple[str, ...],
+        where: Iterable[Is | Within | Says] = (),
+        *,
+        most: int,
+        per: Per | None = None,
+    ) -> Tally:
+        stored = table(view)
+        asked = questions.asked(stored, where)
+        order = view.key if asked.words or not view.sorts else view.sorts[0]
+        shape = tallies.Tallied(asked.conditions, tuple(asked.words), order, by, per)
+        made = tallies.timeline if per else tallies.tally
+        values = asked.values | {"most": most} | await self._tokens(asked)
+        rows, _ = await self._fetch(view, lambda slot: made(table(view, slot), slot, shape), values)
+        return tallies.told(rows, shape, most)
 
     async def reached(
         self, position: int, seconds: float, generation: int | None = None, views: Iterable[View[Any]] = ()

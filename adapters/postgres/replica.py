@@ -131,6 +131,12 @@ class Spread:
     async def daily(self, *asked: Any, **named: Any) -> Any:
         return await self._ask(TenantReads.daily, *asked, **named)
 
+    async def changed(self, *asked: Any, **named: Any) -> Any:
+        return await self._ask(TenantReads.changed, *asked, **named)
+
+    async def tally(self, *asked: Any, **named: Any) -> Any:
+        return await self._ask(TenantReads.tally, *asked, **named)
+
     async def lag(self) -> Any:
         return await self._primary.lag()
 

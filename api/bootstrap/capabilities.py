@@ -13,6 +13,7 @@ from domain.proofs import proofs
 from domain.prospects import prospects
 from domain.reports import reports
 from domain.tenancy import tenancy
+from projections.audit import activity
 from projections.audit import audit as trail
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
@@ -27,3 +28,4 @@ DECIDERS: dict[str, Decider[Any]] = {
     for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs)
 }
 MODELS = (list_of_prospects, funnel, trail, book, scores, milestones, erasures, holds, list_of_reports, schedules)
+MODELS = (list_of_prospects, funnel, trail, activity, book, scores, milestones, erasures, holds, list_of_reports)

@@ -1,5 +1,6 @@
 """The audit trail: one entry for every event, what was refused among them; and what an event changed."""
 
+from projections.audit.activity import Faceted, Facets, Over, Timeline, activity
 from projections.audit.chain import Causes, Chain, Effects
 from projections.audit.change import Change, changes
 from projections.audit.entry import FOUND_BY, Entry, audit
@@ -14,7 +15,12 @@ __all__ = [
     "Effects",
     "Entry",
     "Event",
+    "Faceted",
+    "Facets",
+    "Over",
+    "Timeline",
     "Trail",
+    "activity",
     "audit",
     "changes",
 ]

@@ -109,7 +109,7 @@ def _home(outcome: str, event: UUID, capability: str, resource: UUID, version: i
 
 audit = View(
     "audit",
-    3,
+    4,
     Entry,
     select,
     evolve,

@@ -19,8 +19,8 @@ HIDDEN = (*FOUND_BY, "about", "because")
 Kind = Literal["user", "key", "system", "model", "operator"]
 
 
-class Trail(Query, frozen=True, kw_only=True):
-    """Newest first. `ip`, `session`, `agent` and `reason` are looked for as they are, in the clear."""
+class Filter(Query, frozen=True, kw_only=True):
+    """Which entries. `ip`, `session`, `agent` and `reason` are looked for as they are, in the clear."""
 
     permission: ClassVar = "audit.read"
     actor: UUID | None = None
@@ -57,16 +57,6 @@ class Trail(Query, frozen=True, kw_only=True):
     before: datetime | None = None
     position_least: int | None = None
     position_below: int | None = None
-    limit: int = 50
-    cursor: str = ""
-
-    async def answer(self, reads: Reads) -> Page[Entry]:
-        return await reads.page(audit, self.where(), sort=self._newest, limit=self.limit, cursor=self.cursor)
-
-    @property
-    def _newest(self) -> str:
-        """The last position is the latest too; words are found in the order of positions."""
-        return "-position" if any(getattr(self, name) is not None for name in SAID) else "-at"
 
     def where(self) -> list[Is | Within | Says]:
         asked = {_COLUMNS.get(name, name): getattr(self, name) for name in _EXACT}
@@ -85,8 +75,23 @@ class Trail(Query, frozen=True, kw_only=True):
 
 
 _COLUMNS = {"asked_permission": "permission", **{part: f"circumstances.{part}" for part in FOUND_BY}}
-_RANGES = ("since", "before", "position_least", "position_below", "limit", "cursor")
-_EXACT = tuple(name for name in Trail.__struct_fields__ if name not in (*_RANGES, *SAID))
+_RANGES = ("since", "before", "position_least", "position_below")
+_EXACT = tuple(name for name in Filter.__struct_fields__ if name not in (*_RANGES, *SAID))
+
+
+class Trail(Filter, frozen=True, kw_only=True):
+    """Newest first."""
+
+    limit: int = 50
+    cursor: str = ""
+
+    async def answer(self, reads: Reads) -> Page[Entry]:
+        return await reads.page(audit, self.where(), sort=self._newest, limit=self.limit, cursor=self.cursor)
+
+    @property
+    def _newest(self) -> str:
+        """The last position is the latest too; words are found in the order of positions."""
+        return "-position" if any(getattr(self, name) is not None for name in SAID) else "-at"
 
 
 class Event(Query, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.roles import Roles
 from adapters.postgres.tables import create
 from adapters.proofs.signer import Signer
-from projections.audit import audit
+from projections.audit import activity, audit
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
@@ -22,6 +22,7 @@ from tenants.context import SYSTEM
 from tests.api.world import DECIDERS, World
 
 MODELS = (prospects, funnel, audit, book, scores, milestones, erasures, holds, reports, schedules)
+MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, reports)
 
 
 @pytest.fixture(scope="session")

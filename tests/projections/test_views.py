@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from domain.audit import Denial
 from domain.kernel import Erased, Unreadable
 from domain.prospects import Captured
-from projections.audit import audit
+from projections.audit import activity, audit
 from projections.builds import builds
 from projections.digest import digester
 from projections.fold import Fold
@@ -21,7 +21,7 @@ from projections.prospects import prospects
 from tests.story import story
 
 GOLDEN = Path(__file__).with_name("golden.json")
-MODELS = (prospects, funnel, audit, book, scores, milestones)
+MODELS = (prospects, funnel, audit, activity, book, scores, milestones)
 EVENTS = story(400, seed=20261122, predicted=0.2)
 EVENTS += [replace(EVENTS[-1], position=401, fact=Denial("prospects.Move", "prospects.move", "access.denied"))]
 

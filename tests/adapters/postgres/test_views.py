@@ -10,13 +10,13 @@ from adapters.postgres.reads import ReadModels
 from adapters.postgres.views import Views
 from domain.kernel import Actor, Circumstances, Meta, Sealed
 from domain.prospects import Captured, Lost, SignalObserved, StageMoved
-from projections.audit import Trail, audit
+from projections.audit import Trail, activity, audit
 from projections.funnel import Counts, funnel
 from projections.kernel import Count
 from projections.prospects import List, prospects
 from projections.runner import Runner
 
-MODELS = (prospects, funnel, audit)
+MODELS = (prospects, funnel, audit, activity)
 ACTOR = Actor("user", uuid4())
 TRAIL = (f"view_audit_{audit.version}", f"view_audit_words_{audit.version}")
 
