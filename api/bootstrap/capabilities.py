@@ -27,5 +27,16 @@ DECIDERS: dict[str, Decider[Any]] = {
     each.name: each
     for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs)
 }
-MODELS = (list_of_prospects, funnel, trail, book, scores, milestones, erasures, holds, list_of_reports, schedules)
-MODELS = (list_of_prospects, funnel, trail, activity, book, scores, milestones, erasures, holds, list_of_reports)
+MODELS = (
+    list_of_prospects,
+    funnel,
+    trail,
+    activity,
+    book,
+    scores,
+    milestones,
+    erasures,
+    holds,
+    list_of_reports,
+    schedules,
+)

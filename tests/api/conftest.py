@@ -21,8 +21,7 @@ from projections.reports import reports, schedules
 from tenants.context import SYSTEM
 from tests.api.world import DECIDERS, World
 
-MODELS = (prospects, funnel, audit, book, scores, milestones, erasures, holds, reports, schedules)
-MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, reports)
+MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, reports, schedules)
 
 
 @pytest.fixture(scope="session")
