@@ -3,6 +3,7 @@
 What the report says reaches the template as data, never as markup, and the template reads no file but itself.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -13,7 +14,9 @@ from projections.reports import Cell, Report
 
 TEMPLATE: Final = Path(__file__).with_name("report.typ")
 WIDE: Final = 6
-"""Columns from which on a section lies across."""
+"""Columns of a section from which on the pages lie across."""
+_BROAD: Final = 36
+"""Letters, those of an identifier: what is longer is broken."""
 
 
 def pdf(report: Report) -> bytes:
@@ -60,13 +63,20 @@ def _told(report: Report) -> dict[str, object]:
                 "title": each.title,
                 "note": each.note,
                 "columns": each.columns,
-                "rows": [[_cell(value) for value in row] for row in each.rows],
+                "rows": rows,
                 "whole": each.whole,
-                "wide": len(each.columns) >= WIDE,
+                "widths": _widths(each.columns, rows),
             }
             for each in report.sections
+            for rows in [[[_cell(value) for value in row] for row in each.rows]]
         ],
+        "wide": any(len(each.columns) >= WIDE for each in report.sections),
     }
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Of each column, in parts of the page: as its longer texts need, none squeezed and none spread out."""
+    return [min(max([len(name), *(len(row[at]) for row in rows)]), _BROAD) + 2 for at, name in enumerate(columns)]
 
 
 def _cell(value: Cell) -> str:
