@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVa
 from msgspec import Struct
 
 from domain.kernel import Fact, Recorded
-from projections.words import Says, Words
+from projections.words import Names, Says, Words
 
 Row = TypeVar("Row", bound=Struct)
 
@@ -167,7 +167,7 @@ class Reads(Protocol):
     async def page(
         self,
         view: View[Row],
-        where: Iterable[Is | Within | Says] = (),
+        where: Iterable[Is | Within | Says | Names] = (),
         *,
         sort: str = "",
         limit: int = 50,
@@ -211,7 +211,7 @@ class Reads(Protocol):
         self,
         view: View[Any],
         by: tuple[str, ...],
-        where: Iterable[Is | Within | Says] = (),
+        where: Iterable[Is | Within | Says | Names] = (),
         *,
         most: int,
         per: Per | None = None,

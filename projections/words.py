@@ -3,6 +3,7 @@
 import re
 from typing import Any, NamedTuple
 from unicodedata import normalize
+from uuid import UUID
 
 MOST = 8
 """Words that may be asked for at once."""
@@ -34,6 +35,17 @@ class Says(NamedTuple):
 
     text: str
     scope: str = ""
+
+
+class Names(NamedTuple):
+    """Rows whose event is about this person, or about several of whom this is one."""
+
+    subject: UUID
+
+
+def named(subject: UUID) -> str:
+    """What stands among an event's words for a person it is about: no text holds it, for it has a space."""
+    return f"subject {subject}"
 
 
 def words(text: str) -> frozenset[str]:

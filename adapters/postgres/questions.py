@@ -17,7 +17,7 @@ from adapters.postgres.tables import Stored, sums
 from domain.kernel import Refused
 from projections.builds import Slot
 from projections.kernel import Aggregate, Is, Within
-from projections.words import MOST, Says, words
+from projections.words import MOST, Names, Says, named, words
 from tenants.isolation import SCHEMA
 
 DIALECT = dialects.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves its dialects untyped
@@ -86,7 +86,7 @@ class Asked(Struct, frozen=True):
     """By parameter, the scope and a word; no scope, no secret."""
 
 
-def asked(stored: Stored, where: Iterable[Is | Within | Says]) -> Asked:
+def asked(stored: Stored, where: Iterable[Is | Within | Says | Names]) -> Asked:
     conditions: list[Condition] = []
     values: dict[str, Any] = {}
     hidden: dict[str, tuple[str, str]] = {}
@@ -98,6 +98,8 @@ def asked(stored: Stored, where: Iterable[Is | Within | Says]) -> Asked:
             _between(stored, each, conditions, values)
         elif stored.view.words is None:
             raise Refused("query.not-filterable", field="words")
+        elif isinstance(each, Names):
+            said.add(("", named(each.subject)))
         elif not (found := words(each.text)):
             raise Refused("query.words", most=MOST)
         else:

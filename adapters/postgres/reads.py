@@ -21,7 +21,7 @@ from application.ports import Unanswered
 from domain.kernel import Refused
 from projections.builds import Slot
 from projections.kernel import Aggregate, Count, Day, Is, Lag, Page, Per, Tally, View, Within
-from projections.words import Says
+from projections.words import Names, Says
 
 R = TypeVar("R", bound=Struct)
 Live = dict[tuple[str, int], tuple[Slot, int]]
@@ -100,7 +100,7 @@ class TenantReads:
     async def page(
         self,
         view: View[R],
-        where: Iterable[Is | Within | Says] = (),
+        where: Iterable[Is | Within | Says | Names] = (),
         *,
         sort: str = "",
         limit: int = 50,
@@ -189,7 +189,7 @@ class TenantReads:
         self,
         view: View[Any],
         by: tuple[str, ...],
-        where: Iterable[Is | Within | Says] = (),
+        where: Iterable[Is | Within | Says | Names] = (),
         *,
         most: int,
         per: Per | None = None,

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from domain.audit import Denial
 from domain.kernel import Circumstances, Personal, Recorded
 from domain.predictions import Made, Promoted, Refitted
+from projections.audit.about import resource, subjects
 from projections.audit.said import said
 from projections.kernel import Home, View, Where
 
@@ -43,15 +44,13 @@ class Entry(Struct, frozen=True, gc=False):
     occurred_at: datetime | None = None
     circumstances: Annotated[Personal[Circumstances], Meta(extra={"lookup": FOUND_BY})] | None = None
     subject: UUID | None = None
-    """The person it is about, done or refused; where an event names several, the first."""
+    """The person it is about, done or refused; where it is about several, the first, and each of them finds it."""
     model: str | None = None
     """The model that decided, or that was changed."""
     model_version: str | None = None
     """SHA-256 of the model's state; None where the event names none."""
 
 
-_ABOUT_ONE = ("prospects", "privacy")
-"""Capabilities whose streams bear the identifier of the person they are about."""
 _OF_MODELS = (Made, Promoted, Refitted)
 
 
@@ -62,7 +61,7 @@ def select(recorded: Recorded) -> Where | None:
 def evolve(_: list[Entry], recorded: Recorded) -> list[Entry]:
     meta, fact = recorded.meta, recorded.fact
     refused = fact if isinstance(fact, Denial) else None
-    capability, resource = _resource(recorded, refused)
+    capability, id = resource(recorded)
     return [
         Entry(
             position=recorded.position,
@@ -71,7 +70,7 @@ def evolve(_: list[Entry], recorded: Recorded) -> list[Entry]:
             actor=meta.actor.id,
             type=recorded.type,
             capability=capability,
-            resource=resource,
+            resource=id,
             version=0 if refused else recorded.version,
             permission=meta.permission,
             rule=meta.rule,
@@ -85,21 +84,11 @@ def evolve(_: list[Entry], recorded: Recorded) -> list[Entry]:
             trace=meta.trace,
             occurred_at=meta.occurred_at,
             circumstances=meta.circumstances,
-            subject=next(iter(meta.subjects), resource if capability in _ABOUT_ONE else None),
+            subject=next(iter(subjects(recorded)), None),
             model=fact.model if isinstance(fact, _OF_MODELS) else None,
             model_version=fact.digest if isinstance(fact, Made | Refitted) else None,
         )
     ]
-
-
-def _resource(recorded: Recorded, refused: Denial | None) -> tuple[str, UUID]:
-    """What the event is about; a refusal that names nothing is about the capability whose permission was missing."""
-    if refused is None:
-        return recorded.capability, recorded.id
-    try:
-        return refused.resource[:-37], UUID(refused.resource[-36:])
-    except ValueError:
-        return refused.permission.partition(".")[0], recorded.id
 
 
 def _home(outcome: str, event: UUID, capability: str, resource: UUID, version: int) -> str:
@@ -109,7 +98,7 @@ def _home(outcome: str, event: UUID, capability: str, resource: UUID, version: i
 
 audit = View(
     "audit",
-    4,
+    5,
     Entry,
     select,
     evolve,
@@ -129,7 +118,6 @@ audit = View(
         "causation",
         "correlation",
         "trace",
-        "subject",
         "model",
         "model_version",
         "at",
@@ -137,7 +125,7 @@ audit = View(
     sorts=("at",),
     indexes=(
         *((column, "at") for column in ("actor", "actor_kind", "on_behalf_of", "type", "capability", "resource")),
-        *((column, "at") for column in ("subject", "permission", "rule")),
+        *((column, "at") for column in ("permission", "rule")),
         *((column,) for column in ("event", "causation", "correlation", "trace", "model_version")),
     ),
     unreadable=True,

@@ -1,4 +1,7 @@
-"""The words by which an entry of the trail is found: its type's, and those of the texts in its fact and its reason."""
+"""The words by which an entry of the trail is found: its type's, and those of the texts in its fact and its reason.
+
+The persons it is about stand among them, all of them.
+"""
 
 from functools import cache
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
@@ -7,7 +10,8 @@ from uuid import UUID
 from msgspec import Meta
 
 from domain.kernel import Recorded, Sealed
-from projections.words import Hidden, Words, words
+from projections.audit.about import subjects
+from projections.words import Hidden, Words, named, words
 
 ABOUT: Final = "audit.about"
 """The scope of words in what was recorded about a person."""
@@ -30,8 +34,8 @@ def said(recorded: Recorded) -> Words:
             hidden.append(Hidden(ABOUT, value))
     if isinstance(recorded.meta.circumstances, Sealed):
         hidden.append(Hidden(BECAUSE, recorded.meta.circumstances, "reason"))
-    found = frozenset[str]().union(*map(words, texts))
-    return Words(frozenset(sorted(found)[:_MOST]), tuple(hidden))
+    found = sorted(frozenset[str]().union(*map(words, texts)))[:_MOST]
+    return Words(frozenset([*found, *map(named, subjects(recorded))]), tuple(hidden))
 
 
 def _plain(value: Any, texts: list[str]) -> None:

@@ -9,7 +9,7 @@ from domain.predictions import predictions
 from projections.audit.entry import FOUND_BY, Entry, audit
 from projections.audit.said import ABOUT, BECAUSE
 from projections.kernel import Is, Page, Query, Reads, Within
-from projections.words import Says
+from projections.words import Names, Says
 
 Outcome = Literal["accepted", "refused"]
 SAID = {"q": "", "about": ABOUT, "because": BECAUSE}
@@ -41,6 +41,7 @@ class Filter(Query, frozen=True, kw_only=True):
     correlation: UUID | None = None
     trace: str | None = None
     subject: UUID | None = None
+    """A person it is about, one of several among them."""
     model: str | None = None
     model_version: str | None = None
     ip: str | None = None
@@ -58,9 +59,11 @@ class Filter(Query, frozen=True, kw_only=True):
     position_least: int | None = None
     position_below: int | None = None
 
-    def where(self) -> list[Is | Within | Says]:
+    def where(self) -> list[Is | Within | Says | Names]:
         asked = {_COLUMNS.get(name, name): getattr(self, name) for name in _EXACT}
-        where: list[Is | Within | Says] = [Is(column, value) for column, value in asked.items() if value is not None]
+        where: list[Is | Within | Says | Names] = [
+            Is(column, value) for column, value in asked.items() if value is not None
+        ]
         # What only refusals or only models' events have is found by way of an index: the same rows.
         if self.type is None and (self.outcome == "refused" or self.code or self.command):
             where.append(Is("type", Denial.__struct_config__.tag))
@@ -71,12 +74,14 @@ class Filter(Query, frozen=True, kw_only=True):
             Within("position", self.position_least, self.position_below),
         )
         where += [Says(text, scope) for name, scope in SAID.items() if (text := getattr(self, name)) is not None]
+        if self.subject is not None:
+            where.append(Names(self.subject))
         return [*where, *(each for each in ranges if each[1:] != (None, None))]
 
 
 _COLUMNS = {"asked_permission": "permission", **{part: f"circumstances.{part}" for part in FOUND_BY}}
 _RANGES = ("since", "before", "position_least", "position_below")
-_EXACT = tuple(name for name in Filter.__struct_fields__ if name not in (*_RANGES, *SAID))
+_EXACT = tuple(name for name in Filter.__struct_fields__ if name not in (*_RANGES, *SAID, "subject"))
 
 
 class Trail(Filter, frozen=True, kw_only=True):
@@ -91,7 +96,7 @@ class Trail(Filter, frozen=True, kw_only=True):
     @property
     def _newest(self) -> str:
         """The last position is the latest too; words are found in the order of positions."""
-        return "-position" if any(getattr(self, name) is not None for name in SAID) else "-at"
+        return "-position" if any(getattr(self, name) is not None for name in (*SAID, "subject")) else "-at"
 
 
 class Event(Query, frozen=True, kw_only=True):

@@ -71,6 +71,19 @@ def test_an_officer_is_told_who_looked_at_a_person(world, tenant):
     assert nobody.json()["items"] == []
 
 
+def test_an_answer_about_several_is_found_by_each_of_them(world, tenant):
+    people = [captured(world, tenant, name) for name in ("Ada", "Bob", "Eve")]
+    headers = {"Everlog-Min-Position": people[-1][1]}
+    assert len(world.ask("GET", "/v1/prospects", tenant.keys["Admin"], headers).json()["items"]) == len(people)
+    [read] = until(lambda: reads(world, tenant))
+    headers = {"Everlog-Min-Position": f"1:{read.position}"}
+    for id, _, _ in people:
+        told = world.ask("GET", f"/v1/audit?type=audit.read&subject={id}", tenant.keys["Auditor"], headers).json()
+        assert [each["position"] for each in told["items"]] == [read.position]
+    told = world.ask("GET", f"/v1/audit?type=audit.read&subject={uuid4()}", tenant.keys["Auditor"], headers).json()
+    assert told["items"] == []
+
+
 def test_a_search_by_mail_address_tells_the_rows_and_not_the_address(world, tenant):
     id, position, email = captured(world, tenant)
     headers = {"Everlog-Min-Position": position}

@@ -6,13 +6,13 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import fields, replace
 
-from domain.audit import Denial
+from domain.audit import Denial, Read
 from domain.exports import Begun
 from domain.kernel import Actor, Circumstances, Meta, Recorded
 from domain.privacy import HoldPlaced
 from domain.prospects import Captured, Noted
 from projections.audit.said import ABOUT, BECAUSE, said
-from projections.words import LONGEST, words
+from projections.words import LONGEST, named, words
 from tests.deciders import DECIDERS
 from tests.projections.test_audit import AT, ONE, TWO
 from tests.story import box, story
@@ -41,9 +41,9 @@ def test_a_text_is_divided_into_words(text, found):
 
 def test_what_is_about_nobody_is_found_in_the_clear():
     denial = said(recorded(Denial("prospects.Move", "prospects.move", "access.denied", f"prospects/{TWO}")))
-    assert denial.plain == {"audit", "refused", "prospects", "move", "access", "denied", str(TWO)}
+    assert denial.plain == {"audit", "refused", "prospects", "move", "access", "denied", str(TWO), named(TWO)}
     held = said(recorded(HoldPlaced(TWO, "Miller v. Acme")))
-    assert held.plain == {"privacy", "hold", "placed", str(TWO), "miller", "v", "acme"}
+    assert held.plain == {"privacy", "hold", "placed", str(TWO), "miller", "v", "acme", named(ONE)}
     taken = said(recorded(Begun("csv", (("actor", "x1"),), 1, 2, circumstances=False)))
     assert {"actor", "x1", "csv"} <= taken.plain
 
@@ -56,9 +56,9 @@ def test_what_is_about_a_person_is_never_in_the_clear():
         (ABOUT, event.fact.name),
         (ABOUT, event.fact.email),
     ]
-    assert found.plain <= {"prospects", "captured", event.fact.industry}
+    assert found.plain <= {"prospects", "captured", event.fact.industry, named(event.id)}
     unsealed = said(recorded(Captured("Ada", "ada@example.org", "engines"), Circumstances(reason="whispered")))
-    assert unsealed == (frozenset({"prospects", "captured", "engines"}), ())
+    assert unsealed == (frozenset({"prospects", "captured", "engines", named(ONE)}), ())
 
 
 def test_a_reason_is_looked_for_apart_from_what_was_recorded():
@@ -71,13 +71,21 @@ def test_a_reason_is_looked_for_apart_from_what_was_recorded():
 
 def test_no_event_has_words_without_end():
     many = Begun("csv", tuple((str(uuid4()), "x") for _ in range(1000)), 1, 2, circumstances=False)
-    assert len(said(recorded(many)).plain) == 200
+    assert len(said(recorded(many)).plain) == 200 + len({named(ONE)})
+
+
+def test_an_event_about_several_is_found_by_each_and_by_no_text():
+    event = recorded(Read("prospects.list", TWO, ("name",), ()))
+    event = replace(event, stream=f"audit/{TWO}", meta=replace(event.meta, subjects=(ONE, TWO)))
+    assert {named(ONE), named(TWO)} <= said(event).plain
+    told = recorded(Begun("csv", (("reason", named(ONE)),), 1, 2, circumstances=False))
+    assert named(ONE) not in said(replace(told, stream=f"exports/{TWO}")).plain
 
 
 def test_every_fact_of_the_house_has_words():
     """Nothing that the house records makes the fold stop; and an identifier in a fact is a word."""
     for kind in [kind for each in DECIDERS for kind in get_args(each.facts)]:
-        values = {each.name: uuid4() if each.type is UUID else () for each in fields(kind)}
+        values = {each.name: uuid4() if each.type is UUID else "" if each.type is str else () for each in fields(kind)}
         found = said(recorded(kind(**values)))
         assert {str(each) for each in values.values() if each} <= found.plain
         assert set(kind.__struct_config__.tag.partition(".")[0].split("_")) <= found.plain

@@ -49,6 +49,7 @@ LEADS: dict[str, str] = {
     "code": "type",
     "command": "type",
     "model": "capability",
+    "subject": "token",
 } | {part: f"circumstances_{part}_token" for part in FOUND_BY}
 """The column whose index leads to what is asked for, where it has another name."""
 
