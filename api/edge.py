@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import blake2b
 from math import ceil
 from time import monotonic
@@ -66,6 +66,7 @@ class Edge:
         *,
         documents: Mapping[str, Callable[[Report], bytes]] = MappingProxyType({}),
         trace: Callable[[], str] = str,
+        granted: Callable[[UUID], Awaitable[None]] | None = None,
         passing: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),
     ) -> None:
         self.pipeline = pipeline
@@ -81,6 +82,7 @@ class Edge:
         self._attempts = Quota(ATTEMPTS)
         self._busy: dict[UUID, int] = {}
         self._trace = trace
+        self._granted = granted
         self._passing = passing
 
     async def generation(self, tenant: UUID) -> int:
@@ -134,7 +136,17 @@ class Edge:
         except Unauthenticated:
             self._attempts.take(address, now)
             raise
+        await self.must_be_granted(caller.tenant)
         return msgspec.structs.replace(caller, correlation=id, trace=self._trace())
+
+    async def must_be_granted(self, tenant: UUID) -> None:
+        """Raises `Problem` where whoever owns the organisation's keys does not let it be read."""
+        if self._granted is None:
+            return
+        try:
+            await self._granted(tenant)
+        except Exception as problem:
+            raise self._known(problem) from problem
 
     async def _serve(self, route: Route, inbound: Inbound, id: UUID, headers: Headers) -> Reply:
         if inbound.count > HEADERS:

@@ -9,7 +9,7 @@ from granian.server.embed import Server
 
 from api import bootstrap
 from api.app import create_app
-from api.bootstrap import DECIDERS, DOCUMENTS, FULL, KEYLESS, UNAVAILABLE, Product
+from api.bootstrap import DECIDERS, DOCUMENTS, FULL, KEYLESS, REVOKED, UNAVAILABLE, Product
 from api.direct import Direct
 from api.edge import Edge
 from api.gate import Gate
@@ -20,7 +20,7 @@ from application.ports import Journal
 from tenants.context import SYSTEM
 from tenants.quotas import Quota
 
-PASSING = {"storage.full": FULL, "keys.away": KEYLESS, "service.unavailable": UNAVAILABLE}
+PASSING = {"storage.full": FULL, "keys.revoked": REVOKED, "keys.away": KEYLESS, "service.unavailable": UNAVAILABLE}
 """Troubles that pass, by the code that each is told by."""
 
 
@@ -82,6 +82,7 @@ def application(product: Product, journal: Journal) -> Direct:
         journal,
         documents=DOCUMENTS,
         trace=product.telemetry.traces.current,
+        granted=product.logs.granted,
         passing=PASSING,
     )
     streams = Streams(edge, product.access, product.keyring, Tails(product.logs, product.wakes))

@@ -52,6 +52,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "The key service does not open the keys just now",
         "Nothing is lost. Send it again after `Retry-After`; if it goes on, the operator looks at the key service.",
     ),
+    "keys.revoked": Kind(
+        403,
+        "The organisation's own key service does not let us use its key",
+        "Whoever owns that key took its use back, or let a credential expire; they grant it again, and it reads again.",
+    ),
     "proofs.unsealed": Kind(
         404,
         "Nothing of that size is sealed",

@@ -44,7 +44,8 @@ RIGHTS: Mapping[str, Rights] = {
     "stamps": Rights(_APPEND, _APPEND),
     # An erasure releases what was reserved for who is gone.
     "reservations": Rights(_APPEND, _APPEND | {"delete"}),
-    "tenant_keys": Rights(_APPEND, _APPEND),
+    # They are wrapped anew where a tenant goes from one key service to another.
+    "tenant_keys": Rights(_APPEND, _ALTER, ("kms_key", "wrapped")),
     # A trigger sees to it that what is erased stays erased.
     "subject_keys": Rights(_ALTER, _ALTER, ("epoch", "wrapped", "erased_at")),
     "snapshots": Rights(WRITE, WRITE),

@@ -3,12 +3,17 @@
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
+from msgspec import Struct
+
 Purpose = Literal["subjects", "tokens", "requests"]
 """What a tenant key is for: wrapping subject keys, look-up tokens, idempotency."""
 
 EPOCH: Final = 30 * 24 * 3600
 """Seconds that one tenant key wraps new subject keys. Destroying an epoch's key is how write-ahead logs, replicas and
 backups forget the subjects erased since, so an epoch is the longest they may remember."""
+TURN: Final = EPOCH // 2
+"""Seconds after which new subject keys lie under the next epoch, and those that live are wrapped under it anew. The
+epoch before is destroyed when it is as old as `EPOCH`: so a backup that is younger than the rest can still be used."""
 FIRST: Final = 1
 """The first epoch of the keys for tokens and requests, which live until they are rotated."""
 
@@ -29,8 +34,35 @@ class Denied(Exception):
     """The key service refuses us: nothing opens until whoever runs it grants the use of the key again."""
 
 
+class Revoked(Denied):
+    """An organisation's own key service refuses us: whoever owns it has taken back the use of its key."""
+
+
 class Misplaced(Exception):
     """A ciphertext is not what was recorded in its place: altered, cut short, or moved from elsewhere."""
+
+
+class Pace(Struct, frozen=True):
+    """How long unwrapped tenant keys are used before the key service is asked again, in seconds.
+
+    A refusal counts at once. While there is no answer, what is at hand serves until it is `dead`.
+    """
+
+    renew: float
+    dead: float
+    wait: float
+    """How long somebody who needs a key that is not at hand waits for the service."""
+    apart: bool = False
+    """Whether it is asked where it keeps nobody else's keys waiting."""
+
+
+OWN: Final = Pace(renew=10.0, dead=30.0, wait=3.0, apart=True)
+"""For keys under a service of the organisation's own: with `SUBJECTS` behind it, what the owner takes back is closed
+within a minute, also where the owner does so by cutting the line."""
+SHARED: Final = Pace(renew=30.0, dead=900.0, wait=20.0)
+"""For keys under the installation's service: a refusal closes within a minute, an outage in a quarter of an hour."""
+SUBJECTS: Final = 25.0
+"""Seconds that a subject key is used before it is fetched and unwrapped anew."""
 
 
 @runtime_checkable

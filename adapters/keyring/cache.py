@@ -9,12 +9,12 @@ from uuid import UUID
 
 from adapters.crypto import SubjectKey
 from domain.kernel import Erased
+from tenants.keys import SUBJECTS
 
 Held = SubjectKey | Erased
 """A subject's key, or the knowledge that it is gone."""
 
 _SIZE = 50_000
-_LIFETIME = 300.0
 
 
 def bound(held: dict[Any, Any], size: int) -> None:
@@ -30,7 +30,7 @@ class Cache:
     The lifetime is how long a process may go on opening what another process has erased, if nobody tells it.
     """
 
-    def __init__(self, size: int = _SIZE, lifetime: float = _LIFETIME, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, size: int = _SIZE, lifetime: float = SUBJECTS, clock: Callable[[], float] = monotonic) -> None:
         self._size = size
         self._lifetime = lifetime
         self._clock = clock
@@ -56,6 +56,12 @@ class Cache:
         with self._lock:
             for subject in subjects:
                 self._held.pop((tenant.int, subject.int), None)
+
+    def drop(self, tenant: UUID) -> None:
+        """All of one tenant's."""
+        with self._lock:
+            for key in [each for each in self._held if each[0] == tenant.int]:
+                del self._held[key]
 
     def clear(self) -> None:
         with self._lock:

@@ -42,9 +42,19 @@ class Ring:
         """The keys of subjects, as far as there are any; they are at hand from now on."""
         wanted, found = list(dict.fromkeys(subjects)), dict[UUID, Held]()
         for start in range(0, len(wanted), _AT_ONCE):
-            rows = self._database.query(self.tenant, _HELD, [self.tenant, wanted[start : start + _AT_ONCE]])
-            found |= {subject: self._unwrap(subject, number, wrapped) for subject, number, wrapped in rows}
+            found |= self._asked(wanted[start : start + _AT_ONCE])
         self._cache.put(self.tenant, found.items())
+        return found
+
+    def _asked(self, wanted: Sequence[UUID]) -> dict[UUID, Held]:
+        rows = self._database.query(self.tenant, _HELD, [self.tenant, wanted])
+        found = {subject: self._unwrap(subject, number, wrapped) for subject, number, wrapped in rows}
+        under = {subject: number for subject, number, wrapped in rows if wrapped and isinstance(found[subject], Erased)}
+        if under:
+            # Their epoch is destroyed. It may have been so since they were read, once they were wrapped under the next.
+            again = self._database.query(self.tenant, _HELD, [self.tenant, [*under]])
+            moved = [each for each in again if each[1] != under[each[0]]]
+            found |= {subject: self._unwrap(subject, number, wrapped) for subject, number, wrapped in moved}
         return found
 
     def ensure(self, subjects: Sequence[UUID]) -> None:

@@ -1,70 +1,123 @@
-"""A tenant's own keys: made once, wrapped by the key service, kept in the database."""
+"""A tenant's own keys: made once, wrapped by a key service, kept in the database."""
 
 from collections.abc import Callable
 from threading import Lock
-from time import time
+from time import monotonic, time
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from adapters import crypto
 from adapters.crypto import Cipher, Mac
 from adapters.keyring.cache import Cache, bound
+from adapters.keyring.custody import Custody
+from adapters.keyring.renewal import Renewal
 from adapters.keyring.ring import Ring
+from adapters.keyring.services import Services
 from adapters.postgres.database import Database
-from tenants.keys import EPOCH, FIRST, KMS, Destroyed, Purpose, epoch, name, over_tenant_key
+from tenants import keys as terms
+from tenants.keys import FIRST, KMS, TURN, Destroyed, Pace, Purpose, epoch, name, over_tenant_key
 
 _MOST = 20_000
-_HELD = "select purpose, epoch, kms_key, wrapped from everlog.tenant_keys where tenant_id = %s order by epoch"
+_HELD = """
+    select purpose, epoch, kms_key, wrapped, extract(epoch from created_at)::float8 from everlog.tenant_keys
+    where tenant_id = %s order by epoch"""
+_ONE = """
+    select kms_key, wrapped from everlog.tenant_keys where tenant_id = %s and purpose = %s and epoch = %s"""
 _ADD = """
-    insert into everlog.tenant_keys (tenant_id, purpose, epoch, kms_key, wrapped)
-    values (%s, %s, %s, %s, %s) on conflict do nothing"""
+    insert into everlog.tenant_keys (tenant_id, purpose, epoch, kms_key, wrapped, created_at)
+    values (%s, %s, %s, %s, %s, to_timestamp(%s)) on conflict do nothing"""
+
+
+class Unwrapped(Struct):
+    """A tenant's keys as they came from the key service, and what was made of them."""
+
+    keys: dict[tuple[str, int], bytes | None]
+    """By purpose and epoch; None where the key service has destroyed what it lay under."""
+    made: dict[int, float]
+    """When the key of an epoch of subjects was made, in seconds since 1970."""
+    until: float = 0.0
+    """The time at which more keys are needed than are at hand, in seconds since 1970."""
+    ciphers: dict[int, Cipher] = field(default_factory=dict)
+    macs: dict[Purpose, Mac] = field(default_factory=dict)
+
+    def current(self, now: float) -> int:
+        """The epoch that new subjects' keys lie under: the last, until its turn is over or its key is destroyed."""
+        if not self.made:
+            return epoch(now)
+        last = max(self.made)
+        over = now >= self.made[last] + TURN or self.keys["subjects", last] is None
+        return max(epoch(now), last + 1) if over else last
 
 
 class Keys:
-    """The tenant keys of one tenant, unwrapped. Everything here may ask the database and the key service."""
+    """The tenant keys of one tenant, unwrapped. Everything here may ask the database and the key service.
 
-    def __init__(self, tenant: UUID, database: Database, kms: KMS, clock: Callable[[], float] = time) -> None:
+    What is at hand is asked for again in the background, and is not used once the key service refuses, or has not
+    answered for too long: see `tenants.keys.Pace`. `lost` is called when it refuses.
+    """
+
+    def __init__(
+        self,
+        tenant: UUID,
+        database: Database,
+        kms: KMS | Services,
+        clock: Callable[[], float] = time,
+        lost: Callable[[], None] = lambda: None,
+        beat: Callable[[], float] = monotonic,
+    ) -> None:
         self.tenant = tenant
         self._database = database
-        self._kms = kms
+        self._services = kms if isinstance(kms, Services) else Services(kms)
         self._clock = clock
-        self._keys: dict[tuple[str, int], bytes | None] = {}
-        """By purpose and epoch; None where the key service has destroyed what it lay under."""
-        self._subjects: dict[int, Cipher] = {}
-        self._macs: dict[Purpose, Mac] = {}
-        self._until = 0.0
-        """The time at which more keys are needed than are at hand, in seconds since 1970."""
+        self._renewal = Renewal(self._load, lost, self.pace, beat)
         self._lock = Lock()
 
     @property
     def epoch(self) -> int:
-        """The one of now; where its key is destroyed before its time, the first one after that has not lost its own."""
-        number = epoch(self._clock())
-        while self._keys.get(("subjects", number), b"") is None:
-            number += 1
-        return number
+        """The one that new subjects' keys lie under."""
+        return self._renewal.get().current(self._clock())
 
     @property
     def ready(self) -> bool:
-        """Whether all that an append needs is at hand."""
-        return self._clock() < self._until
+        """Whether all that an append needs is at hand. Waits for nobody."""
+        held = self._renewal.peek()
+        return held is not None and self._clock() < held.until
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether they are unwrapped and may be used. Waits for nobody."""
+        return self._renewal.peek() is not None
+
+    @property
+    def own(self) -> bool:
+        """Whether they lie under a key service that the tenant brought."""
+        return self._services.own(self.tenant)
+
+    def pace(self) -> Pace:
+        return terms.OWN if self.own else terms.SHARED
+
+    def grant(self) -> None:
+        """Raises `tenants.keys.Revoked` and `tenants.keys.Unserved` where the key service does not open them."""
+        self._renewal.get()
 
     def provision(self) -> None:
         """Make the keys that the tenant needs now, unless it has them; others may be doing the same."""
-        with self._lock:
-            self._load()
-            current = self.epoch
-            wanted: tuple[tuple[Purpose, int], ...] = (
-                ("subjects", current),
-                ("tokens", FIRST),
-                ("requests", FIRST),
-            )
-            missing = [each for each in wanted if each not in self._keys]
-            for purpose, number in missing:
-                self._add(purpose, number)
-            if missing:
+        if self._missing(self._renewal.get()):
+            with self._lock:
                 # Another process may have been first; what stands in the database is what counts.
-                self._load()
-            self._until = (epoch(self._clock()) + 1) * EPOCH
+                for purpose, number in self._missing(self._renewal.again()):
+                    self._add(purpose, number)
+                self._renewal.again()
+
+    def turn(self) -> int:
+        """Begin a new epoch before its time, and answer which."""
+        with self._lock:
+            held = self._renewal.again()
+            number = max([epoch(self._clock()), *(each + 1 for each in held.made)])
+            self._add("subjects", number)
+            self._renewal.again()
+            return number
 
     def cipher(self, number: int) -> Cipher | None:
         """What wraps the subject keys of an epoch; None where that epoch is destroyed.
@@ -73,30 +126,31 @@ class Keys:
             tenants.keys.Missing: the key service is not the one that the tenant's keys were made with.
             LookupError: the tenant never had a key of that epoch.
         """
-        if known := self._subjects.get(number):
+        held = self._renewal.get()
+        if ("subjects", number) not in held.keys:
+            held = self._renewal.again()
+        if known := held.ciphers.get(number):
             return known
-        with self._lock:
-            if ("subjects", number) not in self._keys:
-                self._load()
-            key = self._keys["subjects", number]
-            if key is None:
-                return None
-            made = self._subjects[number] = Cipher(key)
-            return made
+        key = held.keys["subjects", number]
+        if key is None:
+            return None
+        made = held.ciphers[number] = Cipher(key)
+        return made
 
     def mac(self, purpose: Purpose) -> Mac:
         """The key for tokens or for requests."""
-        made = self._macs.get(purpose)
+        held = self._renewal.get()
+        made = held.macs.get(purpose)
         if made is None:
-            made = self._macs[purpose] = Mac(self.secret(purpose))
+            secret = self.secret(purpose)
+            made = held.macs[purpose] = Mac(secret)
         return made
 
     def secret(self, purpose: Purpose) -> bytes:
         """The key itself, for whoever takes it elsewhere."""
-        key = self._keys.get((purpose, FIRST))
-        if key is None:
+        if (purpose, FIRST) not in self._renewal.get().keys:
             self.provision()
-            key = self._keys.get((purpose, FIRST))
+        key = self._renewal.get().keys.get((purpose, FIRST))
         if key is None:
             raise Destroyed(name(self.tenant, purpose, FIRST))
         return key
@@ -107,36 +161,53 @@ class Keys:
 
     def forget(self) -> None:
         """Nothing is at hand any more: what counts is read from the database again."""
-        with self._lock:
-            self._until = 0.0
-            self._keys.clear()
-            self._subjects.clear()
-            self._macs.clear()
+        self._renewal.forget()
 
-    def _load(self) -> None:
-        for purpose, number, kms_key, wrapped in self._database.query(self.tenant, _HELD, [self.tenant]):
-            if (purpose, number) not in self._keys:
-                self._keys[purpose, number] = self._unwrap(purpose, number, kms_key, wrapped)
+    def _missing(self, held: Unwrapped) -> list[tuple[Purpose, int]]:
+        wanted: tuple[tuple[Purpose, int], ...] = (
+            ("subjects", held.current(self._clock())),
+            ("tokens", FIRST),
+            ("requests", FIRST),
+        )
+        return [each for each in wanted if each not in held.keys]
+
+    def _load(self) -> Unwrapped:
+        before, found = self._renewal.peek(), Unwrapped({}, {})
+        for purpose, number, kms_key, wrapped, made in self._database.query(self.tenant, _HELD, [self.tenant]):
+            gone = before is not None and before.keys.get((purpose, number), b"") is None
+            found.keys[purpose, number] = None if gone else self._unwrap(purpose, number, kms_key, wrapped)
+            if purpose == "subjects":
+                found.made[number] = made
+        if found.made and not self._missing(found):
+            found.until = found.made[max(found.made)] + TURN
+        return found
 
     def _unwrap(self, purpose: Purpose, number: int, kms_key: str, wrapped: bytes) -> bytes | None:
-        try:
-            return self._kms.unwrap(kms_key, wrapped, over_tenant_key(self.tenant, purpose, number))
-        except Destroyed:
-            return None
+        while True:
+            kms, over = self._services.at(self.tenant, kms_key)
+            try:
+                return kms.unwrap(over, wrapped, over_tenant_key(self.tenant, purpose, number))
+            except Destroyed:
+                # It may have been moved to another service since it was read.
+                [now] = self._database.query(self.tenant, _ONE, [self.tenant, purpose, number])
+                if now == (kms_key, wrapped):
+                    return None
+                kms_key, wrapped = now
 
     def _add(self, purpose: Purpose, number: int, secret: bytes | None = None) -> None:
-        over = name(self.tenant, purpose, number)
-        self._kms.create(over)
-        wrapped = self._kms.wrap(over, secret or crypto.mint(), over_tenant_key(self.tenant, purpose, number))
-        self._database.query(self.tenant, _ADD, [self.tenant, purpose, number, over, wrapped])
+        over = self._services.mark(self.tenant, name(self.tenant, purpose, number))
+        kms, called = self._services.at(self.tenant, over)
+        kms.create(called)
+        wrapped = kms.wrap(called, secret or crypto.mint(), over_tenant_key(self.tenant, purpose, number))
+        self._database.query(self.tenant, _ADD, [self.tenant, purpose, number, over, wrapped, self._clock()])
 
 
 class Rings:
     """Every tenant's keys, in one process."""
 
-    def __init__(self, database: Database, kms: KMS, cache: Cache | None = None) -> None:
+    def __init__(self, database: Database, kms: KMS | Services, cache: Cache | None = None) -> None:
+        self.services = kms if isinstance(kms, Services) else Services(kms)
         self._database = database
-        self._kms = kms
         self._cache = cache or Cache()
         self._rings: dict[UUID, Ring] = {}
 
@@ -144,10 +215,14 @@ class Rings:
         """Asks nobody yet, so an event loop may call it."""
         ring = self._rings.get(tenant)
         if ring is None:
-            keys = Keys(tenant, self._database, self._kms)
+            keys = Keys(tenant, self._database, self.services, lost=lambda: self._cache.drop(tenant))
             ring = self._rings.setdefault(tenant, Ring(keys, self._database, self._cache))
             bound(self._rings, _MOST)
         return ring
+
+    def custody(self, tenant: UUID) -> Custody:
+        """What an operator does with a tenant's keys. The database's role is the worker's."""
+        return Custody(self._database, self.services, self.of(tenant))
 
     def forget(self) -> None:
         """Let go of every key that is at hand."""

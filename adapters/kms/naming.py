@@ -11,6 +11,8 @@ from tenants.keys import KMS
 
 _SECONDS = 5.0
 """For one request: three of them have to fit into the patience of who waits for an answer."""
+OWN_SECONDS = 2.0
+"""The same, of a service that an organisation brought."""
 _OPTIONS = {"token", "mount", "ca", "namespace"}
 
 
@@ -18,7 +20,7 @@ class Unnamed(Exception):
     """The setting names no key service; the message says how to write it."""
 
 
-def named(setting: str, folder: Path) -> KMS:
+def named(setting: str, folder: Path, seconds: float = _SECONDS) -> KMS:
     """The key service of `file:FOLDER` or `vault:https://HOST:PORT?token=FILE`; `folder` where nothing is set.
 
     A Vault takes `mount` (`transit` if left out), `namespace`, and `ca`, a file of authorities to trust instead of the
@@ -34,11 +36,11 @@ def named(setting: str, folder: Path) -> KMS:
     if kind == "file" and rest:
         return FileKMS(Path(rest).absolute())
     if kind == "vault":
-        return _vault(rest)
+        return _vault(rest, seconds)
     raise Unnamed("EVERLOG_KMS is file:FOLDER or vault:https://HOST:PORT?token=FILE.")
 
 
-def _vault(url: str) -> VaultKMS:
+def _vault(url: str, seconds: float) -> VaultKMS:
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     if strange := set(options) - _OPTIONS:
@@ -59,7 +61,7 @@ def _vault(url: str) -> VaultKMS:
         f"https://{parts.netloc}",
         Path(options["token"]),
         # The operator names this address, not a tenant, and a Vault seldom has a public one.
-        Outbound(private=True, seconds=_SECONDS, trust=trust),
+        Outbound(private=True, seconds=seconds, trust=trust),
         mount=options.get("mount", "transit"),
         namespace=options.get("namespace", ""),
     )

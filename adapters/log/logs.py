@@ -7,7 +7,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from adapters.codec import Codec, Opener
-from adapters.keyring import Cache, Rings, bound
+from adapters.keyring import Cache, Rings, Services, bound
 from adapters.log.states import Memory, States
 from adapters.log.tenant import Parts, TenantLog
 from adapters.postgres.committer import Committer
@@ -32,7 +32,7 @@ class Logs:
         self,
         database: Database,
         committer: Committer,
-        kms: KMS,
+        kms: KMS | Services,
         deciders: Iterable[Decider[Any]],
         cache: Cache | None = None,
     ) -> None:
@@ -67,6 +67,15 @@ class Logs:
     async def prepare(self, tenant: UUID) -> None:
         """Give a tenant the head of its log and its keys. Doing it again changes nothing."""
         await asyncio.get_running_loop().run_in_executor(self._threads, self.provision, tenant)
+
+    async def granted(self, tenant: UUID) -> None:
+        """Whether the owner of a tenant's own key service lets it be read, where it brought one.
+
+        Raises `tenants.keys.Revoked`, and `tenants.keys.Unserved` where that service has not answered for too long.
+        """
+        keys = self.rings.of(tenant).keys
+        if keys.own and not keys.at_hand:
+            await asyncio.get_running_loop().run_in_executor(self._threads, keys.grant)
 
     def provision(self, tenant: UUID) -> None:
         """The same, for threads."""

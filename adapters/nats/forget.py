@@ -1,4 +1,4 @@
-"""A word over NATS that subjects were erased: every process lets go of their keys, instead of in five minutes.
+"""A word over NATS that subjects were erased: every process lets go of their keys, instead of within half a minute.
 
 A process that was not connected cannot know what was said meanwhile, so it lets go of all when a connection comes up.
 """

@@ -2,10 +2,11 @@
 
 from adapters import recovery
 from adapters.documents import DOCUMENTS
+from adapters.keyring import BACK
 from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.product import Product, journal, moving, product, proofs, reread, signer_of
 from api.bootstrap.servers import embedded, holes, migrate, wiped
-from api.bootstrap.troubles import FULL, KEYLESS, PLAIN, REFUSING, UNAVAILABLE, UNOPENED, UNVERIFIABLE
+from api.bootstrap.troubles import FULL, KEYLESS, PLAIN, REFUSING, REVOKED, UNAVAILABLE, UNOPENED, UNVERIFIABLE
 from api.bootstrap.work import (
     checking,
     erasing,
@@ -23,6 +24,7 @@ from api.bootstrap.work import (
 )
 
 __all__ = [
+    "BACK",
     "DECIDERS",
     "DOCUMENTS",
     "FULL",
@@ -30,6 +32,7 @@ __all__ = [
     "MODELS",
     "PLAIN",
     "REFUSING",
+    "REVOKED",
     "UNAVAILABLE",
     "UNOPENED",
     "UNVERIFIABLE",

@@ -6,6 +6,7 @@ from domain.api_keys import api_keys
 from domain.audit import audit
 from domain.exports import exports
 from domain.kernel import Decider
+from domain.keys import keys
 from domain.orgs import orgs
 from domain.predictions import predictions
 from domain.privacy import privacy
@@ -25,7 +26,7 @@ from projections.reports import schedules
 
 DECIDERS: dict[str, Decider[Any]] = {
     each.name: each
-    for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs)
+    for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs, keys)
 }
 MODELS = (
     list_of_prospects,

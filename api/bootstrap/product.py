@@ -13,8 +13,8 @@ from msgspec import Struct
 from adapters.casbin import Casbin
 from adapters.erasures import Erasures
 from adapters.journal import Journal
-from adapters.keyring import Rings
-from adapters.kms import named
+from adapters.keyring import Rings, Services
+from adapters.kms import OWN_SECONDS, named
 from adapters.ledger import Ledger
 from adapters.log import Logs
 from adapters.nats.forget import Forgetting
@@ -98,7 +98,7 @@ def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False
         database = stack.enter_context(Database(url, patience=WORK if worker else ANSWER))
         telemetry.metrics.pools(database.use)
         committer = stack.enter_context(Committer(url, wakes.committed, on_drain=telemetry.metrics.drained))
-        logs = stack.enter_context(Logs(database, committer, named(settings.kms, settings.keys), DECIDERS.values()))
+        logs = stack.enter_context(Logs(database, committer, services(settings), DECIDERS.values()))
         logs.provision(SYSTEM)
         erasures = Erasures(database, Ledger(settings.keys), Forgetting(link, logs.rings))
         erasures.settle()
@@ -143,6 +143,13 @@ def _joined(
     )
 
 
+def services(settings: Settings) -> Services:
+    """The installation's key service, and those that organisations brought."""
+    return Services(
+        named(settings.kms, settings.keys), settings.keys, lambda setting: named(setting, settings.keys, OWN_SECONDS)
+    )
+
+
 def signer_of(settings: Settings) -> Signer:
     """Who signs checkpoints: with keys of the key folder, for generations that the ledger knows."""
     ledger = Ledger(settings.keys)
@@ -167,7 +174,7 @@ def reread(settings: Settings, tenant: UUID, findings: Findings) -> tuple[Read, 
     ledger = Ledger(settings.keys)
     with Database(settings.worker or worker_of(settings.database), patience=WORK) as database:
         read = Anew(tenant, database, signer_of(settings), findings).look()
-        ring = Rings(database, named(settings.kms, settings.keys)).of(tenant)
+        ring = Rings(database, services(settings)).of(tenant)
         return read, keyed(tenant, database, ring, ledger, findings)
 
 

@@ -17,7 +17,7 @@ from adapters.promotion import Unpromoted
 from adapters.proofs.signer import Refusing
 from adapters.proofs.witness import Unready
 from projections.proofs.note import Unsound
-from tenants.keys import Denied, Misplaced, Missing, Unserved
+from tenants.keys import Denied, Misplaced, Missing, Revoked, Unserved
 
 PLAIN = (
     *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
@@ -30,6 +30,8 @@ FULL = (psycopg.errors.DiskFull, Full)
 """Those of them that pass when somebody makes room."""
 KEYLESS = (Denied, Unserved)
 """Troubles of the key service: personal data can be neither read nor written until it serves us again."""
+REVOKED = (Revoked,)
+"""An organisation's own key service refuses us."""
 UNVERIFIABLE = (Refusing, Unsound, OSError, psycopg.Error)
 """What the look at a whole organisation ends with where there is nothing to measure by, or nobody answers."""
 REFUSING = (Outdated, Unpromoted, Unsafe)

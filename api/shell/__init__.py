@@ -42,22 +42,25 @@ def say(answer: Any, words: str, *, json: bool) -> None:
     sys.stdout.write((msgspec.json.encode(answer).decode() if json else words) + "\n")
 
 
-def ask(work: Callable[[Product], Awaitable[T]], tenant: UUID | None = None) -> T:
-    """Work with the product as this installation's operator, for a tenant that has to be there. Raises `Unset`."""
+def ask(work: Callable[[Product], Awaitable[T]], tenant: UUID | None = None, *, worker: bool = False) -> T:
+    """Work with the product as this installation's operator, for a tenant that has to be there. Raises `Unset`.
+
+    `worker` is for what only the worker's role may do.
+    """
 
     async def run(product: Product) -> T:
         if tenant and product.logs.of(tenant).head() == (0, 0):
             raise Unset(f"There is no organisation {tenant} here. `everlog tenants list` names those that are.")
         return await work(product)
 
-    return within(configuration.of_running(configuration.read()), run)
+    return within(configuration.of_running(configuration.read()), run, worker=worker)
 
 
-def within(settings: Settings, work: Callable[[Product], Awaitable[T]]) -> T:
+def within(settings: Settings, work: Callable[[Product], Awaitable[T]], *, worker: bool = False) -> T:
     """Work with the product, open for as long as that takes."""
 
     async def run() -> T:
-        with bootstrap.product(settings) as product:
+        with bootstrap.product(settings, worker=worker) as product:
             await product.database.start()
             product.link.start()
             try:

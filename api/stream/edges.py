@@ -22,6 +22,7 @@ from api.stream.parameters import LIVE, PARAMETERS, SSE
 from api.stream.tail import Tails
 from application.api_keys import Keyring
 from application.kernel import Caller
+from application.pipeline import Rejected
 from application.ports import Access
 from domain.kernel import Recorded
 from projections.stream import Follow
@@ -94,6 +95,10 @@ class Streams:
         async def check() -> Rights:
             # The key may have been revoked or have expired, the role may have been changed: both are known in a second.
             known = await self._keyring.caller(key)
+            try:
+                await self.edge.must_be_granted(caller.tenant)
+            except Problem as problem:
+                raise Rejected(problem.code) from problem
             return await rights(self._access, known if known.tenant == caller.tenant else caller)
 
         return check

@@ -3,10 +3,15 @@
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
+from adapters.keyring import BACK, Custody, Services
 from adapters.kms import named
+from adapters.postgres.database import Database
 from api.http import PASSING
+from tenants.keys import OWN
 from tests.adapters.kms.transit import Transit, certified, serving
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -22,9 +27,8 @@ def vaulted(world, transit, tmp_path, monkeypatch):
     monkeypatch.setattr(world.edge, "_passing", PASSING)
     with serving(transit, certificate, private) as url:
         with monkeypatch.context() as patch:
-            patch.setattr(
-                world.logs.rings, "_kms", named(f"vault:{url}?token={tmp_path}/token&ca={certificate}", tmp_path)
-            )
+            vault = named(f"vault:{url}?token={tmp_path}/token&ca={certificate}", tmp_path)
+            patch.setattr(world.logs.rings, "services", Services(vault))
             tenant = world.tenant(kept=False)
         yield tenant
 
@@ -50,3 +54,59 @@ def test_without_its_key_service_a_tenant_is_told_so_and_the_others_go_on(world,
     assert capture(world, acme).status_code == 201
     transit.states, transit.token = [], "first"
     assert capture(world, vaulted).status_code == 201
+
+
+@pytest.fixture
+def owning(world, transit, tmp_path, monkeypatch):
+    """A tenant that brings a Vault of its own, once it has written something."""
+    certificate, private = certified(tmp_path)
+    (tmp_path / "token").write_text(transit.token)
+    monkeypatch.setattr(world.edge, "_passing", PASSING)
+    installation = world.logs.rings.services.at(uuid4(), "any")[0]
+    services = Services(installation, tmp_path, lambda setting: named(setting, tmp_path, 2.0))
+    monkeypatch.setattr("tenants.keys.OWN", replace(OWN, renew=0.2, dead=1.0))
+    with serving(transit, certificate, private) as url, monkeypatch.context() as patch:
+        patch.setattr(world.logs.rings, "services", services)
+        tenant = world.tenant()
+        assert capture(world, tenant).status_code == 201
+        with Database(world.keeper.url) as worker:
+            custody = Custody(worker, services, world.logs.rings.of(tenant.id))
+            setting = f"vault:{url}?token={tmp_path}/token&ca={certificate}"
+            assert custody.bring(setting) == 3
+            yield tenant
+            transit.token = "first"
+            world.logs.rings.forget()
+            assert custody.bring(BACK) == 3
+
+
+def asked(world, tenant, path):
+    answer = world.ask("GET", path, tenant.keys["Admin"])
+    return answer.status_code, answer.json().get("code", "")
+
+
+PATHS = ("/v1/prospects", "/v1/funnel", "/v1/audit", "/v1/predictions")
+
+
+def test_who_owns_the_key_closes_the_organisation_and_opens_it_again(world, acme, owning, transit):
+    assert sorted(name.split(".")[1] for name in transit.keys) == ["requests", "subjects", "tokens"]
+    assert {asked(world, owning, path) for path in PATHS} == {(200, "")}
+    transit.token = "another"
+    until(lambda: asked(world, owning, PATHS[0]) == (403, "keys.revoked"))
+    # Also what is in the clear, and what would be written.
+    assert {asked(world, owning, path) for path in PATHS} == {(403, "keys.revoked")}
+    headers = {"Authorization": f"Bearer {owning.keys['Admin']}"}
+    body = {"name": "Ada", "email": f"{uuid4().hex}@example.org"}
+    assert world.client.post("/v1/prospects", json=body, headers=headers).json()["code"] == "keys.revoked"
+    assert {asked(world, acme, path) for path in PATHS} == {(200, "")}
+    transit.token = "first"
+    until(lambda: asked(world, owning, PATHS[0]) == (200, ""))
+    assert {asked(world, owning, path) for path in PATHS} == {(200, "")}
+
+
+def test_a_key_service_that_stays_away_closes_it_too(world, acme, owning, transit):
+    assert asked(world, owning, PATHS[0]) == (200, "")
+    transit.states = [503] * 10_000
+    until(lambda: asked(world, owning, PATHS[0]) == (503, "keys.away"))
+    assert {asked(world, acme, path) for path in PATHS} == {(200, "")}
+    transit.states = []
+    until(lambda: asked(world, owning, PATHS[0]) == (200, ""))

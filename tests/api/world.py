@@ -30,6 +30,7 @@ from domain.api_keys import api_keys
 from domain.audit import audit
 from domain.exports import exports
 from domain.kernel import Actor
+from domain.keys import keys
 from domain.orgs import orgs
 from domain.predictions import Features, Made, Reason, predictions
 from domain.privacy import privacy
@@ -44,7 +45,7 @@ from tenants.quotas import Quota
 ROLES: tuple[Role, ...] = get_args(Role)
 DECIDERS = {
     each.name: each
-    for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs)
+    for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs, keys)
 }
 OPERATOR = Actor("operator", UUID(int=7))
 
@@ -85,7 +86,16 @@ class World:
         """The folders of the key service, and of the signing keys."""
         proven = Proven(database, signer)
         self.edge = Edge(
-            self.pipeline, entry, logs, self.scorer, DECIDERS, Quota(rate), proven, journal, documents=DOCUMENTS
+            self.pipeline,
+            entry,
+            logs,
+            self.scorer,
+            DECIDERS,
+            Quota(rate),
+            proven,
+            journal,
+            documents=DOCUMENTS,
+            granted=logs.granted,
         )
         self.edge._attempts = Quota(10**7)
         self.app = create_app(self.edge, checks={"database": self.check})

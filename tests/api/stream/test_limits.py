@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from api.problems import Problem
 from api.stream import feed as feeds
 from application.api_keys import Revoke
 from application.pipeline import Rejected
@@ -28,6 +29,22 @@ def test_a_revoked_key_ends_its_streams(kind, house):
         next(messages)
         house.command(Revoke(), key.id)
         assert [each for each in messages if each["kind"] == "end"] == [{"kind": "end", "code": "auth.revoked"}]
+
+
+@both
+def test_an_organisation_whose_keys_are_taken_back_is_followed_no_longer(kind, house, monkeypatch):
+    granted = [True]
+
+    async def grant(_):
+        if not granted:
+            raise Problem("keys.revoked")
+
+    key = house.key("Viewer")
+    monkeypatch.setattr(house.streams.edge, "_granted", grant)
+    with follow(kind, house, key.text) as messages:
+        next(messages)
+        granted.clear()
+        assert [each for each in messages if each["kind"] == "end"] == [{"kind": "end", "code": "keys.revoked"}]
 
 
 def test_whoever_may_follow_no_longer_is_refused_at_the_next_look():

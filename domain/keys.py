@@ -1,0 +1,27 @@
+"""What became of an organisation's keys: which key service they lie under."""
+
+from msgspec import Struct
+
+from domain.kernel import Decider, Fact
+
+
+class Moved(Fact, frozen=True, tag="keys.moved"):
+    """The tenant keys were wrapped by another key service, and what they had lain under was destroyed."""
+
+    service: str
+    """As its setting names it, without where a credential lies; `installation` for the installation's own."""
+    keys: int
+
+
+Facts = Moved
+
+
+class Custody(Struct, frozen=True):
+    service: str = ""
+
+
+def evolve(_: Custody, fact: Facts) -> Custody:
+    return Custody(fact.service)
+
+
+keys = Decider("keys", Facts, Custody(), evolve)
