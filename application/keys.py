@@ -3,8 +3,9 @@
 from typing import ClassVar
 
 from application.kernel import Command
+from domain import keys as domain
 from domain.kernel import Fact
-from domain.keys import Custody, Moved, keys
+from domain.keys import Custody, keys
 
 
 class Move(Command, frozen=True, kw_only=True):
@@ -14,5 +15,4 @@ class Move(Command, frozen=True, kw_only=True):
     many: int
 
     def decide(self, custody: Custody) -> list[Fact]:
-        # Done again, it finishes what was cut short.
-        return [Moved(self.service, self.many)] if self.many or custody.service != self.service else []
+        return domain.move(custody, self.service, self.many)

@@ -1,9 +1,9 @@
 """Tenant and subject keys, at hand in memory, wrapped in the database."""
 
+from adapters.keyring.brought import BACK, Services
 from adapters.keyring.cache import Cache, bound
 from adapters.keyring.custody import Custody
 from adapters.keyring.ring import Ring
-from adapters.keyring.services import BACK, Services
 from adapters.keyring.tenants import Keys, Rings
 
 __all__ = ["BACK", "Cache", "Custody", "Keys", "Ring", "Rings", "Services", "bound"]

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
+from adapters.keyring.brought import Services
 from adapters.keyring.ring import Ring
-from adapters.keyring.services import Services
 from adapters.postgres.database import Database
 from tenants.keys import Destroyed, name, over_tenant_key
 

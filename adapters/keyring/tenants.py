@@ -9,11 +9,11 @@ from msgspec import Struct, field
 
 from adapters import crypto
 from adapters.crypto import Cipher, Mac
+from adapters.keyring.brought import Services
 from adapters.keyring.cache import Cache, bound
 from adapters.keyring.custody import Custody
 from adapters.keyring.renewal import Renewal
 from adapters.keyring.ring import Ring
-from adapters.keyring.services import Services
 from adapters.postgres.database import Database
 from tenants import keys as terms
 from tenants.keys import FIRST, KMS, TURN, Destroyed, Pace, Purpose, epoch, name, over_tenant_key
