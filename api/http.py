@@ -7,7 +7,7 @@ from typing import Any
 from granian.constants import Interfaces, SSLProtocols
 from granian.server.embed import Server
 
-from api import bootstrap
+from api import bootstrap, transport
 from api.app import create_app
 from api.bootstrap import DECIDERS, DOCUMENTS, FULL, KEYLESS, REVOKED, UNAVAILABLE, Product
 from api.direct import Direct
@@ -52,6 +52,8 @@ async def _serve(product: Product, journal: Journal) -> None:
 def listening(settings: Settings, application: Any) -> Server:
     """Granian's embedded server, which works in the loop that serves it. Raises `Insecure`."""
     shown, hsts = settings.identity, settings.hsts
+    if not shown and "api" not in transport.plaintext(settings.plaintext):
+        transport.must_be_local(settings.host)
     if shown:
         # Looked at here, since the server would say no more than that it does not start.
         shown.context()

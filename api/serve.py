@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 
 import msgspec
 
-from api import bootstrap
+from api import bootstrap, transport
 from api.settings import LEASH, Settings, environment, leave_word
 
 _log = logging.getLogger(__name__)
@@ -91,6 +91,8 @@ def serving(settings: Settings, parts: Sequence[str] = PARTS) -> Iterator[tuple[
     must_be_free(settings.host, settings.port)
     if shown := settings.identity:
         shown.context()
+    elif "api" not in transport.plaintext(settings.plaintext):
+        transport.must_be_local(settings.host)
     with ExitStack() as stack:
         lost: Callable[[], str] = str
         if settings.embedded:

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from api import transport
 from api.transport import Identity, Release, identity
 from projections.proofs import submission
 from projections.proofs.note import Unsound
@@ -41,10 +42,17 @@ NAMES = {
     "certificate_key": "EVERLOG_TLS_KEY",
     "tls": "EVERLOG_TLS_MINIMUM",
     "hsts": "EVERLOG_HSTS_SECONDS",
+    "authorities": "EVERLOG_TLS_CA",
+    "nats_certificate": "EVERLOG_NATS_CERTIFICATE",
+    "nats_key": "EVERLOG_NATS_KEY",
+    "plaintext": "EVERLOG_PLAINTEXT",
     "poll": "EVERLOG_POLL_SECONDS",
     "rate": "EVERLOG_REQUESTS_PER_MINUTE",
     "check": "EVERLOG_CHECK_HOURS",
 }
+
+
+DATABASES = ("database", "owner", "worker", "replica", "backup")
 
 
 class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
@@ -93,6 +101,15 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     hsts: Annotated[int, Meta(ge=0)] | None = None
     """For how many seconds browsers are told to come over TLS alone. A year where the API speaks TLS itself; nothing is
     told where it does not, unless this is set: where a proxy that speaks TLS stands before it."""
+    authorities: Path | None = None
+    """A file of authorities (PEM) to trust instead of the system's: for the database, NATS and witnesses."""
+    nats_certificate: Path | None = None
+    """The certificate (PEM) that is shown to a NATS server which asks for one."""
+    nats_key: Path | None = None
+    """The file with that certificate's key."""
+    plaintext: str = ""
+    """What may come from and go to other machines without TLS, with commas between: `api`, `database`, `nats`,
+    `witnesses`. Something else encrypts there, or nobody listens. On this machine itself nothing needs TLS."""
     poll: Annotated[float, Meta(ge=0)] = 0.5
     """Seconds between looks at the log where no wake-up comes; 0 switches polling off."""
     rate: Annotated[int, Meta(ge=1)] = 6000
@@ -141,11 +158,7 @@ def read(environment: Mapping[str, str] = os.environ) -> Settings:
     except msgspec.ValidationError as problem:
         raise Unset(f"A variable of the environment is wrong: {problem}.".replace("$.", "")) from problem
     _must_name_servers(settings)
-    try:
-        submission.witnesses(settings.witnesses)
-    except Unsound as problem:
-        raise Unset(f"EVERLOG_WITNESSES is wrong: {problem}") from problem
-    return settings
+    return _encrypted(settings)
 
 
 def _given(environment: Mapping[str, str], name: str) -> str:
@@ -164,9 +177,31 @@ def _given(environment: Mapping[str, str], name: str) -> str:
         raise Unset(f"{file}, which {name}{FILE} names, cannot be read ({type(problem).__name__}).") from problem
 
 
+def _encrypted(settings: Settings) -> Settings:
+    """With verified TLS in each URL of another machine's database. Raises `Unset`, and `Insecure` for plain text."""
+    try:
+        named = submission.witnesses(settings.witnesses)
+    except Unsound as problem:
+        raise Unset(f"EVERLOG_WITNESSES is wrong: {problem}") from problem
+    plain = transport.plaintext(settings.plaintext)
+    if "nats" not in plain:
+        transport.must_be_tls(NAMES["nats"], "tls", settings.nats.split(","))
+    if "witnesses" not in plain:
+        transport.must_be_tls(NAMES["witnesses"], "https", [each.url for each in named])
+    urls = {name: getattr(settings, name) for name in DATABASES}
+    return msgspec.structs.replace(
+        settings,
+        **{
+            name: transport.verified(NAMES[name], url, settings.authorities, plain="database" in plain)
+            for name, url in urls.items()
+            if url
+        },
+    )
+
+
 def _must_name_servers(settings: Settings) -> None:
     """Said here, since what a library says of a wrong URL may quote the password in it."""
-    for name in ("database", "owner", "worker", "replica", "backup"):
+    for name in DATABASES:
         if (url := getattr(settings, name)) and not re.match(r"postgres(ql)?://", url):
             raise Unset(f"{NAMES[name]} is no URL such as postgresql://ROLE:PASSWORD@HOST:PORT/DATABASE.")
     if settings.database and not re.search(r"://[^/@:]+(:[^@]*)?@|[?&]user=", settings.database):

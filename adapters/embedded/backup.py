@@ -128,7 +128,7 @@ def _copy(url: str, base: Path, programs: Path) -> None:
     password = str(parts.pop("password", None) or "")
     done = subprocess.run(
         [
-            programs / "pg_basebackup",
+            _copying(parts, programs),
             f"--dbname={make_conninfo(**parts)}",
             f"--pgdata={base}",
             "--format=plain",
@@ -145,6 +145,18 @@ def _copy(url: str, base: Path, programs: Path) -> None:
     )
     if done.returncode:
         raise Unusable(f"PostgreSQL gives no backup: {done.stderr.strip()}")
+
+
+def _copying(parts: dict[str, Any], programs: Path) -> str:
+    """The program that copies: the one that was brought along was built without TLS. Raises `Unusable`."""
+    if parts.get("sslmode") in (None, "disable", "allow", "prefer"):
+        return str(programs / "pg_basebackup")
+    if found := shutil.which("pg_basebackup"):
+        return found
+    raise Unusable(
+        "To copy another machine's database over TLS, pg_basebackup of its release of PostgreSQL has to be on the PATH:"
+        " the one that Everlog brings along speaks no TLS."
+    )
 
 
 def _described(url: str, folder: Path, *, embedded: bool) -> Manifest:

@@ -6,6 +6,7 @@ nothing has to guess what was lost in between.
 
 import asyncio
 import logging
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
@@ -15,6 +16,8 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from nats.aio.client import Client
 from nats.errors import Error
+
+from adapters.nats.dial import dial
 
 T = TypeVar("T")
 Resident = Callable[[Client], Awaitable[None]]
@@ -51,8 +54,15 @@ class Link:
     `url` is a server's, or those of a cluster's servers, separated by commas: while one is away the next one is tried.
     """
 
-    def __init__(self, url: str, name: str = "everlog", patience: Patience = _PATIENCE) -> None:
+    def __init__(
+        self,
+        url: str,
+        name: str = "everlog",
+        patience: Patience = _PATIENCE,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
         self._urls = addresses(url)
+        self._trust = trust
         self._turn = 0
         self._name = name
         self._patience = patience
@@ -148,19 +158,17 @@ class Link:
         async def heard(problem: Exception) -> None:
             _log.debug("NATS: %s", type(problem).__name__)
 
-        client = Client()
         async with asyncio.timeout(self._patience.connect * 2):
-            await client.connect(
+            return await dial(
                 self._urls[self._turn % len(self._urls)],
+                self._trust,
                 name=self._name,
-                allow_reconnect=False,
-                connect_timeout=self._patience.connect,  # type: ignore[arg-type] # fractions work, the stub says int
-                ping_interval=self._patience.ping,  # type: ignore[arg-type] # fractions work here too
+                connect_timeout=self._patience.connect,
+                ping_interval=self._patience.ping,
                 max_outstanding_pings=self._patience.pings,
                 closed_cb=ended,
                 error_cb=heard,
             )
-        return client
 
     async def _live(self, work: Resident, client: Client) -> None:
         """A resident that fails is started anew, without taking the others down."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from nats.aio.client import Client
 from nats.errors import NoRespondersError
 from nats.js.errors import APIError
 
+from adapters.nats.dial import dial
 from adapters.nats.link import Away, addresses
 from adapters.nats.subjects import EVERY, STREAM
 
@@ -60,36 +62,33 @@ def retention(environment: Mapping[str, str] = os.environ) -> Retention:
     return msgspec.convert(given, Retention, strict=False)
 
 
-def ensure_streams(url: str, wanted: Retention | None = None) -> None:
+def ensure_streams(url: str, wanted: Retention | None = None, trust: ssl.SSLContext | None = None) -> None:
     """Create the stream, or bring its settings up to what is wanted, by default what the environment asks for.
 
     Raises:
         Away: NATS does not answer, or has no JetStream.
         TooOld: the server is older than this needs.
     """
-    asyncio.run(_connected(url, wanted or retention()))
+    asyncio.run(_connected(url, wanted or retention(), trust))
 
 
-async def _connected(url: str, retention: Retention) -> None:
-    client = await reach(url)
+async def _connected(url: str, retention: Retention, trust: ssl.SSLContext | None) -> None:
+    client = await reach(url, trust)
     try:
         await ensure(client, retention, update=True)
     finally:
         await client.close()
 
 
-async def reach(url: str) -> Client:
+async def reach(url: str, trust: ssl.SSLContext | None = None) -> Client:
     """A connection to the first of the servers that answers. Raises `Away`."""
     problem: Exception | None = None
     for each in addresses(url):
-        client = Client()
         try:
             async with asyncio.timeout(10):
-                await client.connect(each, allow_reconnect=False, connect_timeout=5, error_cb=_heard)
+                return await dial(each, trust, connect_timeout=5, error_cb=_heard)
         except Exception as failed:  # noqa: BLE001 - whatever it is, this server cannot be asked
             problem = failed
-        else:
-            return client
     raise Away(f"NATS does not answer ({type(problem).__name__}).") from problem
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -33,6 +34,7 @@ from adapters.proofs.keyed import keyed
 from adapters.proofs.proven import Proven
 from adapters.proofs.signer import Signer
 from adapters.telemetry import Telemetry
+from adapters.trust import trust
 from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.settings import Settings
 from application.api_keys import Keyring
@@ -93,7 +95,7 @@ def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False
     _settle()
     with ExitStack() as stack:
         stack.callback(telemetry.close)
-        link = Link(settings.nats)
+        link = Link(settings.nats, trust=trusted(settings))
         wakes = Wakes(link)
         database = stack.enter_context(Database(url, patience=WORK if worker else ANSWER))
         telemetry.metrics.pools(database.use)
@@ -148,6 +150,11 @@ def services(settings: Settings) -> Services:
     return Services(
         named(settings.kms, settings.keys), settings.keys, lambda setting: named(setting, settings.keys, OWN_SECONDS)
     )
+
+
+def trusted(settings: Settings) -> ssl.SSLContext:
+    """Whom NATS and witnesses are verified by. Raises `adapters.trust.Untrusted`."""
+    return trust(settings.authorities, settings.nats_certificate, settings.nats_key)
 
 
 def signer_of(settings: Settings) -> Signer:

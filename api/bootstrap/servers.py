@@ -15,7 +15,7 @@ from adapters.postgres import migrate as schema
 from adapters.postgres.lint import lint
 from adapters.postgres.tables import create
 from api.bootstrap.capabilities import MODELS
-from api.bootstrap.product import signer_of
+from api.bootstrap.product import signer_of, trusted
 from api.settings import Settings, Unset
 from tenants.isolation import Finding
 
@@ -50,7 +50,7 @@ def migrate(settings: Settings) -> None:
     worker = settings.worker or None
     schema.migrate(settings.owner, settings.database, worker, lambda connection, _: create(connection, MODELS))
     if settings.nats:
-        ensure_streams(settings.nats)
+        ensure_streams(settings.nats, trust=trusted(settings))
 
 
 def holes(settings: Settings) -> list[Finding]:

@@ -16,12 +16,13 @@ from adapters.postgres.check import Unsafe
 from adapters.promotion import Unpromoted
 from adapters.proofs.signer import Refusing
 from adapters.proofs.witness import Unready
+from adapters.trust import Untrusted
 from projections.proofs.note import Unsound
 from tenants.keys import Denied, Misplaced, Missing, Revoked, Unserved
 
 PLAIN = (
     *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
-    *(Damaged, Denied, Missing, Outdated, Unfit, Unnamed, Unpromoted, Unready, Unserved, Unusable),
+    *(Damaged, Denied, Missing, Outdated, Unfit, Unnamed, Unpromoted, Unready, Unserved, Untrusted, Unusable),
 )
 """Whose message is all that somebody at a terminal needs."""
 UNAVAILABLE = (psycopg.OperationalError, PoolTimeout, PoolClosed, Busy, Failing, Unsettled)

@@ -21,6 +21,7 @@ from adapters.privacy import Remains
 from adapters.proofs.cosigner import Cosigned, Cosigner
 from adapters.proofs.sealer import Sealer
 from adapters.reports import Schedules
+from adapters.trust import trust
 from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.product import Product, signer_of
 from api.bootstrap.troubles import UNAVAILABLE
@@ -167,8 +168,8 @@ def witnessing(product: Product, stop: threading.Event) -> list[threading.Thread
 def _before(product: Product, stop: threading.Event, named: Named) -> threading.Thread:
     name = named.key.name
     leases = Leases(product.database, uuid4(), job=f"witness {named.key.text}")
-    # The operator names this address, and nothing secret goes there.
-    cosigner = Cosigner(named, Outbound(private=True))
+    # The operator names this address, and has said so where it is plain HTTP.
+    cosigner = Cosigner(named, Outbound(private=True, trust=trust(product.settings.authorities)))
     work = Worker(
         leases,
         product.database.heads,

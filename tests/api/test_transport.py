@@ -11,7 +11,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from adapters.outbound import Outbound, Unreachable
 from adapters.proofs.witness import Witness
+from adapters.trust import trust
 from api import http, settings
 from api.settings import Unset
 from api.transport import Identity, Insecure
@@ -106,6 +108,19 @@ def test_a_certificate_that_is_not_as_it_should_be_is_refused_by_who_asks(tmp_pa
     for number, (why, files) in enumerate(wrong.items()):
         with listener(tmp_path / str(number), files) as port, pytest.raises(httpx2.ConnectError, match=why):
             ask(port, authority)
+
+
+def test_what_goes_out_to_witnesses_and_key_services_verifies_who_answers(tmp_path, authority, stranger):
+    outbound = Outbound(private=True, trust=trust(authority.file))
+    files = [authority.issue(), stranger.issue(), authority.issue(expired=True), authority.issue("other.example"), ()]
+    for number, shown in enumerate(files):
+        with witnessing(tmp_path / str(number), shown) as port:
+            url = f"https://127.0.0.1:{port}/add-checkpoint"
+            if number == 0:
+                assert outbound.send("POST", url, {}, body(0, 3)).status == 200
+            else:
+                with pytest.raises(Unreachable, match="SSL"):
+                    outbound.send("POST", url, {}, body(0, 3))
 
 
 @LISTENERS

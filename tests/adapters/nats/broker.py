@@ -24,15 +24,17 @@ class Broker:
     def start(self):
         self.folder.mkdir(exist_ok=True)
         config = self.folder / "nats.conf"
-        settings = {
+        config.write_text(json.dumps(self.configured()))
+        with (self.folder / "log").open("a") as log:
+            self.process = subprocess.Popen([binaries.installed().nats, "-c", config], stderr=log)
+
+    def configured(self):
+        return {
             "host": "127.0.0.1",
             "port": self.port,
             "authorization": {"token": "secret"},
             "jetstream": {"store_dir": str(self.store), "sync_interval": "2m"},
         }
-        config.write_text(json.dumps(settings))
-        with (self.folder / "log").open("a") as log:
-            self.process = subprocess.Popen([binaries.installed().nats, "-c", config], stderr=log)
 
     def kill(self):
         self.process.kill()

@@ -1,0 +1,28 @@
+"""Whom this process trusts on the other end of a connection, and what it shows of itself there."""
+
+import ssl
+from pathlib import Path
+
+
+class Untrusted(Exception):
+    """A file of certificates or of a key cannot be used; the message says which."""
+
+
+def trust(authorities: Path | None, certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
+    """For a client: TLS 1.2 or newer, the server's certificate and name are verified. Raises `Untrusted`.
+
+    `authorities` are trusted instead of the system's; `certificate` and `key` are shown where a server asks for them.
+    """
+    try:
+        made = ssl.create_default_context(cafile=authorities)
+    except OSError as problem:
+        raise Untrusted(f"The authorities in {authorities} cannot be read: {problem.strerror or problem}.") from problem
+    try:
+        if certificate:
+            made.load_cert_chain(certificate, key)
+    except OSError as problem:
+        why = problem.strerror or problem
+        raise Untrusted(
+            f"The certificate in {certificate} and the key in {key} are no pair in PEM: {why}."
+        ) from problem
+    return made
