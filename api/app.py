@@ -34,7 +34,7 @@ from api.inbound import Answer, Inbound, secured
 from api.problems import Problem
 from api.route import Route
 
-_KINDS = {"id": "uuid", "position": "int", "model": "str"}
+_KINDS = {"id": "uuid", "position": "int", "model": "str", "tile": "path"}
 
 COMMANDS = prospects.COMMANDS
 """What a bulk takes."""

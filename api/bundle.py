@@ -1,7 +1,7 @@
 """`everlog audit bundle`: events in a file that proves them to whoever has Python and the verifier."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +13,14 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from api import bootstrap
-from api.bootstrap import Product
+from api.exports.leaving import Leaving
 from api.placed import placed
+from api.proofs import bundles
 from api.settings import Unset
-from api.shell import Json, ask, say, zoned
+from api.shell import OPERATOR, Json, ask, say, zoned
+from application.kernel import Caller
+from application.pipeline import Pipeline
+from application.ports import Proofs
 from domain.kernel import Refused
 from projections.proofs.chosen import Choice
 
@@ -70,10 +74,8 @@ class Sought:
             positions=self.positions or (),
             cosigned=self.cosigned,
         )
-        if choice.positions and (choice.sought or self.first > 1 or self.last):
-            raise Unset("Either name --positions, or a span and filters: chosen events are shown whatever they are.")
-        if self.last and self.last < self.first:
-            raise Unset(f"The span would end at --last {self.last}, before it begins at --first {self.first}.")
+        if choice.contradiction:
+            raise Unset(choice.contradiction)
         return choice
 
 
@@ -99,26 +101,31 @@ def bundle(
         json: Answer with one JSON object.
     """
     choice = sought.choice()
-    _described(ask(_writing(tenant, choice, output), tenant), output, json=json)
+    rows = ask(lambda product: written(product.pipeline, tenant, bootstrap.proofs(product), choice, output), tenant)
+    _described(rows, output, json=json)
 
 
-def _writing(tenant: UUID, choice: Choice, output: Path) -> Callable[[Product], Awaitable[int]]:
-    async def work(product: Product) -> int:
-        proven = bootstrap.proofs(product)
-        return await asyncio.to_thread(write, lambda: proven.bundle(tenant, choice), output)
+async def written(pipeline: Pipeline, tenant: UUID, proofs: Proofs, choice: Choice, output: Path) -> int:
+    """Write it and record that, as the operator; how many lines of events it has. Raises `Unset`."""
+    head, lines = await asyncio.to_thread(opened, lambda: proofs.bundle(tenant, choice))
+    leaving = Leaving(pipeline, Caller(tenant=tenant, actor=OPERATOR), bundles.begun(choice, head))
+    with placed(output) as file:
+        await leaving.begin()
 
-    return work
+        async def put(part: bytes) -> None:
+            file.write(part)
+
+        await leaving.send(put, bundles.parts(head, lines, choice))
+    return leaving.rows
 
 
-def write(lines: Callable[[], Iterator[bytes]], output: Path) -> int:
-    """Put them in place, whole, readable by their owner alone; how many there were.
-
-    What is not sealed yet is waited for. Raises `Unset` where it is not sealed for `WAIT` seconds.
-    """
+def opened(lines: Callable[[], Iterator[bytes]]) -> tuple[bytes, Iterator[bytes]]:
+    """The first line and the others. What is not sealed yet is waited for: raises `Unset` after `WAIT` seconds."""
     until = monotonic() + WAIT
     while True:
+        made = lines()
         try:
-            return _put(lines(), output)
+            return next(made), made
         except Refused as problem:
             if problem.code not in ("proofs.unsealed", "proofs.uncosigned"):
                 raise
@@ -139,16 +146,6 @@ def _missing(problem: Refused) -> str:
     )
 
 
-def _put(lines: Iterator[bytes], output: Path) -> int:
-    count = 0
-    with placed(output) as file:
-        for line in lines:
-            file.write(line)
-            count += 1
-    return count
-
-
-def _described(count: int, output: Path, *, json: bool) -> None:
-    events = count - 2
+def _described(events: int, output: Path, *, json: bool) -> None:
     words = f"{events} lines of events in {output}. Check it: python3 clients/verifier/everlog_verify.py {output}"
     say({"file": str(output), "events": events}, words, json=json)

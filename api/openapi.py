@@ -110,6 +110,11 @@ _PATH = {
         "description": "Its name.",
         "example": "prospects.conversion",
     },
+    "tile": {
+        "schema": {"type": "string", "maxLength": 100},
+        "description": "Which one, slashes included.",
+        "example": "0/000.p/1",
+    },
 }
 
 

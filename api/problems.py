@@ -67,6 +67,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "No checkpoint is cosigned by so many witnesses",
         "Ask for fewer, or later; the operator sees to the witnesses of `EVERLOG_WITNESSES`.",
     ),
+    "proofs.unknown-tile": Kind(
+        404,
+        "There is no such log or tile",
+        "Tiles reach as far as the log's checkpoint says; the prefix ends with the id of your own organisation.",
+    ),
     "proofs.unchecked": Kind(
         404,
         "The record was not looked at yet",

@@ -17,9 +17,11 @@ class Begin(Command, frozen=True, kw_only=True):
     generation: int
     upto: int
     circumstances: bool
+    bundle: bool = False
 
     def decide(self, export: Export) -> list[Fact]:
-        return domain.begin(export, Begun(self.format, self.filter, self.generation, self.upto, self.circumstances))
+        begun = Begun(self.format, self.filter, self.generation, self.upto, self.circumstances, self.bundle)
+        return domain.begin(export, begun)
 
 
 class End(Command, frozen=True, kw_only=True):

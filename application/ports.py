@@ -226,7 +226,7 @@ class Consistency(Struct, frozen=True, kw_only=True, tag_field="everlog", tag="c
 
 @runtime_checkable
 class Proofs(Protocol):
-    """What was sealed of tenants' logs. Synchronous; each raises `Refused` with `proofs.unsealed`."""
+    """What was sealed of tenants' logs. Synchronous; all but tiles raise `Refused` with `proofs.unsealed`."""
 
     def checkpoint(self, tenant: UUID, cosigned: int = 0) -> str:
         """The last signed note, with the lines of its witnesses; with a number, the last that so many have cosigned.
@@ -238,6 +238,18 @@ class Proofs(Protocol):
     def inclusion(self, tenant: UUID, position: int, size: int | None) -> Inclusion: ...
 
     def consistency(self, tenant: UUID, first: int, second: int | None) -> Consistency: ...
+
+    def bundle(self, tenant: UUID, choice: Any) -> Iterator[bytes]:
+        """The lines of a bundle of what a `projections.proofs.chosen.Choice` names; refused before the first."""
+        ...
+
+    def tile(self, tenant: UUID, level: int, index: int, width: int) -> bytes:
+        """The first `width` hashes of a tile of the tree. Raises `Refused` with `proofs.unknown-tile`."""
+        ...
+
+    def entries(self, tenant: UUID, index: int, width: int) -> list[bytes]:
+        """The first `width` of the 256 leaf entries that begin at 256 times `index`. Raises as `tile` does."""
+        ...
 
     def leaves(self, tenant: UUID, positions: Sequence[int]) -> dict[int, bytes]:
         """The hashes of the leaves at these positions; what is not sealed yet is missing."""

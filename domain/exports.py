@@ -20,7 +20,9 @@ class Begun(Fact, frozen=True, tag="exports.begun"):
     upto: int
     """The log's last position then: what is recorded later is no part of the export."""
     circumstances: bool
-    """Whether addresses, sessions, user agents and reasons left too."""
+    """Whether addresses, sessions, user agents and reasons left too, in the clear."""
+    bundle: bool = False
+    """Whether it is no part of the trail, but events with their proofs."""
 
 
 class Ended(Fact, frozen=True, tag="exports.ended"):

@@ -18,6 +18,8 @@ from projections.proofs.note import origin
 
 SCHEMA: Final = "everlog.audit/1"
 """Of NDJSON and CSV. A field may be added to it; what is there keeps its name and meaning."""
+BUNDLE: Final = "everlog.bundle/1"
+"""Of bundles (docs/reference/proof-format.md)."""
 MEDIA: Final[dict[Format, str]] = {
     "csv": "text/csv",
     "ndjson": "application/x-ndjson",
@@ -73,8 +75,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """The last signed note, if it covers every record; null until the log is sealed up to `last`."""
 
 
-def schema(kind: Format) -> str:
-    return f"ocsf/{ocsf.SCHEMA}" if kind == "ocsf" else SCHEMA
+def schema(kind: Format, *, bundle: bool = False) -> str:
+    return BUNDLE if bundle else f"ocsf/{ocsf.SCHEMA}" if kind == "ocsf" else SCHEMA
 
 
 def head(kind: Format) -> bytes:

@@ -19,9 +19,8 @@ from projections.proofs.chosen import Choice, matches
 def lines(grove: Grove, key: str, choice: Choice) -> Iterator[bytes]:
     """The lines of a bundle under the last checkpoint, or the last that as many have cosigned as the choice wants.
 
-    Each has its end; of the log no more is held than a page. The log is to be seen as it was at one moment while this
-    runs. Raises `Refused` with `proofs.unsealed` where the choice goes beyond that checkpoint, with `proofs.uncosigned`
-    where there is none, `Gap` where an event is missing.
+    Each has its end; of the log no more is held than a page. Raises `Refused` with `proofs.unsealed` where the choice
+    goes beyond that checkpoint, with `proofs.uncosigned` where there is none, `Gap` where an event is missing.
     """
     size, signed, held = last_of(grove, choice.cosigned)
     last = max(choice.positions, default=choice.last or size)

@@ -60,9 +60,28 @@ class Proven:
             )
 
     def bundle(self, tenant: UUID, choice: Choice) -> Iterator[bytes]:
-        """The lines of a bundle, as the log stands when the first is asked for: `adapters.proofs.bundle.lines`."""
+        """The lines of a bundle, as the log stands when the first is asked for: `adapters.proofs.bundle.lines`.
+
+        Nothing sealed changes, so each page is asked for by itself: whoever takes the lines slowly holds no connection.
+        """
+        grove = Grove(tenant, lambda sql, params: self._database.query(tenant, sql, params))
+        return lines(grove, self._signer.key(tenant) or "", choice)
+
+    def tile(self, tenant: UUID, level: int, index: int, width: int) -> bytes:
         with self._grove(tenant) as grove:
-            yield from lines(grove, self._signer.key(tenant) or "", choice)
+            if (index * tree.WIDTH + width) << (tree.HEIGHT * level) > grove.sealed[0]:
+                raise Refused("proofs.unknown-tile")
+            hashes = grove.tile(level, index)[: width * tree.HASH]
+            if len(hashes) < width * tree.HASH:
+                raise LookupError(f"Tile {level}/{index} holds no {width} hashes.")
+            return hashes
+
+    def entries(self, tenant: UUID, index: int, width: int) -> list[bytes]:
+        with self._grove(tenant) as grove:
+            begin = index * tree.WIDTH
+            if begin + width > grove.sealed[0]:
+                raise Refused("proofs.unknown-tile")
+            return list(grove.entries(begin, begin + width))
 
     def leaves(self, tenant: UUID, positions: Sequence[int]) -> dict[int, bytes]:
         with self._grove(tenant) as grove:

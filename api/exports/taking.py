@@ -1,29 +1,27 @@
 """One export on its way out: read a page at a time, however long it is, and recorded in the log, which vouches."""
 
 import asyncio
-from hashlib import sha256
+from collections.abc import AsyncGenerator
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from api.exports.leaving import Leaving, Part
 from api.inbound import Put
 from api.problems import Problem
-from application.exports import Begin, End
 from application.kernel import Caller
-from application.pipeline import Asked, Pipeline
+from application.pipeline import Pipeline
 from application.ports import Logs, Proofs
 from domain.exports import Begun, Ended, Format
-from domain.kernel import Actor, Recorded, Refused
+from domain.kernel import Recorded, Refused
 from projections.audit import Entry
 from projections.exports import PAGE, WRITERS, Manifest, Take, head, schema
 from projections.ocsf import Anchor
 from projections.proofs.note import origin, parse
-from tenants.context import SYSTEM
 
 SEES = "audit.read-circumstances"
-_PROGRAM = Actor("system", SYSTEM)
 
 
 class Means(Struct, frozen=True):
@@ -38,42 +36,29 @@ class Taking:
     """One export on its way out, under the name `id`. No more than a page of it is held."""
 
     def __init__(self, means: Means, caller: Caller, begun: Begun, query: Take) -> None:
-        self.id = uuid4()
+        self._leaving = Leaving(means.pipeline, caller, begun)
+        self.id = self._leaving.id
         self._means = means
         self._caller = caller
         self._begun = begun
         self._query = query
-        self._digest = sha256()
-        self._rows = self._first = self._last = self._size = 0
-        self._whole = False
 
     async def begin(self) -> None:
         """Recorded before the first record leaves. Raises `Rejected`."""
-        begin = Begin(**{name: getattr(self._begun, name) for name in self._begun.__struct_fields__})
-        await self._means.pipeline.run(self._caller, Asked(begin, self.id))
+        await self._leaving.begin()
 
     async def send(self, put: Put) -> None:
-        try:
-            await self._part(put, head(self._begun.format))
-            while page := await self._page():
-                lines = await self._lines(page)
-                await self._part(put, b"".join(lines))
-                self._rows += len(page)
-                self._first = self._first or page[0].position
-                self._last = page[-1].position
-            self._whole = True
-        finally:
-            # Whoever hangs up has taken away what had left by then.
-            await asyncio.shield(self._end())
+        await self._leaving.send(put, self._parts())
 
-    async def _part(self, put: Put, body: bytes) -> None:
-        if body:
-            await put(body)
-            self._digest.update(body)
-            self._size += len(body)
+    async def _parts(self) -> AsyncGenerator[Part]:
+        yield Part(head(self._begun.format))
+        last = 0
+        while page := await self._page(last):
+            last = page[-1].position
+            yield Part(b"".join(await self._lines(page)), len(page), page[0].position, last)
 
-    async def _page(self) -> list[Entry]:
-        least = max(self._last + 1, self._query.position_least or 0)
+    async def _page(self, last: int) -> list[Entry]:
+        least = max(last + 1, self._query.position_least or 0)
         query = replace(self._query, position_least=least, limit=PAGE)
         known = self._begun.generation, self._begun.upto
         page = await self._means.pipeline.ask(self._caller, query, known)
@@ -90,19 +75,6 @@ class Taking:
         return [
             write(each, Anchor(tenant=tenant, generation=generation, leaf=leaves.get(each.position))) for each in page
         ]
-
-    async def _end(self) -> None:
-        ended = End(
-            rows=self._rows,
-            first=self._first,
-            last=self._last,
-            size=self._size,
-            digest=self._digest.hexdigest(),
-            whole=self._whole,
-        )
-        # The program says what left: also where the caller's key was revoked meanwhile.
-        caller = replace(self._caller, actor=_PROGRAM, scopes=None, on_behalf_of=self._caller.actor)
-        await self._means.pipeline.run(caller, Asked(ended, self.id))
 
 
 async def begun(means: Means, caller: Caller, kind: Format, given: dict[str, Any]) -> Taking:
@@ -137,7 +109,7 @@ def _told(tenant: UUID, id: UUID, history: list[Recorded]) -> Manifest:
         export=id,
         tenant=tenant,
         format=begun.format,
-        schema=schema(begun.format),
+        schema=schema(begun.format, bundle=begun.bundle),
         filter=dict(begun.filter),
         circumstances=begun.circumstances,
         made_by=str(opened.meta.actor),

@@ -33,6 +33,15 @@ class Choice(Struct, frozen=True, kw_only=True):
     """How many witnesses have to have cosigned the checkpoint that all is proven by."""
 
     @property
+    def contradiction(self) -> str:
+        """Why it cannot be both complete and chosen, or is of an empty span; nothing where it can be made."""
+        if self.positions and (self.sought or self.first > 1 or self.last):
+            return "Either name positions, or a span and filters: chosen events are shown whatever they are."
+        if self.last and self.last < self.first:
+            return f"The span would end at {self.last}, before it begins at {self.first}."
+        return ""
+
+    @property
     def sought(self) -> dict[str, list[Any]]:
         """The bundle's `filter`; times are in microseconds since 1970."""
         values = {name: list(getattr(self, name)) for name in _TEXTS if getattr(self, name)}

@@ -12,6 +12,7 @@ from adapters.ledger import Ledger
 from adapters.proofs.proven import Proven
 from adapters.proofs.sealer import Sealer
 from api import bundle
+from api.placed import placed
 from api.settings import Unset
 from projections.proofs.chosen import Choice
 from tests.api.test_proofs import person, verified
@@ -117,17 +118,19 @@ def test_the_file_is_there_once_it_is_whole_and_what_is_not_sealed_is_said(world
     proven, file = Proven(world.database, world.signer), tmp_path / "bundle"
     size = world.logs.of(sealed.id).head()[1]
     with pytest.raises(Unset, match=f"up to position {size}"):
-        bundle.write(lambda: proven.bundle(sealed.id, Choice(last=size + 1)), file)
-    assert list(tmp_path.iterdir()) == []
+        bundle.opened(lambda: proven.bundle(sealed.id, Choice(last=size + 1)))
 
     def broken():
-        yield b"half"
-        raise OSError
+        with placed(file) as half:
+            half.write(b"half")
+            raise OSError
 
     with pytest.raises(OSError):  # noqa: PT011 - it is the one raised above
-        bundle.write(broken, file)
+        broken()
     assert list(tmp_path.iterdir()) == []
-    assert bundle.write(lambda: proven.bundle(sealed.id, Choice(before=datetime.now(UTC))), file) == size + 2
+    head, lines = bundle.opened(lambda: proven.bundle(sealed.id, Choice(before=datetime.now(UTC))))
+    with placed(file) as whole:
+        whole.writelines([head, *lines])
     assert (file.stat().st_mode & 0o777, verified(tmp_path, file.read_bytes())[0]) == (0o600, 0)
 
 

@@ -113,7 +113,7 @@ def test_an_export_stands_in_the_trail_itself(world, tenant):
 @pytest.mark.usefixtures("paged")
 def test_what_breaks_off_is_noticed_and_recorded(world, tenant, monkeypatch):
     async def broken(self, page):
-        if self._rows:
+        if page[0].position > 1:
             raise OSError
         return await lines(self, page)
 

@@ -27,7 +27,7 @@ class Asking:
                     yield method.upper(), path, operation
 
     def send(self, method, path, operation, key, id, **named):
-        values = {"id": id, "position": "1", "model": "prospects.conversion"}
+        values = {"id": id, "position": "1", "model": "prospects.conversion", "tile": "0/000.p/1"}
         path = re.sub(r"{(\w+)}", lambda found: str(values[found[1]]), path)
         body = operation.get("requestBody")
         if body:

@@ -10,6 +10,7 @@ from api.call import Call
 from api.edge import Edge, reply
 from api.inbound import Reply
 from api.problems import Problem
+from api.proofs import bundles, tiles
 from api.route import Route
 from application.ports import Consistency, Inclusion
 from domain.proofs import Checked, proofs
@@ -105,4 +106,6 @@ ROUTES = (
         serve=check,
         **_SHARED,
     ),
+    *bundles.ROUTES,
+    *tiles.ROUTES,
 )
