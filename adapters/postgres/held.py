@@ -1,12 +1,13 @@
 """Read models held against a fold of the log: each row, each sum, and how far they say they are."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 from msgspec.structs import replace
 
 from adapters.postgres.views import Transaction, Views
+from domain.kernel import Recorded
 from projections.afresh import Afresh
 from projections.builds import Build, Checkpoint, Tail, builds, mark
 from projections.kernel import Aggregate, View
@@ -39,8 +40,11 @@ def held(
                 afresh.add([each for each in events if each.position <= checkpoint.position])
         for checkpoint, _ in copies:
             _place(checkpoint, log, head, findings)
-        for (_, build), afresh in zip(copies, folds, strict=False):
-            _rows(work, build, afresh, findings)
+        for (checkpoint, build), afresh in zip(copies, folds, strict=False):
+            wrong = _rows(work, build, afresh)
+            last = _last(build.view, afresh, wrong, _batches(log, checkpoint.position)) if wrong else {}
+            for which, why in wrong.items():
+                findings.row("view", why, f"{which}", build.view.name, last.get(which))
             _sums(work, build, afresh, findings)
         for checkpoint, build in copies:
             if work.digest(build) != checkpoint.digest:
@@ -70,17 +74,33 @@ def _place(checkpoint: Checkpoint, log: Tail, head: int, findings: Findings) -> 
         findings.view("parked", why, view)
 
 
-def _rows(work: Transaction, build: Build, fold: Afresh, findings: Findings) -> None:
-    name, key, wanted = build.view.name, build.view.key, dict(fold.rows)
+def _rows(work: Transaction, build: Build, fold: Afresh) -> dict[Hashable, str]:
+    """What is wrong with which rows."""
+    key, wanted, wrong = build.view.key, dict(fold.rows), dict[Hashable, str]()
     for row in work.scan(build):
         which = getattr(row, key)
         folded = wanted.pop(which, None)
         if folded is None:
-            findings.row("view", "No event makes this row.", f"{which}", name)
+            wrong[which] = "No event makes this row."
         elif folded != row:
-            findings.row("view", "This row is not what the log makes of it.", f"{which}", name)
-    for which in wanted:
-        findings.row("view", "The row that the log makes is not there.", f"{which}", name)
+            wrong[which] = "This row is not what the log makes of it."
+    return wrong | dict.fromkeys(wanted, "The row that the log makes is not there.")
+
+
+def _last(
+    view: View[Any], fold: Afresh, wrong: Iterable[Hashable], batches: Iterable[list[Recorded]]
+) -> dict[Hashable, int]:
+    """The last event that each of these rows is made of, where it is made of any."""
+    rows = {which: fold.rows[which] for which in wrong if which in fold.rows}
+    last: dict[Hashable, int] = {}
+    for recorded in (each for batch in batches for each in batch):
+        if isinstance(recorded.fact, view.types) and (where := view.select(recorded)):
+            if where.column == view.key:
+                touched = [where.value] if where.value in rows else []
+            else:
+                touched = [which for which, row in rows.items() if getattr(row, where.column) == where.value]
+            last |= dict.fromkeys(touched, recorded.position)
+    return last
 
 
 def _sums(work: Transaction, build: Build, fold: Afresh, findings: Findings) -> None:

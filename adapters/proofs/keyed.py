@@ -5,12 +5,14 @@ from uuid import UUID
 from adapters.keyring import Ring
 from adapters.ledger import Erased, Ledger
 from adapters.postgres.database import Database
-from projections.proofs.found import Findings
+from projections.proofs.found import MOST, Findings
 from tenants.keys import Misplaced
 
 _KEYS = """
     select subject, wrapped is not null from everlog.subject_keys
     where tenant_id = %s and subject > %s order by subject limit 1000"""
+_FIRST = "select min(position) from everlog.events where tenant_id = %s and position(%s::bytea in meta) > 0"
+"""The log has no index by subject: it is read once for each key that is wrong."""
 _NOBODY = UUID(int=0)
 
 
@@ -25,13 +27,21 @@ def keyed(tenant: UUID, database: Database, ring: Ring, ledger: Ledger, findings
             # Somebody may have been erased since: the ledger knew it before the key was gone.
             erased = _erased(tenant, ledger)
         for subject, alive in rows:
-            if alive and subject in erased:
-                findings.row("key", "This subject was erased, and has a key again.", subject)
-            elif not alive and subject not in erased:
-                findings.row("key", "The key of this subject is gone, and nobody erased it.", subject)
-            elif alive and not _opens(ring, subject):
-                findings.row("key", "The key of this subject is not the one that was wrapped for it.", subject)
+            if why := _wrong(ring, subject, alive=alive, erased=subject in erased):
+                known = findings.counts["key"] < MOST
+                first = database.query(tenant, _FIRST, [tenant, str(subject).encode()])[0][0] if known else None
+                findings.row("key", why, subject, position=first)
     return count
+
+
+def _wrong(ring: Ring, subject: UUID, *, alive: bool, erased: bool) -> str:
+    if alive and erased:
+        return "This subject was erased, and has a key again."
+    if not alive and not erased:
+        return "The key of this subject is gone, and nobody erased it."
+    if alive and not _opens(ring, subject):
+        return "The key of this subject is not the one that was wrapped for it."
+    return ""
 
 
 def _erased(tenant: UUID, ledger: Ledger) -> set[UUID]:

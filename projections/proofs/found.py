@@ -33,9 +33,9 @@ class Findings:
         """Something in the log."""
         self._keep(Finding(kind, why, position, until))
 
-    def row(self, kind: str, why: str, row: UUID | str, view: str | None = None) -> None:
-        """Something in a table that is no log: of a view, or of keys."""
-        self._keep(Finding(kind, why, view=view, row=str(row)))
+    def row(self, kind: str, why: str, row: UUID | str, view: str | None = None, position: int | None = None) -> None:
+        """Something in a table that is no log: of a view, or of keys; the event that it came of, where there is one."""
+        self._keep(Finding(kind, why, position, view=view, row=str(row)))
 
     def view(self, kind: str, why: str, view: str, position: int | None = None) -> None:
         """Something of a whole view."""

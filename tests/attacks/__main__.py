@@ -1,5 +1,6 @@
 """Attack a running product's record as its database's superuser, and look whether it is found: `make attacks`."""
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,26 +13,40 @@ from cyclopts import App, Parameter
 
 from api.verify import Verdict
 from projections.proofs.found import Finding
-from tests.attacks.book import ATTACKS, Attack, tidy
+from tests.attacks.book import ATTACKS, Attack, Theft, tidy
 from tests.attacks.stage import Org, Stage, staged
 
 app = App(name="python -m tests.attacks", help=__doc__, version_flags=[], help_format="plaintext")
 
 
-def attacked(stage: Stage, name: str, attack: Attack, org: Org, other: Org) -> dict[str, object]:
+def attacked(stage: Stage, name: str, attack: Attack | Theft, org: Org, other: Org) -> dict[str, object]:
+    if isinstance(attack, Theft):
+        return {"attack": name, **stolen(stage, attack, Path(org.keys, "proofs", f"{org.id}.key"))}
+    if attack.prepare:
+        attack.prepare(stage, org)
     with stage.attacker() as connection:
-        if attack.refused:
-            try:
-                attack.do(connection, org, other)
-            except psycopg.Error as refusal:
-                return {"attack": name, "detected": True, "position": None, "why": f"{refusal}".partition("\n")[0]}
-            return {"attack": name, "detected": False, "position": None}
         try:
             place = attack.do(connection, org, other)
             verdict = stage.verdict(org)
         finally:
             tidy(connection, attack)
     return {"attack": name, **judged(verdict, attack, place)}
+
+
+def stolen(stage: Stage, theft: Theft, key: Path) -> dict[str, object]:
+    """Whether the key is out of reach, and a copy of it that the server may read is not."""
+    with tempfile.TemporaryDirectory() as folder, stage.attacker() as connection:
+        copy = Path(shutil.copy(key, folder))
+        Path(folder).chmod(0o755)
+        copy.chmod(0o644)
+        if theft.read(connection, copy) != key.read_bytes():
+            return {"detected": False, "position": None, "why": "A file that may be read was not read either."}
+    with stage.attacker() as connection:
+        try:
+            theft.read(connection, key)
+        except psycopg.errors.InsufficientPrivilege as refusal:
+            return {"detected": True, "position": None, "why": f"{refusal}".partition("\n")[0]}
+    return {"detected": False, "position": None, "why": "The key was read."}
 
 
 def judged(verdict: Verdict, attack: Attack, place: int | str | None) -> dict[str, object]:
@@ -84,7 +99,7 @@ def attacks(*names: str, runs: int = 3, as_json: Annotated[bool, Parameter(name=
     return int(found < attempted or alarms > 0)
 
 
-def tried(stage: Stage, chosen: dict[str, Attack], runs: int, *, json: bool) -> tuple[int, int]:
+def tried(stage: Stage, chosen: dict[str, Attack | Theft], runs: int, *, json: bool) -> tuple[int, int]:
     """How many attacks were found, and how many clean runs were not clean."""
     *orgs, other, untouched = stage.found(len(chosen) + 2)
     found = alarms = 0

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 from msgspec import Struct
 
 from tests.attacks import deeds
 from tests.attacks.deeds import PLACE, Connection, Done
-from tests.attacks.stage import Org
+from tests.attacks.stage import Org, Stage
 
 
 class Attack(Struct, frozen=True):
@@ -16,8 +17,14 @@ class Attack(Struct, frozen=True):
     undo: str = ""
     kinds: tuple[str, ...] = ()
     """As one of which it has to be found."""
-    refused: bool = False
-    """Whether it must not even be possible."""
+    prepare: Callable[[Stage, Org], object] | None = None
+    """What the organisation does before."""
+
+
+class Theft(Struct, frozen=True):
+    """Reading a file of the key folder: it must not even be possible, for want of permission and no other reason."""
+
+    read: Callable[[Connection, Path], bytes]
 
 
 def _set(change: str, *kinds: str, place: int = PLACE) -> Attack:
@@ -47,7 +54,7 @@ def _run(sql: str, *kinds: str, place: int | None = None, undo: str = "") -> Att
     return Attack(do, undo, kinds)
 
 
-ATTACKS: dict[str, Attack] = {
+ATTACKS: dict[str, Attack | Theft] = {
     "edit-body": _set("body = body || ' '"),
     "edit-metadata": _meta("^[{]", '{"note":"x",'),
     "change-actor": _meta('("actor":.*?"id":")[0-9a-f]{8}', "\\100000000"),
@@ -71,6 +78,9 @@ ATTACKS: dict[str, Attack] = {
     "restore-events": Attack(deeds.rewind("events"), kinds=("missing",)),
     "restore-all": Attack(deeds.rewind("heads"), kinds=("missing",)),
     "re-sign": Attack(deeds.resign, kinds=("altered",)),
+    "change-prediction": Attack(deeds.predict_otherwise, kinds=("prediction",), prepare=Stage.predicted),
+    "change-prediction-in-log": Attack(deeds.predict_otherwise, kinds=("altered",), prepare=Stage.predicted),
+    "forge-prediction": Attack(deeds.predict_by_hand, kinds=("prediction",), prepare=Stage.predicted),
     "forge-checkpoint": _run(
         "insert into everlog.seals (tenant_id, generation, size, note)"
         " select tenant_id, generation, size + 100, note from everlog.seals where tenant_id = $1"
@@ -90,19 +100,23 @@ ATTACKS: dict[str, Attack] = {
     "edit-head-generation": _run("update everlog.heads set generation = 7 where tenant_id = $1", "generation"),
     "plant-view-row": Attack(deeds.plant, kinds=("view",)),
     "push-view-checkpoint": Attack(deeds.push, kinds=("view", "checkpoint of a view", "digest")),
-    "edit-view-row": _run("update everlog.view_prospects_1 set industry = 'x' where tenant_id = $1", "view"),
+    "edit-view-row": _run(
+        "update everlog.view_prospects_1 set industry = 'x' where tenant_id = $1", "view", place=PLACE
+    ),
     "edit-view-row-and-digest": Attack(deeds.digest_too, kinds=("view",)),
-    "delete-view-row": _run("delete from everlog.view_prospects_1 where tenant_id = $1", "view"),
+    "delete-view-row": _run("delete from everlog.view_prospects_1 where tenant_id = $1", "view", place=PLACE),
     "edit-aggregate": _run("update everlog.view_funnel_1_1 set change = change + 1 where tenant_id = $1", "aggregate"),
     "swap-keys": Attack(deeds.swap_keys, kinds=("key",)),
     "replace-key": _run(
         "update everlog.subject_keys set wrapped = set_byte(wrapped, 20, 255 - get_byte(wrapped, 20))"
         " where tenant_id = $1",
         "key",
+        place=PLACE,
     ),
-    "delete-keys": _run("delete from everlog.subject_keys where tenant_id = $1", "sealed"),
-    "read-signing-key": Attack(deeds.read_file, refused=True),
-    "read-signing-key-by-program": Attack(deeds.read_by_program, refused=True),
+    "delete-keys": _run("delete from everlog.subject_keys where tenant_id = $1", "sealed", place=PLACE),
+    "restore-erased-key": Attack(deeds.restore_key, kinds=("key",), prepare=Stage.forgotten),
+    "read-signing-key": Theft(deeds.read_file),
+    "read-signing-key-by-program": Theft(deeds.read_by_program),
     "disable-row-security": _run(
         "alter table everlog.events disable row level security",
         "wall",

@@ -1,7 +1,9 @@
 """What takes more than one statement to do to a record."""
 
+from base64 import b64decode
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -124,6 +126,12 @@ def resign(connection: Connection, org: Org, _: Org) -> Done:
     connection.execute(
         "update everlog.events set body = body || ' ' where tenant_id = %s and position = %s", [org.id, PLACE]
     )
+    _regrow(connection, org)
+    return PLACE
+
+
+def _regrow(connection: Connection, org: Org) -> None:
+    """Let tiles and the last checkpoint fit what the events are now."""
     rows = connection.execute(
         "select generation, position, recorded_at, stream, version, type, event_id, meta, body, salt"
         " from everlog.events where tenant_id = %s order by position",
@@ -145,7 +153,55 @@ def resign(connection: Connection, org: Org, _: Org) -> Done:
                 "update everlog.seals set note = %s where tenant_id = %s and size = %s",
                 [note.note(sealed, line), org.id, size],
             )
-    return PLACE
+
+
+_PREDICTED = "select position from everlog.events where tenant_id = %s and type = 'predictions.made' limit 1"
+_CHANCE = """regexp_replace(convert_from(body, 'UTF8'), '"probability":[^,]*', '"probability":0.99')"""
+
+
+def predict_otherwise(connection: Connection, org: Org, _: Org) -> Done:
+    """Change what a model said wherever it stands: in the log, the tree, the checkpoint, the read model, its digest."""
+    [(position,)] = connection.execute(_PREDICTED, [org.id]).fetchall()
+    connection.execute(
+        f"""update everlog.events set body = convert_to({_CHANCE}, 'UTF8')
+        where tenant_id = %s and position = %s""".encode(),
+        [org.id, position],
+    )
+    _regrow(connection, org)
+    connection.execute("update everlog.view_predictions_1 set probability = 0.99 where tenant_id = %s", [org.id])
+    connection.execute(
+        "update everlog.checkpoints set digest = %s where tenant_id = %s and view = 'predictions'",
+        [sha256(b"x").digest(), org.id],
+    )
+    return int(position)
+
+
+def predict_by_hand(connection: Connection, org: Org, _: Org) -> Done:
+    """Append a prediction that no model made, without anything personal, with the head moved, before it is sealed."""
+    event, stream = f"{uuid4()}", f"predictions/{uuid4()}"
+    bare = "regexp_replace({}, ',\"[*][a-z_@]+\":\"[^\"]*\"', '', 'g')"
+    meta = bare.format("replace(convert_from(meta, 'UTF8'), event_id::text, %s)")
+    connection.execute(
+        f"""insert into everlog.events ({_COLUMNS}) select tenant_id, %s, %s, 1, type, %s, recorded_at,
+            convert_to({meta}, 'UTF8'), convert_to({bare.format(_CHANCE)}, 'UTF8'), salt, generation
+        from everlog.events where tenant_id = %s and type = 'predictions.made' limit 1""".encode(),
+        [org.head + 1, stream, event, event, org.id],
+    )
+    connection.execute("update everlog.heads set position = position + 1 where tenant_id = %s", [org.id])
+    return org.head + 1
+
+
+def restore_key(connection: Connection, org: Org, _: Org) -> Done:
+    """Put the key of somebody back who was erased, as it stood in an old dump."""
+    [(subject, epoch, wrapped)] = org.dump
+    sql = """update everlog.subject_keys set epoch = %s, wrapped = %s, erased_at = null
+        where tenant_id = %s and subject = %s"""
+    assert connection.execute(sql, [epoch, wrapped, org.id, subject]).rowcount == 1
+    [(position,)] = connection.execute(
+        "select position from everlog.events where tenant_id = %s and stream = %s and version = 1",
+        [org.id, f"prospects/{subject}"],
+    ).fetchall()
+    return int(position)
 
 
 def swap_keys(connection: Connection, org: Org, _: Org) -> Done:
@@ -167,7 +223,7 @@ def digest_too(connection: Connection, org: Org, _: Org) -> Done:
         "update everlog.checkpoints set digest = %s where tenant_id = %s and view = 'prospects'",
         [sha256(b"x").digest(), org.id],
     )
-    return None
+    return PLACE
 
 
 def plant(connection: Connection, org: Org, _: Org) -> Done:
@@ -191,12 +247,17 @@ def push(connection: Connection, org: Org, _: Org) -> Done:
     return None
 
 
-def read_file(connection: Connection, org: Org, _: Org) -> Done:
-    connection.execute("select pg_read_binary_file(%s)", [f"{org.keys}/proofs/{org.id}.key"])
-    return None
+def read_file(connection: Connection, path: Path) -> bytes:
+    """Raises `psycopg.errors.InsufficientPrivilege` where the server's user may not."""
+    [(found,)] = connection.execute("select pg_read_binary_file(%s)", [f"{path}"]).fetchall()
+    return bytes(found)
 
 
-def read_by_program(connection: Connection, org: Org, _: Org) -> Done:
+def read_by_program(connection: Connection, path: Path) -> bytes:
+    """The same by a program that the server starts; it says itself why it could not."""
     connection.execute("create temporary table stolen (line text)")
-    connection.execute(f"copy stolen from program 'base64 {org.keys}/proofs/{org.id}.key'".encode())
-    return None
+    connection.execute(f"copy stolen from program '{{ base64 {path} || true; }} 2>&1'".encode())
+    lines = [line for (line,) in connection.execute("select line from stolen").fetchall()]
+    if lines and lines[0].endswith("Permission denied"):
+        raise psycopg.errors.InsufficientPrivilege(lines[0])
+    return b64decode("".join(lines), validate=True)

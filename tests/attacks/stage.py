@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 import psycopg
-from msgspec import Struct
+from msgspec import Struct, field
 
 from api import bootstrap
 from api.bootstrap import Product
@@ -38,6 +39,9 @@ class Org(Struct):
     """The folder of the keys."""
     head: int = 0
     """The last position, all of which is sealed."""
+    people: list[UUID] = field(default_factory=list)
+    dump: list[tuple[Any, ...]] = field(default_factory=list)
+    """What the attacker has kept of an earlier time."""
 
 
 class Stage:
@@ -81,9 +85,25 @@ class Stage:
     def people(self, org: Org, many: int) -> None:
         for _ in range(many):
             body = {"name": "Ada", "email": f"{uuid4()}@example.org", "industry": "looms"}
-            headers = {"Authorization": f"Bearer {org.key}"}
-            made = httpx2.post(f"{self.product.url}/v1/prospects", headers=headers, json=body, timeout=60)
-            assert made.is_success, made.text
+            org.people.append(UUID(self._posted(org, "prospects", body)["id"]))
+
+    def predicted(self, org: Org) -> None:
+        """Somebody asks what becomes of one of them."""
+        self._posted(org, "predictions", {"prospect": f"{org.people[0]}"})
+        self.settled(org)
+
+    def _posted(self, org: Org, what: str, body: dict[str, str]) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {org.key}"}
+        until = time.monotonic() + PATIENCE
+        while True:
+            made = httpx2.post(f"{self.product.url}/v1/{what}", headers=headers, json=body, timeout=60)
+            if made.is_success:
+                found: dict[str, Any] = made.json()
+                return found
+            # The worker that answers may still be starting.
+            assert made.status_code == 503, made.text
+            assert time.monotonic() < until, made.text
+            time.sleep(0.5)
 
     def erased(self, org: Org) -> None:
         """Destroy the key of somebody, as an approved erasure does."""
@@ -94,6 +114,14 @@ class Stage:
                 [org.id],
             )
             product.erasures.erase(org.id, [subject])
+
+    def forgotten(self, org: Org) -> None:
+        """Somebody is erased of whom the attacker has kept the row of keys."""
+        with self.attacker() as connection:
+            sql = "select subject, epoch, wrapped from everlog.subject_keys where tenant_id = %s and subject = %s"
+            org.dump = connection.execute(sql, [org.id, org.people[0]]).fetchall()
+        with bootstrap.product(self.settings, worker=True) as product:
+            product.erasures.erase(org.id, [org.people[0]])
 
     def rebuilt(self, org: Org) -> None:
         with bootstrap.product(self.settings, worker=True) as product, ThreadPoolExecutor(2) as threads:

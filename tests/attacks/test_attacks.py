@@ -1,16 +1,32 @@
 """Attacks by the database's superuser are found where they were done, and nothing is where nobody attacked."""
 
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+from uuid import uuid4
 
 import msgspec
+import psycopg
 import pytest
 
 from tests.adapters.supervising import ROOT
-from tests.attacks.book import ATTACKS
+from tests.attacks.__main__ import stolen
+from tests.attacks.book import ATTACKS, Theft
+from tests.attacks.deeds import PLACE
+from tests.attacks.stage import staged
 from tests.served import environment
 
-SHORT = ("edit-body", "drop-one", "re-sign", "edit-view-row-and-digest", "swap-keys", "read-signing-key")
+SHORT = (
+    "edit-body",
+    "drop-one",
+    "re-sign",
+    "change-prediction",
+    "edit-view-row-and-digest",
+    "restore-erased-key",
+    "read-signing-key",
+)
 
 
 def told(*words):
@@ -38,3 +54,60 @@ def test_every_attack_is_found_and_a_hundred_clean_runs_stay_clean():
     assert not [each for each in lines if not each.get("detected")], complaints
     assert len(ATTACKS) >= 30
     assert (total["detected"], total["false_alarms"], code) == (len(ATTACKS), 0, 0)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    with staged(tmp_path_factory.mktemp("attacked") / "home") as stage:
+        yield stage
+
+
+@pytest.mark.long
+def test_an_event_appended_by_hand_is_outside_the_claim_where_nothing_personal_is_in_it(stage):
+    """As docs/explanation/trust.md says; `forge-prediction` and `append-copy` are those that something gives away."""
+    [org] = stage.found(1)
+    head = org.head
+    with stage.attacker() as connection:
+        by_hand(connection, org)
+    stage.settled(org)
+    assert org.head > head
+    assert stage.verdict(org).sound
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["read-signing-key", "read-signing-key-by-program"])
+def test_a_key_that_the_server_may_read_is_said_to_be_read(stage, name):
+    """The control: the same attempt on a key that lies open; and no file at all is not taken for one out of reach."""
+    [org] = stage.found(1)
+    key, theft = Path(org.keys, "proofs", f"{org.id}.key"), ATTACKS[name]
+    assert isinstance(theft, Theft)
+    assert stolen(stage, theft, key)["detected"] is True
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        copy = Path(shutil.copy(key, folder))
+        copy.chmod(0o644)
+        assert stolen(stage, theft, copy) == {"detected": False, "position": None, "why": "The key was read."}
+        with stage.attacker() as connection, pytest.raises((psycopg.Error, ValueError)) as missing:
+            theft.read(connection, copy.with_suffix(".missing"))
+        assert not isinstance(missing.value, psycopg.errors.InsufficientPrivilege)
+
+
+def by_hand(connection, org):
+    """A prospect is won that nobody won: well-formed in everything, with the head moved."""
+    event = f"{uuid4()}"
+    meta = f'{{"event":"{event}","actor":{{"kind":"user","id":"{uuid4()}"}},"permission":"prospects.win"}}'
+    connection.execute(
+        """insert into everlog.events
+            (tenant_id, position, stream, version, type, event_id, recorded_at, meta, body, salt, generation)
+        select tenant_id, %s, stream, version + 1, 'prospects.won', %s, now(), %s, %s, sha256(salt)::bytea, generation
+        from everlog.events where tenant_id = %s and position = %s""",
+        [
+            org.head + 1,
+            event,
+            meta.encode(),
+            b'{"type":"prospects.won","left":"new","value":100,"currency":"EUR"}',
+            org.id,
+            PLACE,
+        ],
+    )
+    connection.execute("update everlog.heads set position = position + 1 where tenant_id = %s", [org.id])
