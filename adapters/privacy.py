@@ -4,7 +4,7 @@ Boxes stay where they lie in rows: without the key they are noise. What would st
 by which a value can be looked up or is reserved, for their key lives on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -18,7 +18,9 @@ from adapters.postgres.roles import Connection
 from adapters.postgres.spoken import spoken
 from adapters.postgres.tables import Stored, table
 from adapters.postgres.views import Views
+from application.ports import Log
 from application.privacy import Purged
+from domain.kernel import Recorded
 from projections.builds import Slot, builds
 from projections.kernel import Aggregate, View
 from projections.privacy import erasures
@@ -29,6 +31,10 @@ _ERASED_AT = "select erased_at from everlog.subject_keys where tenant_id = %s an
 _ABOUT = """
     select count(*), array_agg(distinct stream) from everlog.events
     where tenant_id = %s and position(%s::bytea in meta) > 0"""
+_POSITIONS = """
+    select position from everlog.events
+    where tenant_id = %s and position <= %s and (position(%s::bytea in meta) > 0 or stream = any(%s))
+    order by position"""
 _SNAPSHOTS = "delete from everlog.snapshots where tenant_id = %s and stream = any(%s)"
 _RESERVATIONS = "delete from everlog.reservations where tenant_id = %s and stream = any(%s)"
 SLOTS: tuple[Slot, ...] = ("a", "b")
@@ -52,6 +58,7 @@ class Remains:
     def __init__(
         self,
         views: Views,
+        log: Log,
         database: Database,
         destroying: Erasures,
         models: Iterable[View[Any] | Aggregate[Any]],
@@ -60,6 +67,7 @@ class Remains:
     ) -> None:
         self._tenant = views.tenant
         self._views = views
+        self._log = log
         self._database = database
         self._destroying = destroying
         self._stored = [table(each.view, slot) for each in builds(models) for slot in SLOTS]
@@ -74,6 +82,14 @@ class Remains:
         )
         with self._database.transaction(self._tenant) as connection:
             return [subject for (subject,) in connection.execute(query, [self._tenant])]
+
+    def gone(self, subject: UUID) -> bool:
+        return bool(self._database.query(self._tenant, _ERASED_AT, [self._tenant, subject]))
+
+    def about(self, subject: UUID, upto: int) -> Iterator[Recorded]:
+        asked = [self._tenant, upto, str(subject).encode(), self._own(subject)]
+        for (position,) in self._database.query(self._tenant, _POSITIONS, asked):
+            yield from self._log.read(position - 1, 1)
 
     def erase(self, subject: UUID) -> datetime:
         known = [self._tenant, subject]
@@ -93,7 +109,7 @@ class Remains:
         messages = self._messages.purge(self._tenant, subject, generation, position)
         with self._database.transaction(self._tenant) as connection:
             [(events, streams)] = connection.execute(_ABOUT, [self._tenant, str(subject).encode()]).fetchall()
-            own = [f"{each}/{subject}" for each in self._capabilities]
+            own = self._own(subject)
             tokens = tuple((each.view.name, self._clear(connection, each, subject)) for each in self._stored)
             words = sum(connection.execute(each.forget, [self._tenant, subject]).rowcount for each in self._said)
             return Purged(
@@ -103,6 +119,9 @@ class Remains:
                 connection.execute(_RESERVATIONS, [self._tenant, own]).rowcount,
                 messages,
             )
+
+    def _own(self, subject: UUID) -> list[str]:
+        return [f"{each}/{subject}" for each in self._capabilities]
 
     def _clear(self, connection: Connection, stored: Stored, subject: UUID) -> int:
         """Take away the tokens of every value that is sealed under the subject's key; how many those were."""

@@ -1,5 +1,6 @@
 """Commands over HTTP, written once: one by one, and in bulk with a result each."""
 
+from collections.abc import Awaitable, Callable
 from math import ceil
 from typing import Annotated, Any, Union
 from uuid import UUID, uuid4
@@ -66,18 +67,29 @@ def outcome(done: Done) -> Outcome:
     )
 
 
-def single(of: type[Command], path: str, operation: str, summary: str, *, description: str = "") -> Route:
-    """The endpoint of a command; one that opens a stream takes an identifier or makes one up."""
-    extra = [("id", _Id | UnsetType, UNSET)] if of.opens else []
-    body = shapes.body(of, of.__name__, extra=extra)
+Tell = Callable[[Edge, Call], Awaitable[dict[str, Any]]]
+
+
+async def nothing(_edge: Edge, _call: Call) -> dict[str, Any]:
+    return {}
+
+
+def single(
+    of: type[Command], path: str, operation: str, summary: str, *, description: str = "", tell: Tell = nothing
+) -> Route:
+    """The endpoint of a command; one that opens a stream takes an identifier or makes one up.
+
+    Where the path has no identifier, the stream is the organisation's own. `tell` fills in the fields of `told`.
+    """
+    body = shapes.body(of, of.__name__, extra=[("id", _Id | UnsetType, UNSET)] if of.opens else [])
     read = shapes.decoder(body)
 
     async def serve(edge: Edge, call: Call) -> Reply:
         given = read(call.body)
-        id = (uuid4() if given.id is UNSET else given.id) if of.opens else call.id
+        id = (uuid4() if given.id is UNSET else given.id) if of.opens else call.path.get("id", call.caller.tenant)
         expected = call.expected
         asked = Asked(
-            shapes.command(of, given),
+            shapes.command(of, given, await tell(edge, call)),
             id,
             expected=expected[1] if expected else None,
             generation=expected[0] if expected else None,

@@ -132,6 +132,15 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "privacy.held": Kind(409, "A legal hold forbids it", "Two people lift what `details` names, or it stays."),
     "privacy.hold-exists": Kind(409, "The hold was proposed otherwise", "Drop that one, or choose another matter."),
     "privacy.hold-unknown": Kind(404, "There is no such hold", "Check the matter; a lift needs a hold that is placed."),
+    "privacy.hold-empty": Kind(
+        422, "The hold names nothing", "Name a resource, a time, a capability, a type or an actor."
+    ),
+    "privacy.floor": Kind(
+        409,
+        "The organisation's floor forbids it",
+        "Ask again after the time in `details`, or for a case in law that the floor does not stand against.",
+    ),
+    "privacy.floor-unknown": Kind(409, "Nobody proposed that floor", "Propose it first; another approves it."),
     "privacy.lift-unknown": Kind(409, "Nobody proposed to lift it", "Propose that first."),
     "orgs.unknown": Kind(404, "There is no such organisation", "Found it first."),
     "orgs.exists": Kind(409, "The organisation was founded before", "It has another name or Admin."),

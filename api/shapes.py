@@ -30,7 +30,7 @@ def body(
     command: type[Command], name: str, *, extra: Iterable[tuple[str, Any, Any]] = (), tag: str = ""
 ) -> type[Struct]:
     """A command's fields and those of the envelope it comes in: `extra` as (name, type, default)."""
-    own = [_field(each) for each in fields(command)]
+    own = [_field(each) for each in fields(command) if each.name not in command.told]
     envelope = [*extra, ("occurred_at", Occurred | UnsetType, UNSET)]
     tagging: dict[str, Any] = {"tag": tag, "tag_field": "command"} if tag else {}
     return defstruct(
@@ -38,9 +38,9 @@ def body(
     )
 
 
-def command(of: type[Command], given: Struct) -> Command:
-    """The command in a body."""
-    return of(**{name: getattr(given, name) for name in of.__struct_fields__})
+def command(of: type[Command], given: Struct, told: Mapping[str, Any] | None = None) -> Command:
+    """The command in a body, with what the edge adds to it."""
+    return of(**{name: getattr(given, name) for name in of.__struct_fields__ if name not in of.told}, **(told or {}))
 
 
 def parameters(query: type[Struct], name: str, leave: Iterable[str] = (), **types: Any) -> type[Struct]:

@@ -15,6 +15,8 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stream: ClassVar[Decider[Any]]
     opens: ClassVar[bool] = False
     """It usually is its stream's first command: decided on an empty stream at once, and anew if there was one."""
+    told: ClassVar[tuple[str, ...]] = ()
+    """The fields that the edge fills in from what else is recorded: no request names them."""
 
     def decide(self, state: Any) -> list[Fact]:
         raise NotImplementedError

@@ -7,12 +7,13 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Personal, Recorded
+from domain.kernel import Fact, Personal, Recorded
 from domain.privacy import (
     ErasureApproved,
     ErasureBegun,
     ErasureCertified,
     ErasureFacts,
+    ErasureHalted,
     ErasureRequested,
     ErasureWithdrawn,
     HoldDropped,
@@ -22,6 +23,7 @@ from domain.privacy import (
     HoldProposed,
     Learned,
     LiftProposed,
+    Scope,
 )
 from projections import audit, prospects
 from projections.audit import Entry
@@ -30,7 +32,7 @@ from projections.predictions import book
 from projections.predictions.book import Predicted
 from projections.prospects import ProspectRow
 
-Stage = Literal["requested", "withdrawn", "approved", "erased"]
+Stage = Literal["requested", "withdrawn", "approved", "halted", "erased"]
 HoldStage = Literal["proposed", "placed"]
 MOST = 10_000
 """Rows of each kind that a subject's export holds."""
@@ -57,6 +59,10 @@ class Erasure(Struct, frozen=True):
     reservations: int | None = None
     messages: int | None = None
     """Of JetStream, that were overwritten."""
+    halted_by: tuple[str, ...] = ()
+    """The matters that were found to forbid it after it was approved; another approval is needed."""
+    halted_until: datetime | None = None
+    """Until when the floor forbids it."""
     begun_at: datetime | None = None
     """Since when it is under way: the key goes next."""
     learned: int | None = None
@@ -80,6 +86,8 @@ class Held(Struct, frozen=True):
     placed_at: datetime | None = None
     lift_by: UUID | None = None
     """Who wants it lifted."""
+    scope: Scope | None = None
+    """Of a hold on the organisation (`subject` is its identifier): what it is on, everything where it is null."""
 
 
 def _subject(recorded: Recorded) -> Where | None:
@@ -95,26 +103,38 @@ def _name(recorded: Recorded) -> str:
 
 
 def _erasure(rows: list[Erasure], recorded: Recorded) -> list[Erasure]:
-    at = recorded.at
-    match recorded.fact:
-        case ErasureRequested(by=by, basis=basis, reference=reference, reason=reason):
-            return [Erasure(recorded.id, "requested", basis, reference, reason, by, at, at)]
+    fact, at = recorded.fact, recorded.at
+    if isinstance(fact, ErasureRequested):
+        return [Erasure(recorded.id, "requested", fact.basis, fact.reference, fact.reason, fact.by, at, at)]
+    return [replace(_went_on(row, fact, recorded), changed_at=at) for row in rows]
+
+
+def _went_on(row: Erasure, fact: Fact, recorded: Recorded) -> Erasure:
+    match fact:
         case ErasureWithdrawn():
-            return [replace(row, stage="withdrawn", changed_at=at) for row in rows]
+            return replace(row, stage="withdrawn")
         case ErasureApproved(by=by):
-            return [replace(row, stage="approved", approved_by=by, approved_at=at, changed_at=at) for row in rows]
+            return replace(row, stage="approved", approved_by=by, approved_at=recorded.at)
+        case ErasureHalted(matters=matters, floor=floor):
+            return _halted(row, matters, floor)
         case ErasureBegun(models=models):
-            return [replace(row, begun_at=at, changed_at=at, before=models) for row in rows]
+            return replace(row, begun_at=recorded.at, before=models)
         case ErasureCertified() as done:
-            return [_certified(row, done, recorded) for row in rows]
-    return rows
+            return _certified(row, done, recorded)
+    return row
+
+
+def _halted(row: Erasure, matters: tuple[str, ...], floor: datetime | None) -> Erasure:
+    """As it was requested: what was approved and begun is void."""
+    asked = (row.basis, row.reference, row.reason, row.requested_by, row.requested_at, row.changed_at)
+    again = Erasure(row.subject, "halted", *asked)
+    return replace(again, halted_by=matters, halted_until=floor)
 
 
 def _certified(row: Erasure, done: ErasureCertified, recorded: Recorded) -> Erasure:
     return replace(
         row,
         stage="erased",
-        changed_at=recorded.at,
         erased_at=done.erased_at,
         certificate=recorded.position,
         events=done.events,
@@ -130,8 +150,8 @@ def _certified(row: Erasure, done: ErasureCertified, recorded: Recorded) -> Eras
 
 def _hold(rows: list[Held], recorded: Recorded) -> list[Held]:
     match recorded.fact:
-        case HoldProposed(by=by, matter=matter, until=until):
-            return [Held(_name(recorded), recorded.id, matter, "proposed", by, recorded.at, until)]
+        case HoldProposed(by=by, matter=matter, until=until, scope=scope):
+            return [Held(_name(recorded), recorded.id, matter, "proposed", by, recorded.at, until, scope=scope)]
         case HoldPlaced(by=by):
             return [replace(row, stage="placed", placed_by=by, placed_at=recorded.at) for row in rows]
         case LiftProposed(by=by):
@@ -155,7 +175,7 @@ erasures = View(
 )
 holds = View(
     "holds",
-    1,
+    2,
     Held,
     _matter,
     _hold,
@@ -199,6 +219,13 @@ class ListHolds(Query, frozen=True, kw_only=True):
         asked = {"subject": self.subject, "stage": self.stage, "matter": self.matter}
         where = [Is(column, value) for column, value in asked.items() if value is not None]
         return await reads.page(holds, where, sort=self.sort, limit=self.limit, cursor=self.cursor)
+
+
+class GetStanding(Struct, frozen=True, kw_only=True):
+    """What is held of a subject, and until when. The answer is in the log."""
+
+    permission: ClassVar = "privacy.read"
+    subject: UUID
 
 
 class Known(Struct, frozen=True):

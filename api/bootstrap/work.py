@@ -84,7 +84,7 @@ def erasing(product: Product, stop: threading.Event) -> threading.Thread:
 
     def of(tenant: UUID) -> Erasing:
         log = product.logs.of(tenant)
-        remains = Remains(store(product, tenant), product.database, product.erasures, MODELS, DECIDERS, messages)
+        remains = Remains(store(product, tenant), log, product.database, product.erasures, MODELS, DECIDERS, messages)
         return Erasing(log, remains, Replayed(log, learner))
 
     def run() -> None:

@@ -2,10 +2,13 @@
 
 from application.privacy.asked import (
     Approve,
+    ApproveFloor,
     DropHold,
     Export,
+    HoldRecords,
     LiftHold,
     PlaceHold,
+    ProposeFloor,
     ProposeHold,
     ProposeLift,
     Request,
@@ -15,11 +18,14 @@ from application.privacy.erasing import Erasing, Purged, Remains, Unlearning
 
 __all__ = [
     "Approve",
+    "ApproveFloor",
     "DropHold",
     "Erasing",
     "Export",
+    "HoldRecords",
     "LiftHold",
     "PlaceHold",
+    "ProposeFloor",
     "ProposeHold",
     "ProposeLift",
     "Purged",

@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from application.kernel import Command
 from domain import privacy as domain
-from domain.kernel import Fact
-from domain.privacy import AccessExported, Privacy, privacy
+from domain.kernel import Fact, Refused
+from domain.privacy import AccessExported, Privacy, Scope, Standing, privacy
 
 Basis = Annotated[
     Literal[
@@ -41,18 +41,36 @@ Matter = Annotated[
         examples=["litigation-2026-7"],
     ),
 ]
+Resource = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        pattern=r"^([a-z_]+/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$",
+        description="The stream of one resource, such as `prospects/<uuid>`.",
+    ),
+]
+Word = Annotated[
+    str,
+    Meta(max_length=100, pattern=r"^[a-z._-]*$", description="As the trail names it, such as `prospects.won`."),
+]
+Days = Annotated[
+    int, Meta(ge=0, le=36_500, description="How long a person's record stays after its last event.", examples=[0])
+]
 Text = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$", description="Free text; erased with the person.")]
 
 
 class Request(Command, frozen=True, kw_only=True):
     permission: ClassVar = "privacy.request"
     stream: ClassVar = privacy
+    told: ClassVar = ("against",)
     basis: Basis
     reference: Reference = ""
     reason: Text = ""
+    against: Standing = Standing()
 
     def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
-        return domain.request(state, by, self.basis, self.reference, self.reason)
+        wanted = domain.ErasureRequested(by, self.basis, self.reference, self.reason)
+        return domain.request(state, wanted, self.against)
 
 
 class Withdraw(Command, frozen=True, kw_only=True):
@@ -66,9 +84,11 @@ class Withdraw(Command, frozen=True, kw_only=True):
 class Approve(Command, frozen=True, kw_only=True):
     permission: ClassVar = "privacy.approve"
     stream: ClassVar = privacy
+    told: ClassVar = ("against",)
+    against: Standing = Standing()
 
     def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
-        return domain.approve(state, by)
+        return domain.approve(state, by, self.against)
 
 
 class ProposeHold(Command, frozen=True, kw_only=True):
@@ -78,7 +98,28 @@ class ProposeHold(Command, frozen=True, kw_only=True):
     until: Annotated[datetime, Meta(tz=True, description="When it is expected to end.")] | None = None
 
     def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
-        return domain.propose_hold(state, by, self.matter, self.until)
+        return domain.propose_hold(state, domain.HoldProposed(by, self.matter, self.until))
+
+
+class HoldRecords(Command, frozen=True, kw_only=True):
+    """Propose to hold what is recorded of anybody, as far as it fits everything that is named here."""
+
+    permission: ClassVar = "privacy.hold"
+    stream: ClassVar = privacy
+    matter: Matter
+    until: Annotated[datetime, Meta(tz=True, description="When it is expected to end.")] | None = None
+    resource: Resource = ""
+    since: Annotated[datetime, Meta(tz=True, description="Recorded at this time or later.")] | None = None
+    before: Annotated[datetime, Meta(tz=True, description="Recorded before this time.")] | None = None
+    capability: Word = ""
+    type: Word = ""
+    actor: Annotated[UUID, Meta(description="Done by this user, key or model.")] | None = None
+
+    def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
+        scope = Scope(self.resource, self.since, self.before, self.capability, self.type, self.actor)
+        if scope == Scope():
+            raise Refused("privacy.hold-empty")
+        return domain.propose_hold(state, domain.HoldProposed(by, self.matter, self.until, scope))
 
 
 class PlaceHold(Command, frozen=True, kw_only=True):
@@ -96,7 +137,7 @@ class DropHold(Command, frozen=True, kw_only=True):
     matter: Matter
 
     def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
-        return domain.drop_hold(state, by, self.matter)
+        return domain.drop(state.holds, by, self.matter)
 
 
 class ProposeLift(Command, frozen=True, kw_only=True):
@@ -105,7 +146,7 @@ class ProposeLift(Command, frozen=True, kw_only=True):
     matter: Matter
 
     def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
-        return domain.propose_lift(state, by, self.matter)
+        return domain.propose_lift(state.holds, by, self.matter)
 
 
 class LiftHold(Command, frozen=True, kw_only=True):
@@ -114,7 +155,25 @@ class LiftHold(Command, frozen=True, kw_only=True):
     matter: Matter
 
     def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
-        return domain.lift_hold(state, by, self.matter)
+        return domain.lift(state.holds, by, self.matter)
+
+
+class ProposeFloor(Command, frozen=True, kw_only=True):
+    permission: ClassVar = "privacy.hold"
+    stream: ClassVar = privacy
+    days: Days
+
+    def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
+        return domain.propose_floor(state.floor, by, self.days)
+
+
+class ApproveFloor(Command, frozen=True, kw_only=True):
+    permission: ClassVar = "privacy.hold"
+    stream: ClassVar = privacy
+    days: Days
+
+    def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
+        return domain.approve_floor(state.floor, by, self.days)
 
 
 class Export(Command, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """How approved erasures are carried out: noted, the key destroyed, what is left cleared, unlearned, certified."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -10,7 +10,7 @@ from msgspec import Struct
 from application.ports import Conflict, Log
 from domain import kernel
 from domain import privacy as domain
-from domain.kernel import Actor, Fact
+from domain.kernel import Actor, Fact, Recorded
 from domain.privacy import ErasureBegun, ErasureCertified, Learned, Privacy, privacy
 from tenants.context import SYSTEM
 
@@ -34,6 +34,14 @@ class Remains(Protocol):
 
     def approved(self) -> list[UUID]:
         """Subjects whose erasure is approved and not certified yet, as far as the views know."""
+        ...
+
+    def gone(self, subject: UUID) -> bool:
+        """Whether the subject's key is destroyed."""
+        ...
+
+    def about(self, subject: UUID, upto: int) -> Iterator[Recorded]:
+        """Every event about the subject up to a position, sealed."""
         ...
 
     def erase(self, subject: UUID) -> datetime:
@@ -72,6 +80,8 @@ class Case(Struct, frozen=True):
     version: int
     last: UUID
     """The event of the stream's last fact."""
+    begun: Recorded | None
+    """Since when nothing stops it, unless something did before."""
 
 
 class Erasing:
@@ -89,7 +99,7 @@ class Erasing:
         # The view is a hint. Only the log says that two people agreed and that nothing is held.
         due = [case for case in map(self._case, self._remains.approved()) if case.state.due]
         self._begin([case for case in due if not case.state.begun])
-        begun = [case for case in (self._case(each.subject) for each in due) if case.state.due and case.state.begun]
+        begun = [case for case in (self._case(each.subject) for each in due) if self._may(case)]
         for case in begun:
             if case.subject not in self._gone:
                 self._gone[case.subject] = (self._remains.erase(case.subject), *self._log.head())
@@ -101,7 +111,26 @@ class Erasing:
 
     def _case(self, subject: UUID) -> Case:
         facts = list(self._log.stream(f"{privacy.name}/{subject}"))
-        return Case(subject, privacy.fold(each.fact for each in facts), len(facts), facts[-1].meta.event)
+        begun = next((each for each in reversed(facts) if isinstance(each.fact, ErasureBegun)), None)
+        return Case(subject, privacy.fold(each.fact for each in facts), len(facts), facts[-1].meta.event, begun)
+
+    def _may(self, case: Case) -> bool:
+        """Whether the key may go, or is gone. What the organisation forbade before it was begun halts it.
+
+        A hold that is placed later comes too late: the log's order says which was first, whatever process was slower.
+        """
+        begun = case.begun
+        if not (begun and case.state.due and case.state.begun):
+            return False
+        if self._remains.gone(case.subject):
+            return True
+        own = self._log.stream(f"{privacy.name}/{self._log.tenant}")
+        organisation = privacy.fold(each.fact for each in own if each.position < begun.position)
+        against = domain.standing(organisation, self._remains.about(case.subject, begun.position), begun.at)
+        halted = domain.halt(case.state, against)
+        if halted:
+            self._record(case, halted)
+        return not halted
 
     def _begin(self, cases: Sequence[Case]) -> None:
         if not cases:

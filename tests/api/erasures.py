@@ -27,7 +27,7 @@ def erasing(world, tenant, folder, messages=None):
     log = world.logs.of(tenant)
     destroying = Erasures(world.keeper, Ledger(folder), world)
     views = Views(tenant, world.keeper, log)
-    remains = Remains(views, world.keeper, destroying, world.models, DECIDERS, messages or Unsent())
+    remains = Remains(views, log, world.keeper, destroying, world.models, DECIDERS, messages or Unsent())
     return Erasing(log, remains, Replayed(log, learner))
 
 
@@ -38,3 +38,9 @@ def approved(world, tenant, id):
     path = f"/v1/privacy/erasures/{id}"
     assert world.ask("POST", path, tenant.keys["Admin"], json=BASIS).status_code == 200
     assert world.ask("POST", f"{path}/approval", tenant.keys["Second"], json={}).status_code == 200
+
+
+def finished(world, tenant, work, id):
+    """Go on with what is due; whether this one's certificate is recorded."""
+    work.advance()
+    return [*world.logs.of(tenant).stream(f"privacy/{id}")][-1].type == CERTIFIED

@@ -14,7 +14,7 @@ from domain.kernel import Actor, Erased, Meta
 from domain.predictions import Made
 from domain.privacy import ErasureCertified
 from domain.prospects import Captured, SignalObserved
-from tests.api.erasures import CERTIFIED, approved, erasing
+from tests.api.erasures import approved, erasing, finished
 from tests.grants import LAG, applications, outcome
 from tests.waiting import until
 
@@ -112,6 +112,6 @@ def test_of_whom_nothing_is_learned_there_is_nothing_to_unlearn(world, acme, tmp
     approved(world, acme, nobody)
     log, work = world.logs.of(acme.id), erasing(world, acme.id, tmp_path)
     # Another test's may be due as well.
-    assert until(lambda: (work.advance(), [*log.stream(f"privacy/{nobody}")][-1].type)[1] == CERTIFIED)
+    assert until(lambda: finished(world, acme.id, work, nobody))
     *_, begun, certified = (each.fact for each in log.stream(f"privacy/{nobody}"))
     assert (begun.models, certified.learned, certified.before, certified.after) == ((), 0, (), ())

@@ -1,4 +1,4 @@
-"""Erasures and legal holds over HTTP. In each path `{id}` is the subject: the identifier of whom it is about."""
+"""Everything there is about a person, handed out: recorded first."""
 
 import asyncio
 from datetime import datetime
@@ -7,47 +7,26 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from api import shapes
 from api.audit import AuditEntry
 from api.call import Call
-from api.commands import single
 from api.edge import Edge, reply
 from api.inbound import Reply
 from api.personal import Presenter, plain
 from api.predictions import Prediction
+from api.privacy.asked import Hold, Shown
 from api.problems import Problem
 from api.prospects import Prospect
-from api.queries import WAITS, Listing, listed, one
 from api.route import Route
 from application.pipeline import Asked
-from application.privacy import (
-    Approve,
-    DropHold,
-    Export,
-    LiftHold,
-    PlaceHold,
-    ProposeHold,
-    ProposeLift,
-    Request,
-    Withdraw,
-)
+from application.privacy import Export
 from domain.kernel import Recorded, Sealed
 from projections.audit import Entry
 from projections.predictions.book import Predicted
-from projections.privacy import Erasure, ExportSubject, GetErasure, Held, Known, ListErasures, ListHolds
+from projections.privacy import Erasure, ExportSubject, Held, Known
 from projections.prospects import ProspectRow
 
-Shown = shapes.answer(Erasure, "Erasure")
-Hold = shapes.answer(Held, "Hold")
-_erasure, _held = Presenter(Erasure), Presenter(Held)
 _rows = {each: Presenter(each, ExportSubject.permission) for each in (ProspectRow, Predicted, Erasure, Held, Entry)}
 """How an export shows rows: its own permission is enough."""
-_ERASURE, _HOLD = "/v1/privacy/erasures/{id}", "/v1/privacy/holds/{id}"
-_ANOTHER = "It takes another than who"
-
-
-async def get(edge: Edge, call: Call) -> Reply:
-    return reply(await one(edge, call, GetErasure(subject=call.id), _erasure, "privacy.unknown"))
 
 
 class SubjectEvent(Struct, frozen=True, kw_only=True):
@@ -145,40 +124,6 @@ def _event(recorded: Recorded, fact: dict[str, Any], subject: UUID) -> SubjectEv
 
 
 ROUTES: tuple[Route, ...] = (
-    *listed(
-        Listing(
-            query=ListErasures,
-            presenter=_erasure,
-            row=Shown,
-            path="/v1/privacy/erasures",
-            tag="privacy",
-            operation="Erasures",
-            summary="List erasures",
-        )
-    ),
-    *listed(
-        Listing(
-            query=ListHolds,
-            presenter=_held,
-            row=Hold,
-            path="/v1/privacy/holds",
-            tag="privacy",
-            operation="Holds",
-            summary="List what is held, or proposed to be",
-        )
-    ),
-    Route(
-        method="GET",
-        path=_ERASURE,
-        operation="getErasure",
-        tag="privacy",
-        summary="Get a subject's erasure, and its certificate once it is done",
-        permission=GetErasure.permission,
-        answer=Shown,
-        problems=("privacy.unknown",),
-        headers=WAITS,
-        serve=get,
-    ),
     Route(
         method="GET",
         path="/v1/privacy/subjects/{id}/export",
@@ -195,31 +140,5 @@ ROUTES: tuple[Route, ...] = (
         headers=("Everlog-Reason",),
         returns=("Everlog-Position",),
         serve=export,
-    ),
-    single(Request, _ERASURE, "requestErasure", "Ask for a subject's erasure"),
-    single(Withdraw, f"{_ERASURE}/withdrawal", "withdrawErasure", "Withdraw a request that is not approved"),
-    single(
-        Approve,
-        f"{_ERASURE}/approval",
-        "approveErasure",
-        "Approve an erasure, for ever",
-        description=f"{_ANOTHER} asked. A worker then destroys the subject's key, and nothing brings it back.",
-    ),
-    single(ProposeHold, _HOLD, "proposeHold", "Propose to hold a subject's data"),
-    single(
-        PlaceHold,
-        f"{_HOLD}/placement",
-        "placeHold",
-        "Place a hold that was proposed",
-        description=f"{_ANOTHER} proposed it. From now on no erasure is asked for or approved.",
-    ),
-    single(DropHold, f"{_HOLD}/drop", "dropHold", "Drop a hold that is only proposed"),
-    single(ProposeLift, f"{_HOLD}/lift", "proposeLift", "Propose to lift a hold"),
-    single(
-        LiftHold,
-        f"{_HOLD}/lift/approval",
-        "liftHold",
-        "Lift a hold",
-        description=f"{_ANOTHER} proposed that.",
     ),
 )
