@@ -27,6 +27,10 @@ GRACE = 5
 """Seconds for a child to end in order when the process that started it has gone, and most likely the database too."""
 QUICK = 5.0
 """A child that lived for less than these seconds is started again only after a pause."""
+LONGEST = 5.0
+"""Seconds that it waits at most."""
+SLOW = 60.0
+"""The same for one that ended by itself with an error: without its key service it takes a while to give up."""
 
 
 class PortTaken(Exception):
@@ -52,8 +56,8 @@ class Child:
         if status is None or now < self._next:
             return
         if self._next <= self._began:
-            quick = now - self._began < QUICK
-            self._pause = min(max(self._pause * 2, 0.2), QUICK) if quick else 0.0
+            quick = now - self._began < (SLOW if status > 0 else QUICK)
+            self._pause = min(max(self._pause * 2, 0.2), LONGEST) if quick else 0.0
             self._next = now + self._pause
             _log.warning("%s ended with status %s and is started again in %.1f s.", self.name, status, self._pause)
             return
