@@ -26,7 +26,7 @@ app = App(
 GROUPS = {
     "tenants": "Create organisations, and move them to other installations. Each has a log, keys and walls of its own.",
     "api-keys": "Issue and revoke API keys. A key names its organisation; its text is shown once.",
-    "keys": "Take organisations' keys to key services of their own, and back.",
+    "keys": "Rotate organisations' keys, and take them to key services of their own and back.",
     "predictions": "Compute past predictions again from the log.",
     "audit": "Ask an organisation's audit trail.",
     "views": "See how far an organisation's read models are behind its log.",

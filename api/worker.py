@@ -29,7 +29,11 @@ def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
         threads = [makers[part](product, stop) for part in parts if part in makers]
         if "views" in parts:
             # It clears the views' rows, and waits for them: wherever they are kept, it is at work too.
-            threads += [bootstrap.erasing(product, stop), bootstrap.reporting(product, stop)]
+            threads += [
+                bootstrap.erasing(product, stop),
+                bootstrap.reporting(product, stop),
+                bootstrap.keeping(product, stop),
+            ]
         if "seal" in parts:
             threads += bootstrap.witnessing(product, stop)
         product.link.start()

@@ -1,18 +1,89 @@
-"""Telling an organisation's trail what was done with its keys."""
+"""What is done with an organisation's keys, told to its trail."""
 
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import ClassVar, Protocol
+from uuid import UUID, uuid4
 
 from application.kernel import Command
+from application.ports import Log
 from domain import keys as domain
-from domain.kernel import Fact
+from domain.kernel import Actor, Fact, Meta
 from domain.keys import Custody, keys
+from tenants.context import SYSTEM
+
+PERMISSION = "keys.manage"
+EVERY = 3600.0
+"""Seconds between looks at an organisation's keys."""
+WAIT = 30.0
 
 
 class Move(Command, frozen=True, kw_only=True):
-    permission: ClassVar = "keys.manage"
+    permission: ClassVar = PERMISSION
     stream: ClassVar = keys
     service: str
     many: int
 
     def decide(self, custody: Custody) -> list[Fact]:
         return domain.move(custody, self.service, self.many)
+
+
+class Rotate(Command, frozen=True, kw_only=True):
+    permission: ClassVar = PERMISSION
+    stream: ClassVar = keys
+    epoch: int
+    subjects: int
+    begun: bool
+
+    def decide(self, custody: Custody) -> list[Fact]:
+        return domain.rotate(custody, self.epoch, self.subjects, begun=self.begun)
+
+
+class Expire(Command, frozen=True, kw_only=True):
+    permission: ClassVar = PERMISSION
+    stream: ClassVar = keys
+    epochs: tuple[int, ...]
+
+    def decide(self, custody: Custody) -> list[Fact]:
+        return domain.expire(custody, self.epochs)
+
+
+class Keeper(Protocol):
+    """A tenant's keys, as far as their time passes."""
+
+    def rotate(self) -> tuple[int, bool, int]:
+        """Epoch of now, whether it was begun by this, and how many subject keys were wrapped under it."""
+        ...
+
+    def expire(self) -> Iterable[int]:
+        """The epochs that were destroyed, since their time is over."""
+        ...
+
+
+class Keeping:
+    """Keeps one tenant's keys: rotates them when it is time, and destroys those that are old."""
+
+    def __init__(self, tenant: UUID, log: Log, keeper: Keeper, clock: Callable[[], float] = monotonic) -> None:
+        self._tenant = tenant
+        self._log = log
+        self._keeper = keeper
+        self._clock = clock
+        self._next = clock()
+
+    def advance(self) -> int:
+        """How much there was to do."""
+        if self._clock() < self._next:
+            return 0
+        epoch, begun, subjects = self._keeper.rotate()
+        self._record(lambda custody: domain.rotate(custody, epoch, subjects, begun=begun))
+        gone = list(self._keeper.expire())
+        self._record(lambda custody: domain.expire(custody, gone))
+        self._next = self._clock() + EVERY
+        return subjects + len(gone)
+
+    def _record(self, decide: Callable[[Custody], list[Fact]]) -> None:
+        stream = f"{keys.name}/{self._tenant}"
+        facts = list(self._log.stream(stream))
+        if told := decide(keys.fold(each.fact for each in facts)):
+            meta = Meta(event=uuid4(), actor=Actor("system", SYSTEM), permission=PERMISSION)
+            self._log.submit(stream, len(facts), told, meta).result(WAIT)

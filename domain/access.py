@@ -39,7 +39,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "api_keys.read": "See which API keys there are.",
     "api_keys.issue": "Issue an API key.",
     "api_keys.revoke": "Revoke an API key.",
-    "keys.manage": "Take an organisation's keys to another key service.",
+    "keys.manage": "Rotate an organisation's keys, and take them to another key service.",
     "tenancy.create": "Create a tenant.",
     "tenancy.read": "See which tenants there are.",
     "tenancy.move": "Take an organisation to another installation, and bring it from one.",

@@ -1,4 +1,6 @@
-"""What became of an organisation's keys: which key service they lie under."""
+"""What became of an organisation's keys: where they lie, when they were rotated, and which were destroyed for good."""
+
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -13,20 +15,46 @@ class Moved(Fact, frozen=True, tag="keys.moved"):
     keys: int
 
 
-Facts = Moved
+class Rotated(Fact, frozen=True, tag="keys.rotated"):
+    """A new tenant key, and every live subject key wrapped under it."""
+
+    epoch: int
+    subjects: int
+
+
+class Expired(Fact, frozen=True, tag="keys.expired"):
+    """An old tenant key was destroyed: nothing that was ever wrapped under it opens again, in no copy and no backup."""
+
+    epoch: int
+
+
+Facts = Moved | Rotated | Expired
 
 
 class Custody(Struct, frozen=True):
     service: str = ""
 
 
-def evolve(_: Custody, fact: Facts) -> Custody:
-    return Custody(fact.service)
+def evolve(custody: Custody, fact: Facts) -> Custody:
+    match fact:
+        case Moved(service=service):
+            return Custody(service)
+        case Rotated() | Expired():
+            return custody
 
 
 def move(custody: Custody, service: str, keys: int) -> list[Fact]:
     """Nothing where nothing was left to move; what was cut short and is finished later is told each time."""
     return [Moved(service, keys)] if keys or custody.service != service else []
+
+
+def rotate(_: Custody, epoch: int, subjects: int, *, begun: bool) -> list[Fact]:
+    """`begun` says whether the epoch is a new one."""
+    return [Rotated(epoch, subjects)] if subjects or begun else []
+
+
+def expire(_: Custody, epochs: Iterable[int]) -> list[Fact]:
+    return [Expired(each) for each in epochs]
 
 
 keys = Decider("keys", Facts, Custody(), evolve)

@@ -1,16 +1,43 @@
-"""What an operator does with a tenant's keys: taking them from one key service to another."""
+"""What is done with a tenant's keys: taken to another key service, rotated, and destroyed when their time is over."""
 
+from itertools import pairwise
+from typing import NamedTuple
 from uuid import UUID
 
+from adapters.crypto import Cipher
 from adapters.keyring.brought import Services
 from adapters.keyring.ring import Ring
 from adapters.postgres.database import Database
-from tenants.keys import Destroyed, name, over_tenant_key
+from tenants.keys import EPOCH, Destroyed, Missing, name, over_subject_key, over_tenant_key
 
 _HELD = "select purpose, epoch, kms_key, wrapped from everlog.tenant_keys where tenant_id = %s order by purpose, epoch"
+_LIES = "select kms_key from everlog.tenant_keys where tenant_id = %s and purpose = 'subjects' and epoch = %s"
+_UNDER = """
+    select 1 from everlog.subject_keys where tenant_id = %s and epoch = %s and wrapped is not null limit 1"""
+# It waits for nobody's lock, so that it can be in nobody's way for longer than a batch takes.
+_OLDER = """
+    select subject, epoch, wrapped from everlog.subject_keys
+    where tenant_id = %s and epoch < %s and wrapped is not null and subject > %s
+    order by subject limit %s for update skip locked"""
+_REWRAP = """
+    update everlog.subject_keys as k set epoch = %s, wrapped = new.wrapped
+    from unnest(%s::uuid[], %s::bytea[]) as new (subject, wrapped)
+    where k.tenant_id = %s and k.subject = new.subject"""
+_AT_ONCE = 1_000
+_NOBODY = UUID(int=0)
+DAY = 24 * 3600
+SETTLED = 3600.0
 _MOVE = """
     update everlog.tenant_keys set kms_key = %s, wrapped = %s
     where tenant_id = %s and purpose = %s and epoch = %s and kms_key = %s and wrapped = %s"""
+
+
+class Turned(NamedTuple):
+    """What a rotation did: the epoch of now, whether it was begun by it, and how many subject keys went there."""
+
+    epoch: int
+    begun: bool
+    subjects: int
 
 
 class Custody:
@@ -21,6 +48,39 @@ class Custody:
         self._services = services
         self._ring = ring
         self.tenant: UUID = ring.tenant
+
+    def rotate(self, *, early: bool = False) -> Turned:
+        """Begin a new epoch where one is due, or `early`, and wrap every live subject key under the newest.
+
+        Reads and appends go on: a subject key opens under the old epoch until it is wrapped under the new one, and
+        whoever has read it before and asks for the old epoch's key after it was destroyed reads again. Cut short, it
+        is finished by the next.
+        """
+        before = self._ring.keys.epochs
+        if early:
+            self._ring.keys.turn()
+        else:
+            self._ring.keys.provision()
+        number = self._ring.keys.epoch
+        return Turned(number, bool(before) and number not in before, self._rewrap(number))
+
+    def expire(self, life: float = EPOCH - DAY, settled: float = SETTLED) -> list[int]:
+        """Destroy the keys of epochs that are `life` seconds old and under which no live subject key lies; which.
+
+        Another has to have taken an epoch's place `settled` seconds ago, by when no process mints under it any more.
+        """
+        made = self._ring.keys.epochs
+        now, gone = self._ring.keys.now, list[int]()
+        for number, after in pairwise(sorted(made)):
+            due = now - made[number] >= life and now - made[after] >= settled
+            if due and self._ring.keys.cipher(number) and not self._under(number):
+                [(lies,)] = self._database.query(self.tenant, _LIES, [self.tenant, number])
+                service, called = self._services.at(self.tenant, lies)
+                service.destroy(called)
+                gone.append(number)
+        if gone:
+            self._ring.keys.forget()
+        return gone
 
     def bring(self, setting: str) -> int:
         """Wrap the tenant's keys by another key service and destroy what they lay under; how many those were.
@@ -48,3 +108,29 @@ class Custody:
             moved += 1
         self._ring.keys.forget()
         return moved
+
+    def _under(self, number: int) -> bool:
+        return bool(self._database.query(self.tenant, _UNDER, [self.tenant, number]))
+
+    def _rewrap(self, number: int) -> int:
+        """How many subject keys were wrapped under an epoch. Those that somebody is just erasing are left out."""
+        over, done, after = self._ring.keys.cipher(number), 0, _NOBODY
+        if over is None:
+            raise Missing(f"The key of epoch {number} of tenant {self.tenant} was destroyed before its time.")
+        while True:
+            with self._database.transaction(self.tenant) as connection:
+                rows = connection.execute(_OLDER, [self.tenant, number, after, _AT_ONCE]).fetchall()
+                if not rows:
+                    return done
+                after = rows[-1][0]
+                fresh = [(subject, self._anew(over, number, subject, *held)) for subject, *held in rows]
+                kept = [(subject, wrapped) for subject, wrapped in fresh if wrapped]
+                columns = [[subject for subject, _ in kept], [wrapped for _, wrapped in kept]]
+                done += connection.execute(_REWRAP, [number, *columns, self.tenant]).rowcount
+
+    def _anew(self, over: Cipher, number: int, subject: UUID, epoch: int, wrapped: bytes) -> bytes | None:
+        under = self._ring.keys.cipher(epoch)
+        if under is None:
+            return None
+        key = under.open(wrapped, over_subject_key(self.tenant, epoch, subject))
+        return over.seal(key, over_subject_key(self.tenant, number, subject))

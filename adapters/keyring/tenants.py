@@ -1,6 +1,6 @@
 """A tenant's own keys: made once, wrapped by a key service, kept in the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
 from time import monotonic, time
 from uuid import UUID
@@ -77,6 +77,15 @@ class Keys:
     def epoch(self) -> int:
         """The one that new subjects' keys lie under."""
         return self._renewal.get().current(self._clock())
+
+    @property
+    def epochs(self) -> Mapping[int, float]:
+        """Every epoch of subjects that there has been, and when its key was made, in seconds since 1970."""
+        return self._renewal.again().made
+
+    @property
+    def now(self) -> float:
+        return self._clock()
 
     @property
     def ready(self) -> bool:

@@ -29,6 +29,7 @@ from api.checking import Checker, Look
 from api.erasing import Replayed
 from api.learning import Model, Models
 from api.rounds import Rounds
+from application.keys import Keeping
 from application.predictions import Learner
 from application.privacy import Erasing
 from application.reports import Reporting
@@ -122,6 +123,21 @@ def reporting(product: Product, stop: threading.Event) -> threading.Thread:
             leases.release()
 
     return threading.Thread(target=run, name="reports")
+
+
+def keeping(product: Product, stop: threading.Event) -> threading.Thread:
+    """A thread that rotates the keys of the tenants leased to this process, and destroys those that are old."""
+    leases = Leases(product.database, uuid4())
+
+    def of(tenant: UUID) -> Keeping:
+        return Keeping(tenant, product.logs.of(tenant), product.logs.rings.custody(tenant))
+
+    def run() -> None:
+        Rounds("keys", partial(leases.renew, "keys"), leases.seconds / 3, of).run(stop)
+        with suppress(*UNAVAILABLE):
+            leases.release()
+
+    return threading.Thread(target=run, name="keys")
 
 
 def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[Any] = MODELS) -> Runner:
