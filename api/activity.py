@@ -8,6 +8,7 @@ from api.audit import NEEDS
 from api.call import Call
 from api.edge import Edge, reply
 from api.inbound import Reply
+from api.personal import Sight
 from api.queries import WAITS, permit
 from api.route import Route
 from projections.audit import HIDDEN, Faceted, Facets, Over, Timeline
@@ -34,7 +35,11 @@ def _counted(query: Any, path: str, operation: str, summary: str, description: s
     async def find(edge: Edge, call: Call) -> Reply:
         asked = read(call.body)
         await permit(edge, call, query, asked, NEEDS)
-        return reply(await edge.pipeline.ask(call.caller, query(**shapes.given(asked)), call.at_least))
+        wanted = query(**shapes.given(asked))
+        found = await edge.pipeline.ask(call.caller, wanted, call.at_least)
+        # Counts by what is about somebody tell of them: they are on record like a list.
+        await edge.eyes.note(call.caller, Sight(wanted, query.permission, HIDDEN, listed=True), found.total)
+        return reply(found)
 
     kept: dict[str, Any] = {"answer": answer, "description": description, **_SHARED}
     yield Route(

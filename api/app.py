@@ -26,6 +26,7 @@ from api import (
     prospects,
     reference,
     reports,
+    resources,
 )
 from api.direct import Direct
 from api.edge import Edge
@@ -34,7 +35,7 @@ from api.inbound import Answer, Inbound, secured
 from api.problems import Problem
 from api.route import Route
 
-_KINDS = {"id": "uuid", "position": "int", "model": "str", "tile": "path"}
+_KINDS = {"id": "uuid", "position": "int", "model": "str", "tile": "path", "capability": "str"}
 
 COMMANDS = prospects.COMMANDS
 """What a bulk takes."""
@@ -45,6 +46,7 @@ CAPABILITIES: tuple[Route, ...] = (
     *funnel.ROUTES,
     *audit.ROUTES,
     *activity.ROUTES,
+    *resources.ROUTES,
     *exports.ROUTES,
     *reports.ROUTES,
     *proofs.ROUTES,

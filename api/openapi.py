@@ -115,6 +115,11 @@ _PATH = {
         "description": "Which one, slashes included.",
         "example": "0/000.p/1",
     },
+    "capability": {
+        "schema": {"type": "string", "pattern": "^[a-z_]{1,50}$"},
+        "description": "What it is of, as entries of the trail have it.",
+        "example": "prospects",
+    },
 }
 
 

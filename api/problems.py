@@ -119,6 +119,9 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "scores.malformed": Kind(422, "No model can read this", "Tell the operator the `instance`."),
     "predictions.milestone-missing": Kind(409, "A milestone before this one is missing", "Models alone record these."),
     "audit.unknown": Kind(404, "There is no such event", "Positions run from 1 to the log's last."),
+    "audit.resource-unknown": Kind(
+        404, "There was no such resource then", "Check capability, identifier and moment, or ask for a later one."
+    ),
     "exports.unknown": Kind(404, "There is no such export", "Its identifier was in the header `Everlog-Export`."),
     "reports.unknown": Kind(404, "There is no such report", "List the reports for what there is."),
     "reports.exists": Kind(409, "Another report or schedule has this identifier", "Choose a new one."),

@@ -1,15 +1,18 @@
 """Prospects over HTTP."""
 
-from api import shapes
+from msgspec import UNSET
+
+from api import past, shapes
 from api.call import Call
 from api.commands import single
 from api.edge import Edge, reply
 from api.inbound import Reply
 from api.personal import Presenter
+from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
 from application.prospects import Capture, Lose, Move, Note, Observe, Win
-from projections.prospects import Get, List, ProspectRow
+from projections.prospects import Get, List, ProspectRow, Then, prospects
 
 COMMANDS = (Capture, Observe, Move, Win, Lose, Note)
 
@@ -20,6 +23,8 @@ _ONE = "/v1/prospects/{id}"
 
 async def get(edge: Edge, call: Call) -> Reply:
     """The ETag is the version; `-p` marks the form that shows what is about a person."""
+    if (moment := shapes.from_url(call.query, past.AsOf).as_of) is not UNSET:
+        return await _then(edge, call, Then(id=call.id, as_of=moment))
     item = await one(edge, call, Get(id=call.id), _presenter, "prospects.unknown")
     generation = await edge.generation(call.caller.tenant)
     etag = f'"{generation}:{item["version"]}{"" if item["withheld"] else "-p"}"'
@@ -28,6 +33,18 @@ async def get(edge: Edge, call: Call) -> Reply:
     if known.strip() == "*" or etag in known:
         return Reply(b"", 304, headers)
     return reply(item, headers=headers)
+
+
+async def _then(edge: Edge, call: Call, query: Then) -> Reply:
+    """The row as the view would have held it; it has no ETag, for nothing can change it."""
+    stream = f"prospects/{query.id}"
+    await edge.pipeline.authorise(call.caller, query, stream)
+    history = await past.upto(edge, call, stream, query.as_of)
+    if not (rows := prospects.fold([], history)):
+        raise Problem("prospects.unknown")
+    item = await _presenter.one(edge.eyes, call.caller, rows[0], query)
+    last = history[-1]
+    return reply(item, headers=[("Everlog-Position", f"{last.generation}:{last.position}")])
 
 
 ROUTES: tuple[Route, ...] = (
@@ -56,12 +73,17 @@ ROUTES: tuple[Route, ...] = (
         operation="getProspect",
         tag="prospects",
         summary="Get a prospect",
+        description=(
+            "With `as_of`, as it stood then, folded from the log: what was recorded later does not count, and who was "
+            "erased since is shown as erased. `Everlog-Position` is then that of its last fact."
+        ),
         permission=Get.permission,
+        parameters=past.AsOf,
         answer=Prospect,
         success=(200, 304),
-        problems=("prospects.unknown",),
+        problems=("prospects.unknown", "query.position"),
         headers=(*WAITS, "If-None-Match"),
-        returns=("ETag",),
+        returns=("ETag", "Everlog-Position"),
         serve=get,
     ),
     single(Observe, f"{_ONE}/signals", "observeSignal", "Record a signal about a prospect"),

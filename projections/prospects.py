@@ -78,6 +78,14 @@ class Get(Query, frozen=True, kw_only=True):
         return await reads.one(prospects, self.id)
 
 
+class Then(Struct, frozen=True, kw_only=True):
+    """One as it stood at a position or a time: asked of the log, since the view knows only how things stand now."""
+
+    permission: ClassVar = Get.permission
+    id: UUID
+    as_of: str
+
+
 class List(Query, frozen=True, kw_only=True):
     permission: ClassVar = "prospects.read"
     stage: str | None = None

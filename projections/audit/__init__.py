@@ -4,6 +4,7 @@ from projections.audit.activity import Faceted, Facets, Over, Timeline, activity
 from projections.audit.chain import Causes, Chain, Effects
 from projections.audit.change import Change, changes
 from projections.audit.entry import FOUND_BY, Entry, audit
+from projections.audit.resource import Resource
 from projections.audit.trail import HIDDEN, Event, Trail
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Faceted",
     "Facets",
     "Over",
+    "Resource",
     "Timeline",
     "Trail",
     "activity",
