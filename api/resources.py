@@ -18,7 +18,7 @@ from domain.kernel import Erased, Sealed
 from projections.audit import Resource
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class Stood(Struct, frozen=True, kw_only=True):
     """What a resource's facts had come to."""
 
     capability: str
@@ -56,7 +56,7 @@ async def get(edge: Edge, call: Call) -> Reply:
     marks = list(past.marks(shown))
     last = history[-1]
     return reply(
-        Standing(
+        Stood(
             capability=capability,
             id=call.id,
             version=last.version,
@@ -84,7 +84,7 @@ ROUTES = (
         ),
         permission=Resource.permission,
         parameters=past.At,
-        answer=Standing,
+        answer=Stood,
         problems=("audit.resource-unknown", "query.position"),
         serve=get,
     ),
