@@ -10,6 +10,7 @@ from granian.server.embed import Server
 from api import bootstrap, transport
 from api.app import create_app
 from api.bootstrap import DECIDERS, DOCUMENTS, FULL, KEYLESS, REVOKED, UNAVAILABLE, Product
+from api.cell import Celled
 from api.direct import Direct
 from api.edge import Edge
 from api.gate import Gate
@@ -39,7 +40,9 @@ async def _serve(product: Product, journal: Journal) -> None:
         product.link.start()
         if product.replica:
             await product.replica.start()
-        server = listening(settings, Gate(product.telemetry.http(application(product, journal))))
+        whole = Gate(product.telemetry.http(application(product, journal)))
+        served = Celled(whole, settings.router, bootstrap.standing(product)) if settings.router else whole
+        server = listening(settings, served)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         await server.serve()

@@ -170,6 +170,35 @@ def witness(
 
 
 @app.command
+def router(
+    *,
+    cell: list[str],
+    secret: Path,
+    listen: str = "127.0.0.1:8080",
+    authority: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> None:
+    """Stand before several cells: each request goes to the one whose organisation the API key names, and to no other.
+
+    It needs neither a database nor a data folder, and any number of it may run.
+
+    Args:
+        cell: A region and the address of its API, as eu=https://eu.example.org; once for each. Which one answers what
+            is asked without a key: the first.
+        secret: A file with what says to a cell that a router asks: its EVERLOG_ROUTER_SECRET.
+        listen: HOST:PORT to answer on; port 0 takes any free one.
+        authority: A file with the authority of the cells' certificates, in PEM, where it is not one of the system's.
+        certificate: A file with the router's certificate and those up to an authority's, in PEM, for TLS 1.3.
+        key: The file with the certificate's key.
+    """
+    from api import router as route
+    from api import transport
+
+    route.run(cell, secret, listen, authority, transport.identity(certificate, key))
+
+
+@app.command
 def check_walls(*, json: Json = False) -> None:
     """Look for a hole between tenants: roles, grants, policies, keys and server settings. Exit code 1 if there is one.
 

@@ -82,6 +82,14 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "The organisation is moving to another installation",
         "It can be read here and not changed. Ask its operator where it goes on.",
     ),
+    "cells.away": Kind(
+        503, "The organisation's region does not answer", "Nothing is lost. Send it again after `Retry-After`."
+    ),
+    "cells.disputed": Kind(
+        503,
+        "More than one region has the organisation",
+        "Nothing is answered until its operator has closed it in all regions but one.",
+    ),
     "audit.unrecorded": Kind(
         503,
         "What is about persons cannot be shown now",
@@ -164,6 +172,8 @@ RETRY: Final = {
     "keys.away": 5,
     "service.unavailable": 5,
     "tenancy.closed": 60,
+    "cells.away": 5,
+    "cells.disputed": 60,
     "storage.full": 10,
     "audit.unrecorded": 5,
     "service.overloaded": 1,

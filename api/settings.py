@@ -13,6 +13,7 @@ from api import transport
 from api.transport import Identity, Release, identity
 from projections.proofs import submission
 from projections.proofs.note import Unsound
+from tenants.residency import REGION
 
 
 class Unset(Exception):
@@ -49,6 +50,8 @@ NAMES = {
     "poll": "EVERLOG_POLL_SECONDS",
     "rate": "EVERLOG_REQUESTS_PER_MINUTE",
     "check": "EVERLOG_CHECK_HOURS",
+    "region": "EVERLOG_REGION",
+    "router": "EVERLOG_ROUTER_SECRET",
 }
 
 
@@ -116,6 +119,12 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     """Requests a minute that one API key may make of one API process."""
     check: Annotated[float, Meta(ge=0)] = 24.0
     """Hours between two looks at an organisation's whole record; 0 switches them off."""
+    region: Annotated[str, Meta(pattern=rf"{REGION}|^$")] = ""
+    """The region that this installation is the cell of, such as `eu`: organisations that are created here stay in it,
+    and none of another region is taken in. Left out: any."""
+    router: Annotated[str, Meta(pattern=r"^([!-~]{32,})?$")] = ""
+    """What a router shows to say that it is one: at least 32 printable characters, the same in every cell. Left out:
+    nobody is told which organisations are here, and the address of whoever connects is taken for the client's."""
 
     def __repr__(self) -> str:
         # Addresses hold passwords, and an error may be told with the values around it.

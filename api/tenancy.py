@@ -1,6 +1,7 @@
 """What operators do when an organisation moves to another installation."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -15,7 +16,8 @@ from api.shell import OPERATOR, Flag, Json, ask, say
 from api.shell.tenants import named, tenants
 from application.kernel import Caller
 from application.pipeline import Asked
-from application.tenancy import Arrive, Create, Leave, Stay
+from application.tenancy import Arrive, Create, Leave, Reside, Stay
+from domain.tenancy import tenancy
 from tenants.context import SYSTEM
 
 Position = Annotated[int, Parameter(validator=Number(gte=0))]
@@ -64,11 +66,13 @@ def export_tenant(
         moving = bootstrap.moving(product)
         there = moving.receiver(to)
         name = (await named(product)).get(tenant, "")
+        own = await product.logs.of(tenant).load(f"{tenancy.name}/{tenant}", tenancy)
         if leave:
             left = Asked(Leave(to=there.fingerprint), tenant)
             await product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), left)
             await asyncio.to_thread(moving.close, tenant)
-        return await asyncio.to_thread(moving.pack, tenant, name, there, after, output.absolute(), leaves=leave)
+        pack = partial(moving.pack, leaves=leave, region=own.state.region)
+        return await asyncio.to_thread(pack, tenant, name, there, after, output.absolute())
 
     upto = ask(work, tenant)
     words = f"Positions {after + 1} to {upto} are in {output}."
@@ -77,7 +81,9 @@ def export_tenant(
 
 
 @tenants.command(name="import")
-def import_tenant(file: Path, *, sender: Annotated[str, Parameter(name="--from")], json: Json = False) -> None:
+def import_tenant(
+    file: Path, *, sender: Annotated[str, Parameter(name="--from")], relocate: Flag = False, json: Json = False
+) -> None:
     """Bring an organisation from a file that another installation wrote for this one. Cut short, do it again.
 
     Nothing is written unless the file is whole, for this installation and signed by the other. The organisation goes on
@@ -86,6 +92,7 @@ def import_tenant(file: Path, *, sender: Annotated[str, Parameter(name="--from")
     Args:
         file: The file.
         sender: The installation that it comes from, as `everlog tenants identity` names it there.
+        relocate: Take in an organisation whose data stay in another region: from now on they stay in this one.
         json: Answer with one JSON object.
     """
     if not file.is_file():
@@ -94,12 +101,16 @@ def import_tenant(file: Path, *, sender: Annotated[str, Parameter(name="--from")
     async def work(product: Product) -> dict[str, object]:
         moving = bootstrap.moving(product)
         there = moving.receiver(sender)
-        came = await asyncio.to_thread(moving.unpack, file, there)
+        region = product.settings.region
+        came = await asyncio.to_thread(partial(moving.unpack, relocate=relocate), file, there, region)
         known = Caller(tenant=SYSTEM, actor=OPERATOR)
         await product.pipeline.run(known, Asked(Create(name=came.name or str(came.tenant)), came.tenant))
         if came.here:
             arrived = Asked(Arrive(origin=there.fingerprint, after=came.upto), came.tenant)
             await product.pipeline.run(Caller(tenant=came.tenant, actor=OPERATOR), arrived)
+            if region:
+                resides = Asked(Reside(region=region), came.tenant)
+                await product.pipeline.run(Caller(tenant=came.tenant, actor=OPERATOR), resides)
         return {"tenant": str(came.tenant), "name": came.name, "upto": came.upto, "here": came.here}
 
     done = ask(work)

@@ -10,8 +10,9 @@ from application.orgs import Found
 from application.pipeline import Asked, Pipeline
 from application.ports import Ground
 from domain.kernel import Actor, Fact
-from domain.tenancy import Arrived, Left, Stayed, Tenant, create, tenancy
+from domain.tenancy import Arrived, Left, Stayed, Tenant, create, reside, tenancy
 from tenants.context import SYSTEM
+from tenants.residency import REGION
 
 
 class Create(Command, frozen=True, kw_only=True):
@@ -53,9 +54,24 @@ class Arrive(Command, frozen=True, kw_only=True):
         return [Arrived(self.origin, self.after)]
 
 
-async def provision(pipeline: Pipeline, ground: Ground, operator: Actor, tenant: UUID, name: str, admin: UUID) -> None:
+class Reside(Command, frozen=True, kw_only=True):
+    """Said in the tenant's own log, which takes it along wherever it goes."""
+
+    permission: ClassVar = "tenancy.move"
+    stream: ClassVar = tenancy
+    region: Annotated[str, Meta(pattern=REGION)]
+
+    def decide(self, tenant: Tenant) -> list[Fact]:
+        return reside(tenant, self.region)
+
+
+async def provision(
+    pipeline: Pipeline, ground: Ground, operator: Actor, tenant: UUID, name: str, admin: UUID, region: str = ""
+) -> None:
     """Create a tenant and found its organisation with a first Admin. What was half done before is finished."""
     await ground.prepare(SYSTEM)
     await pipeline.run(Caller(tenant=SYSTEM, actor=operator), Asked(Create(name=name), tenant))
     await ground.prepare(tenant)
     await pipeline.run(Caller(tenant=tenant, actor=operator), Asked(Found(name=name, admin=admin), tenant))
+    if region:
+        await pipeline.run(Caller(tenant=tenant, actor=operator), Asked(Reside(region=region), tenant))

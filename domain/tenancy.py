@@ -48,17 +48,27 @@ class Arrived(Fact, frozen=True, tag="tenancy.arrived"):
     """The position of the last event that was recorded there."""
 
 
-Facts = Created | Resumed | Left | Stayed | Arrived
+class Resides(Fact, frozen=True, tag="tenancy.resides"):
+    """The organisation's data stay in a region: no cell of another one takes it in."""
+
+    region: str
+
+
+Facts = Created | Resumed | Left | Stayed | Arrived | Resides
 
 
 class Tenant(Struct, frozen=True):
     created: Created | None = None
+    region: str = ""
+    """Where its data stay; "" where that was never said."""
 
 
 def evolve(tenant: Tenant, fact: Facts) -> Tenant:
     match fact:
         case Created():
             return replace(tenant, created=fact)
+        case Resides(region=region):
+            return replace(tenant, region=region)
         case Resumed() | Left() | Stayed() | Arrived():
             return tenant
 
@@ -68,6 +78,10 @@ def create(tenant: Tenant, name: str) -> list[Fact]:
     if tenant.created not in (None, created):
         raise Refused("tenancy.exists")
     return [] if tenant.created else [created]
+
+
+def reside(tenant: Tenant, region: str) -> list[Fact]:
+    return [] if tenant.region == region else [Resides(region)]
 
 
 tenancy = Decider("tenancy", Facts, Tenant(), evolve)

@@ -27,7 +27,7 @@ _SIGNATURE = 64
 _CHUNK = 2**20
 
 
-class Header(Struct, frozen=True, kw_only=True):
+class Header(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What everybody may know of a parcel."""
 
     tenant: UUID
@@ -41,6 +41,8 @@ class Header(Struct, frozen=True, kw_only=True):
     """Whether the tenant has left the sender: this parcel is its last, and it goes on at the receiver."""
     key: bytes
     """The parcel's key, sealed for the receiver."""
+    region: str = ""
+    """Where the tenant's data have to stay."""
 
 
 class Writer:

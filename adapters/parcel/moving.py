@@ -9,6 +9,7 @@ from adapters.parcel.identity import Identity, Installation, Unfit, parse
 from adapters.parcel.pack import Packing, pack
 from adapters.parcel.unpack import Arrival, Unpacking
 from adapters.postgres.database import Database
+from tenants.residency import fits
 
 _CLOSE = "update everlog.heads set closed = 'left' where tenant_id = %s and closed is null returning position"
 _REOPEN = "update everlog.heads set closed = null where tenant_id = %s and closed = 'left' returning position"
@@ -43,12 +44,14 @@ class Moving:
         if not self._database.query(tenant, _REOPEN, [tenant]):
             raise Unfit("The organisation has not left.")
 
-    def pack(self, tenant: UUID, name: str, to: Installation, after: int, path: Path, *, leaves: bool) -> int:
+    def pack(
+        self, tenant: UUID, name: str, to: Installation, after: int, path: Path, *, leaves: bool, region: str = ""
+    ) -> int:
         """Write a parcel to a new file; the position that it goes up to. Raises `Unfit`, and `OSError`."""
         generation, upto = self._logs.of(tenant).head()
         if after > upto:
             raise Unfit(f"The log ends at position {upto}: nothing stands behind {after}.")
-        asked = Packing(tenant, name, generation, after, upto, leaves)
+        asked = Packing(tenant, name, generation, after, upto, leaves, region)
         try:
             with path.open("xb") as file:
                 pack(asked, self._database, self._logs.rings.of(tenant), file, to, Identity(self._keys))
@@ -56,9 +59,12 @@ class Moving:
             raise Unfit(f"{path} is there already. Choose another name.") from problem
         return upto
 
-    def unpack(self, path: Path, sender: Installation) -> Arrival:
-        """Raises `Unfit`, and `OSError`."""
+    def unpack(self, path: Path, sender: Installation, region: str = "", *, relocate: bool = False) -> Arrival:
+        """Not what is of another region, unless that is meant. Raises `Unfit`, and `OSError`."""
         with path.open("rb") as file:
             arriving = Unpacking(file, sender, Identity(self._keys))
+            resides = arriving.header.region
+            if not (relocate or fits(resides, region)):
+                raise Unfit(f"The organisation's data stay in {resides}, and this is the cell of {region}.")
             tenant = arriving.header.tenant
             return arriving.run(self._database, self._logs.rings.of(tenant), Ledger(self._keys))

@@ -63,6 +63,7 @@ class Packing(Struct, frozen=True):
     after: int
     upto: int
     leaves: bool
+    region: str = ""
 
 
 def pack(asked: Packing, database: Database, ring: Ring, file: BinaryIO, to: Installation, by: Identity) -> None:
@@ -75,6 +76,7 @@ def pack(asked: Packing, database: Database, ring: Ring, file: BinaryIO, to: Ins
         receiver=to.fingerprint,
         leaves=asked.leaves,
         key=b"",
+        region=asked.region,
     )
     writer = Writer(file, header, to, by)
     for frame in _frames(asked, database, ring):

@@ -3,9 +3,9 @@
 import gc
 import os
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from uuid import UUID
 
 import psycopg
@@ -29,6 +29,7 @@ from adapters.postgres.reads import ReadModels
 from adapters.postgres.replica import Replica
 from adapters.postgres.roles import worker_of
 from adapters.postgres.silence import ANSWER, WORK
+from adapters.postgres.standing import standing as standing_of
 from adapters.proofs.anew import Anew, Read
 from adapters.proofs.keyed import keyed
 from adapters.proofs.proven import Proven
@@ -43,6 +44,7 @@ from application.entry import Entry
 from application.pipeline import Pipeline
 from projections.proofs.found import Findings
 from tenants.context import SYSTEM
+from tenants.residency import Claim
 
 TERMINAL = "everlog"
 """The service that a command of the command line is."""
@@ -166,6 +168,11 @@ def signer_of(settings: Settings) -> Signer:
 def proofs(product: Product) -> Proven:
     """`application.ports.Proofs`."""
     return Proven(product.database, signer_of(product.settings))
+
+
+def standing(product: Product) -> Callable[[UUID], Awaitable[Claim | None]]:
+    """How a tenant stands here, for the router that asks."""
+    return partial(standing_of, product.database)
 
 
 def journal(product: Product) -> Journal:

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 from cyclopts import App
 
 from api.bootstrap import Product
+from api.settings import Unset
 from api.shell import OPERATOR, Json, Name, ask, say
 from api.shell.api_keys import issue
 from application.tenancy import provision
@@ -16,23 +17,30 @@ tenants = App("tenants")
 
 
 @tenants.command(name="create")
-def create_tenant(name: Name, *, json: Json = False) -> None:
+def create_tenant(name: Name, *, region: str = "", json: Json = False) -> None:
     """Create an organisation and a first API key with the role Admin.
 
     Args:
         name: What the organisation is called.
+        region: Where its data have to stay: this installation's region, or it is not created here.
         json: Answer with one JSON object.
     """
-    made = found(name)
+    made = found(name, region)
     say(made, f"Organisation {made['tenant']}\nAPI key {made['id']} (Admin), shown only now:\n{made['key']}", json=json)
 
 
-def found(name: str) -> dict[str, str]:
-    """A new organisation and its first key: `tenant`, `name`, and the key's `id`, `role` and text as `key`."""
+def found(name: str, region: str = "") -> dict[str, str]:
+    """A new organisation and its first key: `tenant`, `name`, and the key's `id`, `role` and text as `key`.
+
+    Raises `Unset` where this is another region than the one that is named.
+    """
 
     async def work(product: Product) -> dict[str, str]:
+        here = product.settings.region
+        if region and region != here:
+            raise Unset(f"This installation is {f'the cell of {here}' if here else 'of no region'}, not of {region}.")
         tenant = uuid4()
-        await provision(product.pipeline, product.logs, OPERATOR, tenant, name, OPERATOR.id)
+        await provision(product.pipeline, product.logs, OPERATOR, tenant, name, OPERATOR.id, here)
         return {"tenant": str(tenant), "name": name, **await issue(product, tenant, "first key", "Admin", None)}
 
     return ask(work)
