@@ -1,6 +1,7 @@
 """One tenant's tree as the database keeps it, and the log's own bytes that it stands for."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +29,9 @@ _AFTER = """
 _EXTENT = """
     select index, length(hashes) from everlog.tiles
     where tenant_id = %s and generation = %s and level = 0 order by index desc limit 1"""
-_SEAL = "insert into everlog.seals (tenant_id, generation, size, note) values (%s, %s, %s, %s) returning size"
+_SEAL = """
+    insert into everlog.seals (tenant_id, generation, size, note) values (%s, %s, %s, %s)
+    returning clock_timestamp()"""
 
 _COSIGN = """
     insert into everlog.cosignatures (tenant_id, generation, size, witness, line) values (%s, %s, %s, %s, %s)
@@ -108,8 +111,10 @@ class Grove:
             self._ask(_PUT, [self.tenant, self.generation, *place, hashes])
         self._tiles.clear()
 
-    def seal(self, size: int, note: str) -> None:
-        self._ask(_SEAL, [self.tenant, self.generation, size, note])
+    def seal(self, size: int, note: str) -> datetime:
+        """When that was, by the database's clock."""
+        [(at,)] = self._ask(_SEAL, [self.tenant, self.generation, size, note])
+        return at  # type: ignore[no-any-return] # the column's type
 
     def cosign(self, size: int, witness: str, line: str) -> None:
         """Keep what a witness answered to a checkpoint, under its verifier key."""

@@ -26,20 +26,23 @@ def keyed(tenant: UUID, database: Database, ring: Ring, ledger: Ledger, findings
         if any(not alive and subject not in erased for subject, alive in rows):
             # Somebody may have been erased since: the ledger knew it before the key was gone.
             erased = _erased(tenant, ledger)
+        # Together first: one by one is a question to the database each.
+        good = _open(ring, [subject for subject, alive in rows if alive and subject not in erased])
         for subject, alive in rows:
-            if why := _wrong(ring, subject, alive=alive, erased=subject in erased):
+            opens = not alive or good or _open(ring, [subject])
+            if why := _wrong(alive=alive, erased=subject in erased, opens=opens):
                 known = findings.counts["key"] < MOST
                 first = database.query(tenant, _FIRST, [tenant, str(subject).encode()])[0][0] if known else None
                 findings.row("key", why, subject, position=first)
     return count
 
 
-def _wrong(ring: Ring, subject: UUID, *, alive: bool, erased: bool) -> str:
+def _wrong(*, alive: bool, erased: bool, opens: bool) -> str:
     if alive and erased:
         return "This subject was erased, and has a key again."
     if not alive and not erased:
         return "The key of this subject is gone, and nobody erased it."
-    if alive and not _opens(ring, subject):
+    if not opens:
         return "The key of this subject is not the one that was wrapped for it."
     return ""
 
@@ -48,9 +51,9 @@ def _erased(tenant: UUID, ledger: Ledger) -> set[UUID]:
     return {each.subject for each in ledger.read() if isinstance(each, Erased) and each.tenant == tenant}
 
 
-def _opens(ring: Ring, subject: UUID) -> bool:
+def _open(ring: Ring, subjects: list[UUID]) -> bool:
     try:
-        ring.fetch([subject])
+        ring.fetch(subjects)
     except (Misplaced, LookupError):
         return False
     return True

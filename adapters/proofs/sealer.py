@@ -6,12 +6,13 @@ that was signed last must be its beginning.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 from uuid import UUID
 
+from adapters.codec.leaf import leaf
 from adapters.postgres.database import Database
 from adapters.proofs.grove import Gap, Grove
 from adapters.proofs.signer import Held, Refusing, Signer
@@ -24,15 +25,25 @@ BATCH = 1024
 
 
 class Sealer:
-    """One tenant's: `projections.worker.Kept`. `refused` is told why nothing is signed, or "" once that is over."""
+    """One tenant's: `projections.worker.Kept`.
+
+    `refused` is told why nothing is signed, or "" once that is over; `sealed` for how many seconds each event had been
+    recorded when its checkpoint was committed.
+    """
 
     def __init__(
-        self, tenant: UUID, database: Database, signer: Signer, refused: Callable[[UUID, str], object] | None = None
+        self,
+        tenant: UUID,
+        database: Database,
+        signer: Signer,
+        refused: Callable[[UUID, str], object] | None = None,
+        sealed: Callable[[Sequence[float]], object] | None = None,
     ) -> None:
         self.tenant = tenant
         self._database = database
         self._signer = signer
         self._refused = refused
+        self._told = sealed
         self._why = ""
         self._place = 0, 0
         self._sealed = 0
@@ -61,14 +72,25 @@ class Sealer:
             size, _ = grove.sealed
             signed = self._admitted(grove, held, size)
             target = max(min(grove.head, size + BATCH), signed[0])
+            ages = list[float]()
             if target > size:
-                _grow(grove, size, target, signed)
-                grove.seal(target, self._signed(grove, held, target, signed[0]))
-            self._sealed = target
-            return target - size
+                times = _grow(grove, size, target, signed)
+                at = grove.seal(target, self._signed(grove, held, target, signed[0]))
+                ages = [(at - each).total_seconds() for each in times]
+            committing = monotonic()
+        self._sealed = target
+        if ages and self._told:
+            committed = monotonic() - committing
+            self._told([each + committed for each in ages])
+        return target - size
 
     def retry(self) -> None:
         """Whatever was refused is looked at anew by the next step anyway."""
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing is signed just now, or nothing."""
+        return self._why
 
     def place(self) -> tuple[int, int]:
         return self._place
@@ -121,10 +143,17 @@ class Sealer:
         self._why = why
 
 
-def _grow(grove: Grove, size: int, target: int, signed: tuple[int, bytes]) -> None:
-    """Let the tree grow, and look at all of it that is new a second time. Raises `Refusing`."""
+def _grow(grove: Grove, size: int, target: int, signed: tuple[int, bytes]) -> list[datetime]:
+    """Let the tree grow, and look at all of it that is new a second time. Raises `Refusing`.
+
+    When those events were recorded that are new to the log too: a later generation seals the earlier ones once more.
+    """
     frontier = grove.frontier(size)
-    leaves = [tree.leaf(entry) for entry in grove.entries(size, target)]
+    times, leaves = list[datetime](), list[bytes]()
+    for event in grove.events(size, target):
+        if event.generation == grove.generation:
+            times.append(event.recorded_at)
+        leaves.append(tree.leaf(leaf(event)))
     for each in leaves:
         frontier.add(each)
     grove.put(tree.grown(size, leaves, grove.tile))
@@ -136,3 +165,4 @@ def _grow(grove: Grove, size: int, target: int, signed: tuple[int, bytes]) -> No
         raise Refusing(f"The tree of {target} events, worked out anew, is another than the one that has grown.")
     if tree.root(node, signed[0]) != signed[1]:
         raise Refusing(f"The first {signed[0]} events do not add up to what was signed of them.")
+    return times

@@ -14,6 +14,7 @@ from adapters.telemetry.checks import Checks
 from adapters.telemetry.requests import Requests
 
 QUICK = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5, 10)
+LATE = (0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 30, 60, 300)
 MANY = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
@@ -67,6 +68,7 @@ class Metrics:
         self._put_aside = counter("everlog_view_put_aside", "Events that a view could not apply.", "view")
         self._relayed = counter("everlog_relay_events", "Events published to JetStream.")
         self._relay = histogram("everlog_relay_batch_seconds", "One batch of events into JetStream.")
+        self._sealed = histogram("everlog_seal_seconds", "From an event's recording to its sealing.", buckets=LATE)
         self._predicted = histogram(
             "everlog_prediction_seconds", "A score, from the question to the answer.", "outcome"
         )
@@ -104,6 +106,11 @@ class Metrics:
         self._relayed.inc(len(events))
         self._relay.observe(seconds)
 
+    def sealed(self, ages: Sequence[float]) -> None:
+        """Given to each sealer: how old the events of a checkpoint were when it was committed."""
+        for seconds in ages:
+            self._sealed.observe(seconds)
+
     def predicted(self, outcome: str, seconds: float) -> None:
         self._predicted.labels(outcome).observe(seconds)
 
@@ -121,6 +128,10 @@ class Metrics:
         worst = "Events of one tenant not published yet, at worst."
         self.watch("everlog_relay_lag_worst_events", worst, lambda: max(behind().values(), default=0))
         self.watch("everlog_relay_forked_tenants", "Tenants whose stream is not their log.", lambda: len(forked()))
+
+    def refused(self, look: Callable[[], float]) -> None:
+        """For how many tenants nothing is signed, because what was signed before says something else."""
+        self.watch("everlog_seal_refused_tenants", "Tenants whose log is not sealed: alarm above 0.", look)
 
     def serve(self, port: int, host: str = "127.0.0.1", more: int = 9) -> int:
         """Answer Prometheus from a process that has no HTTP API of its own, on this port or one of the next; which."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
+from weakref import WeakValueDictionary
 
 from adapters.nats.purge import Purge
 from adapters.nats.relay import Relay
@@ -160,13 +161,20 @@ def sealing(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that seals the logs of the tenants leased to this process."""
     leases = Leases(product.database, uuid4(), job="seal")
     signer, told = signer_of(product.settings), product.telemetry
+    sealers = WeakValueDictionary[UUID, Sealer]()
+    told.metrics.refused(lambda: sum(bool(each.refusal) for ref in sealers.valuerefs() if (each := ref())))
+
+    def sealer(tenant: UUID) -> Sealer:
+        made = Sealer(tenant, product.database, signer, sealed=told.metrics.sealed)
+        sealers[tenant] = made
+        return made
 
     def run() -> None:
         with product.wakes.commits() as ear:
             Worker(
                 leases,
                 product.database.heads,
-                lambda tenant: Sealer(tenant, product.database, signer),
+                sealer,
                 Unhurried(ear),
                 product.settings.poll or None,
                 told.metrics.lag,

@@ -23,14 +23,14 @@ from benchmarks.product import Product, opened
 RATE = 500
 _PATIENCE = 60.0
 _PROMISED = "promised: p50 at most 15 ms, p99 at most 100 ms"
-_SEEN = b"select coalesce(min(position), 0) from everlog.checkpoints where tenant_id = %s"
+SEEN = b"select coalesce(min(position), 0) from everlog.checkpoints where tenant_id = %s"
 
 
 def run(ground: Ground, session: Session) -> Iterator[Line]:
     with opened(ground) as product:
         product.app.link.start()
         tenant = product.tenant()
-        with _worker(product):
+        with working(product, "views"):
             # Whatever is done once only is done before.
             lag(product, tenant, 0.5)
             seconds = session.scale.seconds
@@ -53,9 +53,9 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
 
 
 @contextmanager
-def _worker(product: Product) -> Iterator[None]:
-    """The product's own worker, in a process of its own, as it is run in production."""
-    command = [sys.executable, "-m", "api.main", "worker", "views"]
+def working(product: Product, part: str) -> Iterator[None]:
+    """A part of the product's own worker, in a process of its own, as it is run in production."""
+    command = [sys.executable, "-m", "api.main", "worker", part]
     environment = {**os.environ, **settings.environment(product.settings)}
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet)
@@ -67,10 +67,11 @@ def _worker(product: Product) -> Iterator[None]:
 
 
 class Watch:
-    """Notes when each position was acknowledged, and looks how far the views are."""
+    """Notes when each position was acknowledged, and looks how far the views are, or what else `seen` asks for."""
 
-    def __init__(self, url: str, tenant: UUID) -> None:
+    def __init__(self, url: str, tenant: UUID, seen: bytes = SEEN) -> None:
         self._url = url
+        self._sql = seen
         self._tenant = tenant
         self._committed: dict[int, float] = {}
         self._lock = threading.Lock()
@@ -99,7 +100,7 @@ class Watch:
     def _look(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
             while self._left is None or (self._committed and time.monotonic_ns() < self._left + _PATIENCE * 1e9):
-                row = connection.execute(_SEEN, [self._tenant], prepare=True).fetchone()
+                row = connection.execute(self._sql, [self._tenant], prepare=True).fetchone()
                 assert row
                 self._seen(row[0], time.perf_counter())
                 time.sleep(0.001)
@@ -110,9 +111,9 @@ class Watch:
                 self.lags.append(max(0.0, now - self._committed.pop(position)) * 1000)
 
 
-def lag(product: Product, tenant: UUID, seconds: float) -> Figures:
+def lag(product: Product, tenant: UUID, seconds: float, seen: bytes = SEEN) -> Figures:
     """p50 and p99 in milliseconds."""
-    watch, log = Watch(product.superuser, tenant), product.logs.of(tenant)
+    watch, log = Watch(product.superuser, tenant, seen), product.logs.of(tenant)
     pending: list[Pending[Appended]] = []
     with watch.over():
         began = time.perf_counter()

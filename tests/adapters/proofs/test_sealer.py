@@ -1,5 +1,8 @@
 """Logs are sealed as they grow, and a database that was rolled back, cut or forked is not signed for."""
 
+import time
+from datetime import UTC, datetime
+
 import pytest
 
 from adapters.proofs.grove import Gap, Grove
@@ -89,3 +92,25 @@ def test_a_generation_that_the_ledger_never_began_is_refused(sealer, grow, owner
     owner.execute("update everlog.heads set generation = 2 where tenant_id = %s", [tenant])
     with pytest.raises(Refusing, match="knows of none after 1"):
         sealer.seal()
+
+
+def test_how_long_each_event_waited_for_its_seal_is_told_and_earlier_generations_wait_for_nothing(
+    grow, signer, keeper, owner, tenant
+):
+    told: list[float] = []
+    sealer = Sealer(tenant, keeper, signer, sealed=told.extend)
+    grow(3)
+    time.sleep(0.3)
+    grow(2)
+    sealer.step(1)
+    assert len(told) == 5
+    assert min(told[:3]) > 0.3
+    assert 0 < max(told[3:]) < min(told[:3])
+    sealer.step(1)
+    assert len(told) == 5
+    owner.execute("update everlog.events set generation = 0 where tenant_id = %s and position < 3", [tenant])
+    owner.execute("delete from everlog.seals where tenant_id = %s", [tenant])
+    owner.execute("delete from everlog.tiles where tenant_id = %s", [tenant])
+    signer.set_aside(datetime.now(UTC))
+    sealer.step(1)
+    assert len(told) == 8

@@ -117,3 +117,15 @@ def test_what_is_looked_up_later_is_looked_up_then():
     assert "everlog_relay_lag_events 7.0" in text
     assert "everlog_relay_lag_worst_events 4.0" in text
     assert "everlog_relay_forked_tenants 0.0" in text
+
+
+def test_the_time_to_the_seal_and_refused_seals_are_told():
+    metrics, refused = Metrics(CollectorRegistry()), ["why"]
+    metrics.refused(lambda: len(refused))
+    metrics.sealed([0.4, 0.9, 2.5])
+    text = told(metrics)
+    assert 'everlog_seal_seconds_bucket{le="2.0"} 2.0' in text
+    assert "everlog_seal_seconds_count 3.0" in text
+    assert "everlog_seal_refused_tenants 1.0" in text
+    refused.clear()
+    assert "everlog_seal_refused_tenants 0.0" in told(metrics)
