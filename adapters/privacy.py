@@ -27,6 +27,9 @@ from projections.privacy import erasures
 from tenants.isolation import SCHEMA
 
 _ERASED_AT = "select erased_at from everlog.subject_keys where tenant_id = %s and subject = %s and wrapped is null"
+# `adapters.parcel` marks those who had a key here, and whose erasure came from elsewhere.
+_BROUGHT = "select subject from everlog.subject_keys where tenant_id = %s and epoch = -1"
+_CLEARED = "update everlog.subject_keys set epoch = 0 where tenant_id = %s and subject = %s and epoch = -1"
 # The log has no index by subject: an erasure is rare, and reads the tenant's events once.
 _ABOUT = """
     select count(*), array_agg(distinct stream) from everlog.events
@@ -82,6 +85,12 @@ class Remains:
         )
         with self._database.transaction(self._tenant) as connection:
             return [subject for (subject,) in connection.execute(query, [self._tenant])]
+
+    def brought(self) -> list[UUID]:
+        return [subject for (subject,) in self._database.query(self._tenant, _BROUGHT, [self._tenant])]
+
+    def cleared(self, subject: UUID) -> None:
+        self._database.query(self._tenant, _CLEARED, [self._tenant, subject])
 
     def gone(self, subject: UUID) -> bool:
         return bool(self._database.query(self._tenant, _ERASED_AT, [self._tenant, subject]))

@@ -37,8 +37,9 @@ _MOVE = """
 _SUBJECT = """
     insert into everlog.subject_keys as k (tenant_id, subject, epoch, wrapped, erased_at)
     select %s, x.* from unnest(%s::uuid[], %s::integer[], %s::bytea[], %s::timestamptz[]) as x
-    on conflict (tenant_id, subject) do update set wrapped = null, erased_at = excluded.erased_at
+    on conflict (tenant_id, subject) do update set wrapped = null, erased_at = excluded.erased_at, epoch = -1
     where k.wrapped is not null and excluded.wrapped is null"""
+"""Who had a key here is marked by an epoch that is none: what is left of them in read models is still to be cleared."""
 _RESERVE = """
     insert into everlog.reservations (tenant_id, scope, token, stream)
     select %s, x.* from unnest(%s::text[], %s::bytea[], %s::text[]) as x on conflict do nothing"""

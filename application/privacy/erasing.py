@@ -36,6 +36,14 @@ class Remains(Protocol):
         """Subjects whose erasure is approved and not certified yet, as far as the views know."""
         ...
 
+    def brought(self) -> list[UUID]:
+        """Subjects erased in another installation while their organisation moved here, and not cleared here yet."""
+        ...
+
+    def cleared(self, subject: UUID) -> None:
+        """Note that nothing is left of a subject who was brought."""
+        ...
+
     def gone(self, subject: UUID) -> bool:
         """Whether the subject's key is destroyed."""
         ...
@@ -96,6 +104,8 @@ class Erasing:
 
     def advance(self) -> int:
         """How many erasures were finished. Those that are due together are unlearned together."""
+        for subject in self._remains.brought():
+            self._clear(subject)
         # The view is a hint. Only the log says that two people agreed and that nothing is held.
         due = [case for case in map(self._case, self._remains.approved()) if case.state.due]
         self._begin([case for case in due if not case.state.begun])
@@ -108,6 +118,15 @@ class Erasing:
         purged = [self._remains.purge(case.subject, *self._gone[case.subject][1:]) for case in ready]
         models = self._unlearning.states({_learned(case) for case in ready} - {0}) if ready else {}
         return sum(self._certify(*each, models) for each in zip(ready, purged, strict=True))
+
+    def _clear(self, subject: UUID) -> None:
+        """What was folded here of somebody whose erasure came with a later parcel; its certificate came with it."""
+        if subject not in self._gone:
+            self._gone[subject] = (self._remains.erase(subject), *self._log.head())
+        if self._remains.level(*self._gone[subject][1:]):
+            self._remains.purge(subject, *self._gone[subject][1:])
+            self._remains.cleared(subject)
+            del self._gone[subject]
 
     def _case(self, subject: UUID) -> Case:
         facts = list(self._log.stream(f"{privacy.name}/{subject}"))

@@ -149,8 +149,14 @@ def test_who_was_erased_stays_erased(here, there, moving):
     unpacked(packed(here, there, moving, leaves=False), here, there, moving)
     Erasures(here.database, here.ledger).erase(moving, [id])
     here.logs.rings.of(moving).forget([id])
+    other = captured(here, moving, "Grace")
+    Erasures(here.database, here.ledger).erase(moving, [other])
     root = here.root(moving)
     unpacked(packed(here, there, moving, after=1), here, there, moving)
+    epochs = dict(
+        there.database.query(moving, "select subject, epoch from everlog.subject_keys where tenant_id = %s", [moving])
+    )
+    assert (epochs[id], epochs[other]) == (-1, 0), "a worker clears what was folded while there was a key here"
     log = there.logs.of(moving)
     assert log.open(log.read(0)[0].fact).name == Erased()
     assert id in {each.subject for each in there.ledger.read()}
