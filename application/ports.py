@@ -237,6 +237,10 @@ class Proofs(Protocol):
 
     def inclusion(self, tenant: UUID, position: int, size: int | None) -> Inclusion: ...
 
+    def offline(self, tenant: UUID, position: int, cosigned: int = 0) -> str:
+        """An inclusion proof as `c2sp.org/tlog-proof` writes it, under the checkpoint that `checkpoint` answers."""
+        ...
+
     def consistency(self, tenant: UUID, first: int, second: int | None) -> Consistency: ...
 
     def bundle(self, tenant: UUID, choice: Any) -> Iterator[bytes]:

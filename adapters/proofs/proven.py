@@ -43,6 +43,15 @@ class Proven:
                 key=self._signer.key(tenant) or "",
             )
 
+    def offline(self, tenant: UUID, position: int, cosigned: int = 0) -> str:
+        with self._grove(tenant) as grove:
+            size, signed, held = last(grove, cosigned)
+            if position > size:
+                raise Refused("proofs.unsealed", size=size)
+            [entry] = grove.entries(position - 1, position)
+            path = tree.inclusion(tree.tiled(grove.tile), position - 1, size)
+            return note.offline(position - 1, entry, path, signed + "".join(held.values()))
+
     def consistency(self, tenant: UUID, first: int, second: int | None) -> Consistency:
         with self._grove(tenant) as grove:
             second, signed = self._note(grove, second)

@@ -14,7 +14,7 @@ from api.proofs import bundles, tiles
 from api.route import Route
 from application.ports import Consistency, Inclusion
 from domain.proofs import Checked, proofs
-from projections.proofs.asked import Consistent, Included, Last, Sealed
+from projections.proofs.asked import Consistent, Included, Last, Offline, Sealed
 
 _SHARED: dict[str, Any] = {"method": "GET", "tag": "proofs", "permission": Sealed.permission}
 _PROBLEMS = ("proofs.unsealed", "proofs.uncosigned")
@@ -51,6 +51,14 @@ async def inclusion(edge: Edge, call: Call) -> Reply:
     return reply(await asyncio.to_thread(edge.proofs.inclusion, call.caller.tenant, asked.position, size))
 
 
+async def offline(edge: Edge, call: Call) -> Reply:
+    await edge.pipeline.authorise(call.caller, Offline)
+    asked: Offline = shapes.from_url(call.query, Offline)
+    proof = await asyncio.to_thread(edge.proofs.offline, call.caller.tenant, asked.position, asked.cosigned)
+    name = ("Content-Disposition", f'attachment; filename="event-{asked.position}.tlog-proof"')
+    return Reply(proof.encode(), headers=[name], media="text/plain")
+
+
 async def consistency(edge: Edge, call: Call) -> Reply:
     await edge.pipeline.authorise(call.caller, Consistent)
     asked: Consistent = shapes.from_url(call.query, Consistent)
@@ -80,6 +88,18 @@ ROUTES = (
         answer=Inclusion,
         problems=_PROBLEMS,
         serve=inclusion,
+        **_SHARED,
+    ),
+    Route(
+        path="/v1/proofs/tlog-proof",
+        operation="getTlogProof",
+        summary="Prove that an event stands in the log, in one file for offline use",
+        description="The same proof as text (c2sp.org/tlog-proof), with the cosignatures of witnesses: one file, "
+        "verified without asking anybody. The leaf's entry stands in it as extra data.",
+        media="text/plain",
+        parameters=Offline,
+        problems=_PROBLEMS,
+        serve=offline,
         **_SHARED,
     ),
     Route(

@@ -27,6 +27,7 @@ UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 ORIGIN = re.compile(f"everlog/({UUID})(?:/([2-9]|[1-9][0-9]{{1,17}}))?")
 SEALED = re.compile(r"sealed ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z)")
 SIZE = re.compile("0|[1-9][0-9]{0,18}")
+OFFLINE = b"c2sp.org/tlog-proof@v1\n"
 
 
 class Unreadable(Exception):
@@ -435,6 +436,22 @@ def inclusion(found: dict[str, Any], trust: Trust) -> None:
     trust.report.update(events=1, span=[position, position])
 
 
+def offline(text: str, trust: Trust) -> None:
+    """C2SP tlog-proof; its extra data are the entry, which the path alone makes believable."""
+    head, gap, signed = text.partition("\n\n")
+    lines = head.split("\n")
+    extra, index = lines[1:3] if len(lines) > 2 else ("", "")
+    if not gap or not extra.startswith("extra ") or not index.startswith("index ") or not SIZE.fullmatch(index[6:]):
+        raise Unreadable("the proof lacks its extra data, its index, or the empty line before its checkpoint")
+    note = trust.note(signed, None, None)
+    raw, path, position = unbase(extra[6:], ENTRY), hashes(lines[3:]), int(index[6:]) + 1
+    if position > note.size:
+        raise Unproven("the proof is for an index that its checkpoint does not reach", position)
+    if included(position - 1, note.size, leaf(raw), path) != note.root or path or raw[0] != 1:
+        raise Unproven("the entry is not in the log at this place", position)
+    trust.report.update(events=1, span=[position, position])
+
+
 def consistency(found: dict[str, Any], trust: Trust) -> None:
     exactly(
         found, "the proof", everlog=str, origin=str, first=int, second=int, path=list, old=str, checkpoint=str, key=str
@@ -580,6 +597,7 @@ FIELDS = [
 ]  # fmt: skip
 DONE = {
     "bundle": "each of the {events} events stands in the log as it is here; {shown} are shown in full",
+    "tlog-proof": "the entry is in the log, at position {span[0]}",
     "inclusion": "the entry is in the log, at position {span[0]}",
     "consistency": "the later tree holds the first {span[1]} entries unchanged",
     "checkpoint": "the log's key has signed this checkpoint",
@@ -593,6 +611,9 @@ def verify(path: Path, trust: Trust) -> None:
         return tiles(path, trust)
     with path.open("rb") as file:
         line = file.readline(WHOLE)
+        if line == OFFLINE:
+            trust.report["kind"] = "tlog-proof"
+            return offline((line + file.read(WHOLE)).decode("utf-8"), trust)
         if not line.startswith(b"{"):
             trust.report["kind"] = "checkpoint"
             trust.note((line + file.read(WHOLE)).decode("utf-8"), None, None)

@@ -28,6 +28,12 @@ class Included(Sealed, frozen=True, kw_only=True):
     size: Annotated[Size | UnsetType, Meta(description="The tree's; that of the last checkpoint if left out.")] = UNSET
 
 
+class Offline(Last, frozen=True, kw_only=True):
+    """The same in one file of text, for any program that reads such proofs."""
+
+    position: Annotated[int, Meta(ge=1, le=2**53, description="The event's.")]
+
+
 class Consistent(Sealed, frozen=True, kw_only=True):
     """That a tree is the beginning of a later one."""
 

@@ -2,6 +2,7 @@
 
 from base64 import b64decode, b64encode
 from binascii import Error
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
@@ -11,6 +12,7 @@ from msgspec import Struct
 ED25519, COSIGNATURE = b"\x01", b"\x04"
 """Kinds of keys: of a log, and of a witness (c2sp.org/tlog-cosignature)."""
 MARK = "— "
+OFFLINE = "c2sp.org/tlog-proof@v1"
 
 
 class Unsound(Exception):
@@ -58,6 +60,12 @@ def signature_line(name: str, public: bytes, signature: bytes, kind: bytes = ED2
 
 def note(checkpoint: Checkpoint, *lines: str) -> str:
     return checkpoint.text + "\n" + "".join(lines)
+
+
+def offline(index: int, entry: bytes, path: Sequence[bytes], signed: str) -> str:
+    """That a leaf stands in a checkpoint's tree (c2sp.org/tlog-proof); the leaf's entry is its extra data."""
+    hashes = "".join(f"{base64(each)}\n" for each in path)
+    return f"{OFFLINE}\nextra {base64(entry)}\nindex {index}\n{hashes}\n{signed}"
 
 
 def parse(text: str) -> tuple[int, bytes]:

@@ -40,11 +40,11 @@ def get(world, tenant, path, role="Auditor", **asked):
     return world.client.get(f"/v1/proofs/{path}", params=asked, headers=key(tenant, role))
 
 
-def verified(tmp_path, content):
+def verified(tmp_path, content, *options):
     file = tmp_path / "proof"
     file.write_bytes(content)
     done = subprocess.run(
-        [sys.executable, "-I", "-S", VERIFIER, file, "--json"], capture_output=True, check=False, cwd=tmp_path
+        [sys.executable, "-I", "-S", VERIFIER, file, "--json", *options], capture_output=True, check=False, cwd=tmp_path
     )
     return done.returncode, msgspec.json.decode(done.stdout)
 
@@ -61,6 +61,23 @@ def test_an_auditor_gets_a_checkpoint_and_proofs_that_a_stranger_verifies(world,
         assert (code, told["verified"]) == (0, True), told
     earlier = get(world, tenant, "inclusion", position=1, size=first)
     assert (earlier.json()["size"], verified(tmp_path, earlier.content)[0]) == (first, 0)
+
+
+def test_one_file_of_text_proves_an_event_to_whoever_has_the_key(world, sealed, tmp_path):
+    tenant, (first, second) = sealed
+    proof = get(world, tenant, "tlog-proof", position=first)
+    assert proof.headers["content-type"].startswith("text/plain")
+    assert proof.headers["content-disposition"].endswith(f'"event-{first}.tlog-proof"')
+    assert proof.text.startswith("c2sp.org/tlog-proof@v1\nextra ")
+    own = world.signer.key(tenant.id)
+    code, told = verified(tmp_path, proof.content, "--key", own)
+    assert (code, told["size"], told["kind"]) == (0, second, "tlog-proof"), told
+    # The control: another event's entry.
+    other = get(world, tenant, "tlog-proof", position=first - 1).text.splitlines()[1]
+    forged = proof.text.replace(proof.text.splitlines()[1], other)
+    assert verified(tmp_path, forged.encode(), "--key", own)[0] == 1
+    assert get(world, tenant, "tlog-proof", position=second + 1).json()["code"] == "proofs.unsealed"
+    assert get(world, tenant, "tlog-proof", position=1, cosigned=1).json()["code"] == "proofs.uncosigned"
 
 
 def test_what_the_superuser_edits_is_no_longer_proven(world, migrated, tmp_path):

@@ -163,6 +163,12 @@ def inclusion(index: int, size: int) -> dict:
     }  # fmt: skip
 
 
+def offline(index: int, size: int, *signers: Signer) -> str:
+    hashes = "".join(f"{b64(step)}\n" for step in path(index, leaves(size)))
+    extra = f"extra {b64(entry(index + 1))}\nindex {index}\n"
+    return f"c2sp.org/tlog-proof@v1\n{extra}{hashes}\n{note(leaves(size), *signers)}"
+
+
 def consistency(first: int, second: int) -> dict:
     steps = [b64(step) for step in proof(first, leaves(second))] if first else []
     return {

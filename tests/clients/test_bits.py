@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from tests.clients import bundles
-from tests.clients.bundles import LOG, WON, b64, chosen, complete, consistency, inclusion, leaves, note, text
+from tests.clients.bundles import LOG, WON, b64, chosen, complete, consistency, inclusion, leaves, note, offline, text
 from tests.clients.test_fuzz import asked, inside, reach
 from tests.clients.verifier import verifier
 
 FILES = {
     "bundle": text(complete(4, 1, 4, WON)), "span": text(complete(7, 3, 5, {})), "chosen": text(chosen(5, [2, 5])),
     "inclusion": json.dumps(inclusion(2, 5)) + "\n", "consistency": json.dumps(consistency(3, 7)) + "\n",
-    "checkpoint": note(leaves(3)),
+    "checkpoint": note(leaves(3)), "tlog-proof": offline(2, 5),
 }  # fmt: skip
 SOME, EACH = 499, pytest.param(1, marks=pytest.mark.long)
 """One bit in so many in the short form; every one in the long."""
@@ -88,7 +88,7 @@ def signed(body: str) -> str:
     return f"{body}\n{LOG.line(body)}"
 
 
-PROOFS = [name for name in FILES if name != "checkpoint"]
+PROOFS = [name for name, file in FILES.items() if file.startswith("{")]
 
 
 @pytest.mark.parametrize("step", [SOME, EACH])

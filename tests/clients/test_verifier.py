@@ -24,6 +24,7 @@ from tests.clients.bundles import (
     inclusion,
     leaves,
     note,
+    offline,
 )
 from tests.clients.verifier import FILE, verifier
 
@@ -55,6 +56,23 @@ def test_other_numbers_in_a_proof_are_rejected(answer):
     changes: list[dict[str, object]] = [{"first": 2}, {"second": 6}, {"old": note([b"x"] * 3)}, {"path": []}]
     for change in changes:
         assert answer(json.dumps({**consistency(3, 5), **change}))[0] == 1
+
+
+def test_a_tlog_proof_is_believed_for_its_own_place_and_with_a_known_key_alone(answer):
+    for size in range(1, 9):
+        for index in range(size):
+            code, report = answer(offline(index, size, WITNESS), "--key", LOG.vkey, "--witness", WITNESS.vkey)
+            assert (code, report["kind"], report["events"], report["witnesses"]) == (0, "tlog-proof", 1, [WITNESS.name])
+    proof = offline(2, 5)
+    head, _, rest = proof.partition("index 2\n")
+    assert answer(proof)[0] == 1
+    assert answer(proof, "--key", LOG.vkey, "--witness", WITNESS.vkey)[0] == 1
+    for index in (0, 1, 3, 4, 5, 2**62):
+        assert answer(f"{head}index {index}\n{rest}", "--key", LOG.vkey)[0] == 1
+    other = proof.replace(b64(entry(3)), b64(entry(4)))
+    assert answer(other, "--key", LOG.vkey)[1]["position"] == 3
+    for unread in (proof.replace("index 2", "index 02"), proof.replace("extra ", "more "), proof.replace("\n\n", "\n")):
+        assert answer(unread, "--key", LOG.vkey)[0] == 2
 
 
 def test_witnesses_are_counted_once_each(answer):
