@@ -2,8 +2,8 @@
 
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPException
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from threading import Event, Timer
@@ -40,12 +40,14 @@ def _resolve(host: str, port: int) -> list[str]:
 class Outbound(Struct, frozen=True, kw_only=True):
     """Sends one request per connection. Redirects are answers like others: nobody checked where they lead.
 
-    `private` admits addresses that are not public, and plain HTTP, for installations whose destinations are their own.
+    `private` admits addresses that are not public, and plain HTTP, for installations whose destinations are their own;
+    `hosts` are names for which alone that holds.
     `seconds` bounds a request from its connection to the end of its answer, not the resolver's own patience; `most` is
     how many bytes an answer's body may have.
     """
 
     private: bool = False
+    hosts: frozenset[str] = frozenset()
     seconds: float = 10.0
     most: int = 64 * 1024
     trust: ssl.SSLContext | None = None
@@ -55,28 +57,48 @@ class Outbound(Struct, frozen=True, kw_only=True):
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Raises `Barred` or `Unreachable`."""
         scheme, host, port, target = self._taken_apart(url)
+        with (
+            self._connected(host, port, secure=scheme == "https") as connected,
+            closing(HTTPConnection(host, port)) as connection,
+        ):
+            connection.sock = connected
+            connection.request(method, target, body, dict(headers))
+            return self._read(connection)
+
+    def converse(self, host: str, port: int, body: bytes) -> None:
+        """Send over TLS, then wait until the other side has closed in turn: by then it has read everything.
+
+        A receiver has to answer the end of a session in kind (RFC 5425, section 4.4); one that hangs up instead may
+        have lost what was sent. Raises `Barred` or `Unreachable`.
+        """
+        with self._connected(host, port, secure=True) as connected:
+            connected.sendall(body)
+            if isinstance(connected, ssl.SSLSocket):
+                connected.unwrap()
+
+    @contextmanager
+    def _connected(self, host: str, port: int, *, secure: bool) -> Iterator[socket.socket]:
+        """Whatever goes wrong in the block, and whatever takes too long, is `Unreachable`."""
         late = Event()
         try:
-            with closing(self._connect(host, port)) as plain:
+            with (
+                closing(self._connect(host, port)) as plain,
+                closing(self._secured(plain, host) if secure else plain) as connected,
+            ):
                 # Before the handshake, which a silent server would draw out like anything else.
-                secure = self._secured(plain, host) if scheme == "https" else plain
-                with closing(secure), closing(HTTPConnection(host, port)) as connection:
-                    timer = Timer(self.seconds, _end, [secure, late])
-                    timer.daemon = True
-                    timer.start()
-                    try:
-                        if isinstance(secure, ssl.SSLSocket):
-                            secure.do_handshake()
-                        connection.sock = secure
-                        connection.request(method, target, body, dict(headers))
-                        answer = self._read(connection)
-                    finally:
-                        timer.cancel()
+                timer = Timer(self.seconds, _end, [connected, late])
+                timer.daemon = True
+                timer.start()
+                try:
+                    if isinstance(connected, ssl.SSLSocket):
+                        connected.do_handshake()
+                    yield connected
+                finally:
+                    timer.cancel()
         except (OSError, HTTPException) as problem:
             raise Unreachable("It took too long." if late.is_set() else f"{type(problem).__name__}.") from None
         if late.is_set():
             raise Unreachable("It took too long.")
-        return answer
 
     def _taken_apart(self, url: str) -> tuple[str, str, int, str]:
         try:
@@ -86,7 +108,7 @@ class Outbound(Struct, frozen=True, kw_only=True):
             raise Barred("It is no URL.") from None
         if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
             raise Barred("Write https://HOST/PATH, without a user or a password.")
-        if parts.scheme == "http" and not self.private:
+        if parts.scheme == "http" and not self._free(parts.hostname):
             raise Barred("Plain HTTP can be read on the way: use https.")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return parts.scheme, parts.hostname, port, target
@@ -96,9 +118,12 @@ class Outbound(Struct, frozen=True, kw_only=True):
         found = list(dict.fromkeys(self.resolve(host, port)))
         if not found:
             raise Unreachable("The name has no address.")
-        if not self.private and not all(map(public, found)):
+        if not self._free(host) and not all(map(public, found)):
             raise Barred("The name leads to an address that is not public.")
         return socket.create_connection((found[0], port), self.seconds)
+
+    def _free(self, host: str) -> bool:
+        return self.private or host.lower() in self.hosts
 
     def _secured(self, plain: socket.socket, host: str) -> ssl.SSLSocket:
         context = self.trust or ssl.create_default_context()

@@ -1,7 +1,8 @@
 """Commands over HTTP, written once: one by one, and in bulk with a result each."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from math import ceil
+from types import MappingProxyType
 from typing import Annotated, Any, Union
 from uuid import UUID, uuid4
 
@@ -68,6 +69,8 @@ def outcome(done: Done) -> Outcome:
 
 
 Tell = Callable[[Edge, Call], Awaitable[dict[str, Any]]]
+Made = Callable[[Edge, Call, UUID, Any], Awaitable[Command]]
+"""How a body becomes a command to the stream of that identifier, where it is more than the same fields."""
 
 
 async def nothing(_edge: Edge, _call: Call) -> dict[str, Any]:
@@ -75,29 +78,23 @@ async def nothing(_edge: Edge, _call: Call) -> dict[str, Any]:
 
 
 def single(
-    of: type[Command], path: str, operation: str, summary: str, *, description: str = "", tell: Tell = nothing
+    of: type[Command],
+    path: str,
+    operation: str,
+    summary: str,
+    *,
+    description: str = "",
+    tell: Tell = nothing,
+    types: Mapping[str, Any] = MappingProxyType({}),
+    made: Made | None = None,
 ) -> Route:
     """The endpoint of a command; one that opens a stream takes an identifier or makes one up.
 
     Where the path has no identifier, the stream is the organisation's own. `tell` fills in the fields of `told`.
+    `types` are those of fields that come in as something else, from which `made` makes the command.
     """
-    body = shapes.body(of, of.__name__, extra=[("id", _Id | UnsetType, UNSET)] if of.opens else [])
-    read = shapes.decoder(body)
-
-    async def serve(edge: Edge, call: Call) -> Reply:
-        given = read(call.body)
-        id = (uuid4() if given.id is UNSET else given.id) if of.opens else call.path.get("id", call.caller.tenant)
-        expected = call.expected
-        asked = Asked(
-            shapes.command(of, given, await tell(edge, call)),
-            id,
-            expected=expected[1] if expected else None,
-            generation=expected[0] if expected else None,
-            once=call.once(call.key, _canonical([known_as(of), None if of.opens else id, expected, given])),
-            occurred_at=None if given.occurred_at is UNSET else given.occurred_at,
-        )
-        return _answer(await edge.pipeline.run(call.caller, asked), created=of.opens)
-
+    extra = [("id", _Id | UnsetType, UNSET)] if of.opens else []
+    body = shapes.body(of, of.__name__, extra=extra, types=types)
     return Route(
         method="POST",
         path=path,
@@ -112,8 +109,32 @@ def single(
         problems=("idempotency.reused", "precondition.failed", "contended", "subject.erased", *_of(of.stream.name)),
         headers=HEADERS,
         returns=(*RETURNS, "Location") if of.opens else RETURNS,
-        serve=serve,
+        serve=_serving(of, shapes.decoder(body), tell, made),
     )
+
+
+async def _as_given(of: type[Command], edge: Edge, call: Call, given: Any, tell: Tell) -> Command:
+    return shapes.command(of, given, await tell(edge, call))
+
+
+def _serving(
+    of: type[Command], read: Callable[[bytes], Any], tell: Tell, made: Made | None
+) -> Callable[[Edge, Call], Awaitable[Reply]]:
+    async def serve(edge: Edge, call: Call) -> Reply:
+        given = read(call.body)
+        id = (uuid4() if given.id is UNSET else given.id) if of.opens else call.path.get("id", call.caller.tenant)
+        expected = call.expected
+        asked = Asked(
+            await (made(edge, call, id, given) if made else _as_given(of, edge, call, given, tell)),
+            id,
+            expected=expected[1] if expected else None,
+            generation=expected[0] if expected else None,
+            once=call.once(call.key, _canonical([known_as(of), None if of.opens else id, expected, given])),
+            occurred_at=None if given.occurred_at is UNSET else given.occurred_at,
+        )
+        return _answer(await edge.pipeline.run(call.caller, asked), created=of.opens)
+
+    return serve
 
 
 def bulk(commands: tuple[type[Command], ...]) -> Route:

@@ -22,6 +22,7 @@ from api.personal import Eyes
 from api.problems import Problem
 from api.route import Route
 from application.api_keys import Unauthenticated
+from application.deliveries import Deliveries
 from application.entry import Entry
 from application.fresh import Fresh
 from application.kernel import Caller
@@ -65,6 +66,7 @@ class Edge:
         journal: Journal,
         *,
         documents: Mapping[str, Callable[[Report], bytes]] = MappingProxyType({}),
+        deliveries: Deliveries | None = None,
         trace: Callable[[], str] = str,
         granted: Callable[[UUID], Awaitable[None]] | None = None,
         passing: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),
@@ -75,6 +77,7 @@ class Edge:
         self.proofs = proofs
         self.deciders = deciders
         self.documents = documents
+        self._deliveries = deliveries
         self.eyes = Eyes(pipeline, logs, journal)
         self._generations: Fresh[UUID, int] = Fresh(self._look)
         self._entry = entry
@@ -84,6 +87,12 @@ class Edge:
         self._trace = trace
         self._granted = granted
         self._passing = passing
+
+    @property
+    def deliveries(self) -> Deliveries:
+        if self._deliveries is None:
+            raise RuntimeError("This edge was joined to no deliveries.")
+        return self._deliveries
 
     async def generation(self, tenant: UUID) -> int:
         """Of the tenant's log, as of a moment ago."""

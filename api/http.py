@@ -86,6 +86,7 @@ def application(product: Product, journal: Journal) -> Direct:
         bootstrap.proofs(product),
         journal,
         documents=DOCUMENTS,
+        deliveries=bootstrap.deliveries(product),
         trace=product.telemetry.traces.current,
         granted=product.logs.granted,
         passing=PASSING,

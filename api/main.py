@@ -69,7 +69,7 @@ def worker(*parts: str) -> None:
     """Keep views, publish to NATS, learn, seal and check, against the servers that the environment names.
 
     Args:
-        parts: Any of views, relay, learning, seal, check; all of them where none is named.
+        parts: Any of views, relay, learning, seal, check, deliver; all of them where none is named.
     """
     from api import serve
     from api import worker as work

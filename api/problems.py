@@ -134,6 +134,16 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "reports.unknown": Kind(404, "There is no such report", "List the reports for what there is."),
     "reports.exists": Kind(409, "Another report or schedule has this identifier", "Choose a new one."),
     "reports.empty": Kind(422, "The report would cover no time", "Ask with a `since` that lies before `until`."),
+    "deliveries.unknown": Kind(404, "There is no such destination", "List the destinations for what there is."),
+    "deliveries.exists": Kind(409, "Another destination has this identifier", "Choose a new one."),
+    "deliveries.address": Kind(
+        422,
+        "The address does not fit its kind",
+        "https://HOST/PATH for http and splunk, syslog://HOST:PORT, https://HOST/BUCKET/PREFIX for s3; no user in it.",
+    ),
+    "deliveries.account": Kind(
+        422, "An account and a region belong to s3 alone", "Give s3 both, and other kinds none of them."
+    ),
     "exports.exists": Kind(409, "Another export has this identifier", "Start a new one."),
     "privacy.unknown": Kind(404, "No erasure of this subject was asked for", "Ask for it first."),
     "privacy.subject-unknown": Kind(404, "Nothing is known of this subject", "Check the identifier."),

@@ -17,7 +17,7 @@ from api import bootstrap, transport
 from api.settings import LEASH, Settings, environment, leave_word
 
 _log = logging.getLogger(__name__)
-PARTS = ("api", "worker views relay", "worker learning", "worker seal check")
+PARTS = ("api", "worker views relay", "worker learning", "worker seal check deliver")
 """A process each: none waits for another's turn at the interpreter."""
 SHARED = (
     "The database server runs as this same user, and can read the key that checkpoints are signed with: they prove "

@@ -52,6 +52,7 @@ NAMES = {
     "check": "EVERLOG_CHECK_HOURS",
     "region": "EVERLOG_REGION",
     "router": "EVERLOG_ROUTER_SECRET",
+    "hosts": "EVERLOG_OUTBOUND_HOSTS",
 }
 
 
@@ -125,6 +126,16 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     router: Annotated[str, Meta(pattern=r"^([!-~]{32,})?$")] = ""
     """What a router shows to say that it is one: at least 32 printable characters, the same in every cell. Left out:
     nobody is told which organisations are here, and the address of whoever connects is taken for the client's."""
+
+    hosts: str = ""
+    """Names of hosts, with commas between them, to which organisations may have their trail delivered although their
+    addresses are not public, and over plain HTTP: destinations inside this installation's own network. Everything else
+    that goes out goes to public addresses alone."""
+
+    @property
+    def outbound(self) -> frozenset[str]:
+        """The hosts, by name."""
+        return frozenset(each.strip().lower() for each in self.hosts.split(",") if each.strip())
 
     def __repr__(self) -> str:
         # Addresses hold passwords, and an error may be told with the values around it.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from urllib.parse import parse_qsl
 
@@ -27,10 +27,19 @@ Occurred = Annotated[datetime, Meta(tz=True, description="When it happened, as f
 
 
 def body(
-    command: type[Command], name: str, *, extra: Iterable[tuple[str, Any, Any]] = (), tag: str = ""
+    command: type[Command],
+    name: str,
+    *,
+    extra: Iterable[tuple[str, Any, Any]] = (),
+    tag: str = "",
+    types: Mapping[str, Any] = MappingProxyType({}),
 ) -> type[Struct]:
-    """A command's fields and those of the envelope it comes in: `extra` as (name, type, default)."""
-    own = [_field(each) for each in fields(command) if each.name not in command.told]
+    """A command's fields and those of the envelope it comes in: `extra` as (name, type, default).
+
+    `types` are those of fields that are something else in the body.
+    """
+    known = [_field(each) for each in fields(command) if each.name not in command.told]
+    own = [(each[0], types.get(each[0], each[1]), *each[2:]) for each in known]
     envelope = [*extra, ("occurred_at", Occurred | UnsetType, UNSET)]
     tagging: dict[str, Any] = {"tag": tag, "tag_field": "command"} if tag else {}
     return defstruct(

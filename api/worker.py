@@ -1,4 +1,4 @@
-"""`everlog worker`: keeps views, publishes to NATS, learns, seals, checks; each part in threads of its own."""
+"""`everlog worker`: keeps views, publishes to NATS, learns, seals, checks, delivers; each in threads of its own."""
 
 import signal
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from api import bootstrap
 from api.settings import Settings, Unset
 
-PARTS = ("views", "relay", "learning", "seal", "check")
+PARTS = ("views", "relay", "learning", "seal", "check", "deliver")
 
 
 def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
@@ -36,6 +36,8 @@ def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
             ]
         if "seal" in parts:
             threads += bootstrap.witnessing(product, stop)
+        if "deliver" in parts:
+            threads += bootstrap.delivering(product, stop)
         product.link.start()
         for thread in threads:
             thread.start()

@@ -33,6 +33,9 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "reports.read": "See which reports were asked for, and take them away as files.",
     "reports.make": "Ask for a report.",
     "reports.schedule": "Have a report asked for at the end of each period, or no more.",
+    "deliveries.read": "See where the trail is delivered to, and how far each destination has been served.",
+    "deliveries.manage": "Have the trail delivered to a destination; pause, replay and end that.",
+    "deliveries.run": "Record what became of deliveries: for the program alone.",
     "orgs.read": "See the organisation and its members.",
     "orgs.found": "Found an organisation.",
     "orgs.manage": "Add and remove members and change their roles.",
@@ -74,6 +77,8 @@ _ADMIN = _MANAGER | {
     "reports.read",
     "reports.make",
     "reports.schedule",
+    "deliveries.read",
+    "deliveries.manage",
 }
 
 ROLES: Final[Mapping[str, frozenset[str]]] = {
@@ -91,6 +96,7 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
             "reports.read",
             "reports.make",
             "reports.schedule",
+            "deliveries.read",
         }
     ),
 }
@@ -116,5 +122,6 @@ READS: Final[Mapping[str, str]] = {
     "keys": "audit.read",
     "privacy": "privacy.read",
     "reports": "reports.read",
+    "deliveries": "deliveries.read",
 }
 """The permission under which a capability's facts may be followed; one that is missing here is followed by nobody."""

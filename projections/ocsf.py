@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from domain.kernel import Circumstances
 from projections.audit import Entry
+from projections.proofs.note import origin
 
 SCHEMA: Final = "1.3.0"
 _OTHER = 99
@@ -165,6 +166,7 @@ def _unmapped(entry: Entry, anchor: Anchor, known: Circumstances) -> dict[str, A
     told: dict[str, Any] = {
         "tenant": str(anchor.tenant),
         "generation": anchor.generation,
+        "origin": origin(anchor.tenant, anchor.generation),
         "position": entry.position,
         "recorded_at": entry.at.isoformat(),
         "stream": f"{entry.capability}/{entry.resource}",

@@ -15,6 +15,7 @@ from adapters.postgres.database import Database, found
 from adapters.postgres.migrate import migrate
 from adapters.postgres.tables import create
 from projections.audit import activity, audit
+from projections.deliveries import deliveries
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
@@ -22,7 +23,7 @@ from projections.privacy import erasures, holds
 from projections.prospects import prospects
 from tests.deciders import DECIDERS
 
-MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds)
+MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, deliveries)
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,7 @@ class Metrics:
         self.requests = Requests(registry, QUICK)
         self._lags = Lags(registry, "view", VIEWS)
         self._cosigned = Lags(registry, "witness", WITNESSES)
+        self._delivered = Lags(registry, "destination", DESTINATIONS)
         self.checks = Checks(registry)
         self._registered = Later(registry)
 
@@ -101,6 +102,10 @@ class Metrics:
     def cosigned(self, tenant: UUID, lags: Iterable[Lag]) -> None:
         """The same, of what a witness has not cosigned."""
         self._cosigned.note(tenant, lags)
+
+    def delivered(self, tenant: UUID, lags: Iterable[Lag]) -> None:
+        """The same, of what a destination has not accepted."""
+        self._delivered.note(tenant, lags)
 
     def relayed(self, _: UUID, events: Sequence[Any], seconds: float) -> None:
         self._relayed.inc(len(events))
@@ -189,6 +194,11 @@ WITNESSES: Families = (
     ("lag_seconds", "Age of the oldest checkpoint not cosigned.", lambda lags: max(_of(lags, "seconds"))),
     ("behind_tenants", "Tenants with such events.", lambda lags: sum(map(bool, _of(lags, "positions")))),
     ("refused_tenants", "Tenants whose history the witness knows otherwise.", lambda lags: sum(_of(lags, "parked"))),
+)
+DESTINATIONS: Families = (
+    ("lag_events", "Events not delivered.", lambda lags: max(_of(lags, "positions"))),
+    ("lag_seconds", "Age of the oldest event not delivered.", lambda lags: max(_of(lags, "seconds"))),
+    ("refused", "1 while the destination refuses the trail.", lambda lags: max(_of(lags, "parked"))),
 )
 
 

@@ -4,11 +4,12 @@ from adapters import recovery
 from adapters.documents import DOCUMENTS
 from adapters.keyring import BACK
 from api.bootstrap.capabilities import DECIDERS, MODELS
-from api.bootstrap.product import Product, journal, moving, product, proofs, reread, signer_of, standing
+from api.bootstrap.product import Product, deliveries, journal, moving, product, proofs, reread, signer_of, standing
 from api.bootstrap.servers import embedded, holes, migrate, wiped
 from api.bootstrap.troubles import FULL, KEYLESS, PLAIN, REFUSING, REVOKED, UNAVAILABLE, UNOPENED, UNVERIFIABLE
 from api.bootstrap.work import (
     checking,
+    delivering,
     erasing,
     held,
     keeping,
@@ -39,6 +40,8 @@ __all__ = [
     "UNVERIFIABLE",
     "Product",
     "checking",
+    "deliveries",
+    "delivering",
     "embedded",
     "erasing",
     "held",

@@ -4,6 +4,7 @@ from typing import Any
 
 from domain.api_keys import api_keys
 from domain.audit import audit
+from domain.deliveries import deliveries
 from domain.exports import exports
 from domain.kernel import Decider
 from domain.keys import keys
@@ -16,6 +17,7 @@ from domain.reports import reports
 from domain.tenancy import tenancy
 from projections.audit import activity
 from projections.audit import audit as trail
+from projections.deliveries import deliveries as destinations
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
@@ -26,7 +28,10 @@ from projections.reports import schedules
 
 DECIDERS: dict[str, Decider[Any]] = {
     each.name: each
-    for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs, keys)
+    for each in (
+        *(prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs, keys),
+        deliveries,
+    )
 }
 MODELS = (
     list_of_prospects,
@@ -40,4 +45,5 @@ MODELS = (
     holds,
     list_of_reports,
     schedules,
+    destinations,
 )

@@ -12,6 +12,7 @@ import psycopg
 from msgspec import Struct
 
 from adapters.casbin import Casbin
+from adapters.deliveries import Deliveries
 from adapters.erasures import Erasures
 from adapters.journal import Journal
 from adapters.keyring import Rings, Services
@@ -173,6 +174,11 @@ def proofs(product: Product) -> Proven:
 def standing(product: Product) -> Callable[[UUID], Awaitable[Claim | None]]:
     """How a tenant stands here, for the router that asks."""
     return partial(standing_of, product.database)
+
+
+def deliveries(product: Product) -> Deliveries:
+    """`application.deliveries.Deliveries`."""
+    return Deliveries(product.database, product.logs.rings)
 
 
 def journal(product: Product) -> Journal:

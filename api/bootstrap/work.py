@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 from weakref import WeakValueDictionary
 
+from adapters.deliveries import Courier, Stand, Ways
 from adapters.nats.purge import Purge
 from adapters.nats.relay import Relay
 from adapters.nats.score import Scorer, serve_scores
@@ -24,7 +25,7 @@ from adapters.proofs.sealer import Sealer
 from adapters.reports import Schedules
 from adapters.trust import trust
 from api.bootstrap.capabilities import DECIDERS, MODELS
-from api.bootstrap.product import Product, signer_of
+from api.bootstrap.product import Product, deliveries, signer_of
 from api.bootstrap.troubles import UNAVAILABLE
 from api.checking import Checker, Look
 from api.erasing import Replayed
@@ -42,6 +43,9 @@ from projections.worker import Deaf, Ear, Woken, Worker
 
 GATHERING = 0.6
 """Seconds that sealing waits for more events to join the first; within a second they are sealed."""
+
+LANES = 4
+"""Threads that deliver."""
 
 
 def scorer(product: Product) -> Any:
@@ -205,6 +209,29 @@ def _before(product: Product, stop: threading.Event, named: Named) -> threading.
         f"cosigning by {name}",
     )
     return threading.Thread(target=work.run, args=[stop], name=f"witness {name}")
+
+
+def delivering(product: Product, stop: threading.Event) -> list[threading.Thread]:
+    """Threads that share the tenants, so that a destination that is slow keeps few others waiting."""
+    return [
+        threading.Thread(target=_courier(product, stop).run, args=[stop], name=f"deliver {n}") for n in range(LANES)
+    ]
+
+
+def _courier(product: Product, stop: threading.Event) -> Worker:
+    leases = Leases(product.database, uuid4(), job="deliver")
+    ways = Ways(Outbound(hosts=product.settings.outbound))
+    opened = deliveries(product).opened
+    return Worker(
+        leases,
+        product.database.heads,
+        lambda tenant: Courier(product.logs.of(tenant), Stand(store(product, tenant), product.database), ways, opened),
+        Deaf(stop),
+        # What is sealed is told of by nobody: it is looked for.
+        product.settings.poll or 0.5,
+        product.telemetry.metrics.delivered,
+        "deliveries",
+    )
 
 
 class Unhurried:

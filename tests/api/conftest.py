@@ -12,6 +12,7 @@ from adapters.postgres.roles import Roles
 from adapters.postgres.tables import create
 from adapters.proofs.signer import Signer
 from projections.audit import activity, audit
+from projections.deliveries import deliveries
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
@@ -21,7 +22,7 @@ from projections.reports import reports, schedules
 from tenants.context import SYSTEM
 from tests.api.world import DECIDERS, World
 
-MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, reports, schedules)
+MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, reports, schedules, deliveries)
 
 
 @pytest.fixture(scope="session")

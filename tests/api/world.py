@@ -11,6 +11,7 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from adapters.casbin import Casbin
+from adapters.deliveries import Deliveries
 from adapters.documents import DOCUMENTS
 from adapters.embedded import ports
 from adapters.postgres.reads import ReadModels
@@ -28,6 +29,7 @@ from application.ports import Unanswered
 from domain.access import Role
 from domain.api_keys import api_keys
 from domain.audit import audit
+from domain.deliveries import deliveries
 from domain.exports import exports
 from domain.kernel import Actor
 from domain.keys import keys
@@ -45,7 +47,10 @@ from tenants.quotas import Quota
 ROLES: tuple[Role, ...] = get_args(Role)
 DECIDERS = {
     each.name: each
-    for each in (prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs, keys)
+    for each in (
+        *(prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs, keys),
+        deliveries,
+    )
 }
 OPERATOR = Actor("operator", UUID(int=7))
 
@@ -96,6 +101,7 @@ class World:
             journal,
             documents=DOCUMENTS,
             granted=logs.granted,
+            deliveries=Deliveries(database, logs.rings),
         )
         self.edge._attempts = Quota(10**7)
         self.app = create_app(self.edge, checks={"database": self.check})

@@ -1,0 +1,32 @@
+"""Records as syslog messages (RFC 5424), counted out as they go over TLS (RFC 5425)."""
+
+import re
+from datetime import UTC
+from typing import Final
+from uuid import UUID
+
+from adapters.deliveries.record import Record
+
+PORT: Final = 6514
+_FACILITY, _NOTICE, _WARNING = 13, 5, 4
+"""Log audit, as RFC 5424 numbers facilities; and two severities."""
+_LONGEST = 2**31 - 1
+"""What `sequenceId` goes up to; then it begins anew."""
+_UNPRINTABLE = re.compile(r"[^!-~]")
+
+
+def message(record: Record, tenant: UUID) -> bytes:
+    """Header, structured data, and the record as JSON; everything in it is printable ASCII, so it is one line.
+
+    The organisation is the process's identifier, and the kind of event the message's.
+    """
+    priority = _FACILITY * 8 + (_WARNING if record.refused else _NOTICE)
+    at = record.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    kind = _UNPRINTABLE.sub("?", record.type)[:32] or "-"
+    sequence = (record.position - 1) % _LONGEST + 1
+    data = f'[origin software="Everlog"][meta sequenceId="{sequence}"]'
+    return f"<{priority}>1 {at} - everlog {tenant} {kind} {data} ".encode() + record.body
+
+
+def frame(message: bytes) -> bytes:
+    return b"%d %b" % (len(message), message)

@@ -1,0 +1,78 @@
+"""Each protocol against a server that speaks it: Splunk's collector, S3, syslog over TLS."""
+
+import json
+import re
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.api.deliveries.house import HOST, REASON, TOKEN, to
+from tests.certificates import Authority
+from tests.destinations.collector import Store, running
+from tests.destinations.receiver import Receiver, receiving
+from tests.waiting import until
+
+
+def test_splunk_gets_envelopes_with_its_own_scheme(house, collector):
+    house.add("splunk", to(collector))
+    head = house.deliver()
+    assert {each.headers["authorization"] for each in collector.got} == {f"Splunk {TOKEN}"}
+    assert [each["event"]["unmapped"]["position"] for each in collector.records] == list(range(1, head + 1))
+
+
+def test_an_object_store_gets_objects_that_are_signed_and_have_digests(house):
+    account = "AKIA" + "TEST"
+    with running(Store(account, TOKEN, "eu-west-1")) as store:
+        id = house.add("s3", f"http://{HOST}:{store.port}/trail/everlog", account=account, region="eu-west-1")
+        head = house.deliver()
+        assert store.positions == list(range(1, head + 1))
+        [name] = store.objects
+        assert name == f"/trail/everlog/{house.tenant.id}/1/{1:016}-{head:016}.ndjson"
+        # The control: signed with another secret it is refused.
+        house.do(id, "secret", secret="wrong")
+        house.work()
+        house.deliver()
+        until(lambda: house.state(id)["destination"]["rejected"] == "It answers 403.")
+        assert len(store.objects) == 1
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path)
+
+
+@contextmanager
+def listening(house, authority, name=HOST):
+    with receiving(Receiver(), *authority.issue(name)) as receiver:
+        more = {"authority": authority.file.read_text(), "secret": "", "circumstances": True}
+        yield receiver, house.add("syslog", f"syslog://{HOST}:{receiver.port}", **more)
+
+
+def test_syslog_gets_counted_messages_over_tls(house, authority):
+    house.work()
+    with listening(house, authority) as (receiver, _):
+        head = house.deliver()
+        records: list[Any] = [json.loads(each.text) for each in receiver.got]
+        assert [each["unmapped"]["position"] for each in records] == list(range(1, head + 1))
+        assert REASON in {each["unmapped"].get("reason") for each in records}
+        assert {(each.app, each.process) for each in receiver.got} == {("everlog", str(house.tenant.id))}
+        assert {each.priority for each in receiver.got} == {108, 109}
+        assert re.findall(r'sequenceId="(\d+)"', receiver.got[0].data) == ["1"]
+
+
+def test_a_receiver_that_does_not_confirm_has_not_got_it(house, authority):
+    with listening(house, authority) as (receiver, id):
+        receiver.confirms = False
+        house.deliver()
+        assert house.state(id)["served"]["position"] == 0
+        receiver.confirms = True
+        head = house.deliver()
+        assert len(receiver.got) >= head
+
+
+def test_a_receiver_that_is_not_whom_it_says_gets_nothing(house, authority):
+    with listening(house, authority, "other.example") as (receiver, id):
+        house.deliver()
+        assert receiver.got == []
+        assert house.state(id)["served"]["tries"] == 1
