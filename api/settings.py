@@ -81,8 +81,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     keys: Path
     """The folder of key files that personal data are encrypted under; `keys` in the data folder if left out."""
     kms: str = ""
-    """The key service over the tenants' keys: `file:FOLDER`, or `vault:https://HOST:PORT?token=FILE` with `mount`,
-    `namespace` and `ca` as further options; the folder of `EVERLOG_KEYS` if left out."""
+    """The key service over the tenants' keys: `file:FOLDER`, `vault:https://HOST:PORT?token=FILE` with `mount`,
+    `namespace` and `ca` as further options, or `aws:KEY` with `region`, `credentials`, `profile`, `endpoint` and `ca`;
+    the folder of `EVERLOG_KEYS` if left out."""
     witnesses: str = ""
     """Who cosigns checkpoints: `https://HOST/PATH VERIFIER-KEY`, with commas between several. The worker's part `seal`
     brings each new checkpoint to each of them."""

@@ -1,54 +1,22 @@
 """A key service in a folder: one file per key, outside the database and out of the reach of its server's user."""
 
-import os
-import re
-import secrets
 from pathlib import Path
 
 from adapters.crypto import KEY, Cipher, mint
+from adapters.kms.kept import Kept
 from tenants.keys import Destroyed, Missing
-
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
-_GONE = ".destroyed"
-_OTHERS = 0o077
-
-
-class Exposed(Exception):
-    """Others than the owner may read the key folder."""
 
 
 class FileKMS:
-    """`tenants.keys.KMS` over 0600 files in a 0700 folder.
-
-    A destroyed key leaves an empty file behind, so that a wrong folder, which knows nothing of the key, is never taken
-    for an erasure.
-    """
+    """`tenants.keys.KMS` over the files of a folder, each with a key in it."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises `Exposed` where the folder stands open to others, or is theirs."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_mode & _OTHERS:
-            raise Exposed(f"Others may look into the key folder {folder}. Close it: chmod 700 {folder}")
-        if folder.stat().st_uid != os.geteuid():
-            raise Exposed(f"The key folder {folder} belongs to another user. Take it: chown {os.geteuid()} {folder}")
-        self._folder = folder
+        """Raises `adapters.kms.Exposed` where the folder stands open to others, or is theirs."""
+        self._kept = Kept(folder)
         self._ciphers: dict[str, Cipher] = {}
 
     def create(self, name: str) -> None:
-        path = self._path(name)
-        if self._mark(name).exists():
-            raise Destroyed(name)
-        if path.exists():
-            return
-        fresh = self._write(mint())
-        try:
-            # Unlike a rename this never replaces a key that another process made in the meantime.
-            os.link(fresh, path)
-        except FileExistsError:
-            return
-        finally:
-            fresh.unlink()
-        self._sync()
+        self._kept.create(name, mint)
 
     def wrap(self, name: str, plaintext: bytes, ad: bytes) -> bytes:
         return self._cipher(name).seal(plaintext, ad)
@@ -57,61 +25,19 @@ class FileKMS:
         return self._cipher(name).open(wrapped, ad)
 
     def destroy(self, name: str) -> None:
-        path = self._path(name)
-        self._mark(name).touch(0o600)
-        self._sync()
         self._ciphers.pop(name, None)
-        if path.exists():
-            # File systems may keep the old blocks; a disk that must forget too is encrypted.
-            with path.open("r+b") as file:
-                file.write(bytes(KEY))
-                os.fsync(file.fileno())
-            path.unlink()
-            self._sync()
+        self._kept.destroy(name)
 
     def _cipher(self, name: str) -> Cipher:
         cipher = self._ciphers.get(name)
-        if self._mark(name).exists():
-            # Another process may have destroyed what is still at hand in this one.
+        try:
+            self._kept.alive(name)
+        except Destroyed:
             self._ciphers.pop(name, None)
-            raise Destroyed(name)
+            raise
         if cipher is None:
-            cipher = self._ciphers[name] = Cipher(self._read(name))
+            key = self._kept.read(name)
+            if len(key) != KEY:
+                raise Missing(f"The key file {self._kept.path(name)} is damaged.")
+            cipher = self._ciphers[name] = Cipher(key)
         return cipher
-
-    def _read(self, name: str) -> bytes:
-        path = self._path(name)
-        try:
-            key = path.read_bytes()
-        except FileNotFoundError:
-            raise Missing(
-                f"The key folder {self._folder} holds no key {name}. Is it the one that this database was written with?"
-            ) from None
-        if len(key) != KEY:
-            raise Missing(f"The key file {path} is damaged.")
-        return key
-
-    def _write(self, key: bytes) -> Path:
-        path = self._folder / f".{secrets.token_hex(8)}.new"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
-        return path
-
-    def _sync(self) -> None:
-        """Make what happened to names in the folder outlive a power cut."""
-        descriptor = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def _path(self, name: str) -> Path:
-        if not _NAME.fullmatch(name) or name.endswith(_GONE):
-            raise ValueError(f"{name!r} cannot name a key.")
-        return self._folder / name
-
-    def _mark(self, name: str) -> Path:
-        return self._folder / f"{name}{_GONE}"

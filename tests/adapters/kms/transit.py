@@ -6,7 +6,7 @@ import ssl
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
@@ -155,10 +155,14 @@ def certified(folder: Path) -> tuple[Path, Path]:
     return certificate, private
 
 
-@contextmanager
-def serving(transit: Transit, certificate: Path, private: Path) -> Iterator[str]:
+def serving(transit: Transit, certificate: Path, private: Path) -> AbstractContextManager[str]:
     """The address of a server over what the Vault keeps."""
-    handler = type("Handler", (_Handler,), {"transit": transit})
+    return secured(type("Handler", (_Handler,), {"transit": transit}), certificate, private)
+
+
+@contextmanager
+def secured(handler: type[BaseHTTPRequestHandler], certificate: Path, private: Path) -> Iterator[str]:
+    """The address of a server over TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, private)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
