@@ -32,6 +32,7 @@ Name = Literal[
     "encrypt",
     "predict",
     "verify",
+    "move",
     "startup",
     "growth",
 ]
@@ -53,6 +54,7 @@ JOBS = {
     "encrypt": "encrypt:run",
     "predict": "predict:run",
     "verify": "verify:run",
+    "move": "move:run",
     "startup": "startup:run",
     "growth": "growth:run",
 }

@@ -104,8 +104,8 @@ QUICK = Scale(
     writers=(1, 8),
     share=12,
 )
-LONG = {"growth": 2.5}
-"""Jobs that are given several shares: they are several jobs in one."""
+LONG = {"growth": 2.5, "move": 6}
+"""Jobs that are given several shares: they are several jobs in one, or one on a large log."""
 
 
 class Round(Struct, frozen=True):
