@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import asdict, fields
@@ -50,7 +51,7 @@ class Eyes:
         sealed = [(name, value.subject) for name, value in shown if isinstance(value, Sealed)]
         if not (sealed or asked.listed):
             return
-        subjects = tuple(dict.fromkeys(subject for _, subject in sealed))
+        subjects = tuple(dict.fromkeys([subject for _, subject in sealed]))
         permission = asked.permission if sealed else asked.query.permission
         decision = await self._pipeline.decide(caller, permission)
         await self._journal.keep(
@@ -62,7 +63,7 @@ class Eyes:
                 rule=decision.rule,
                 circumstances=caller.circumstances,
                 query=named(asked.query),
-                filter=asked.filter,
+                filter=asked.filter(subjects),
                 fields=tuple(sorted({name for name, _ in sealed})),
                 look=Look(datetime.now(UTC), rows, subjects, caller.correlation, caller.trace),
             )
@@ -79,12 +80,17 @@ class Sight(NamedTuple):
     listed: bool = False
     """Whether it was a list: that is told of also where it showed nothing about a person, or nothing at all."""
 
-    @property
-    def filter(self) -> tuple[tuple[str, str], ...]:
-        """Without the cursor: the pages of a list are answers to the same question."""
+    def filter(self, subjects: tuple[UUID, ...]) -> tuple[tuple[str, str], ...]:
+        """Without the cursor: the pages of a list are answers to the same question.
+
+        Nor is the person told who was asked for and shown: the subjects tell, and whoever reads of one person after the
+        other has asked the same question of each.
+        """
         names = (name for name in sorted(self.query.__struct_fields__) if name != "cursor")
         given = ((name, getattr(self.query, name)) for name in names)
-        return tuple((name, "" if name in self.hidden else _word(value)) for name, value in given if value is not None)
+        told = {name for name in self.query.__struct_fields__ if (getattr(self.query, name),) == subjects}
+        left_out = told | set(self.hidden)
+        return tuple((name, "" if name in left_out else _word(value)) for name, value in given if value is not None)
 
 
 def _word(value: Any) -> str:

@@ -27,6 +27,7 @@ Against = Literal[
     "cursor",
     "keyset",
     "bare-route",
+    "unjournalled",
     "river",
     "compiled",
     "pycasbin",

@@ -44,7 +44,8 @@ class Read(Fact, frozen=True, tag="audit.read"):
     """What was shown of each row."""
     looks: tuple[Look, ...]
     filter: Annotated[Personal[tuple[tuple[str, str], ...]], msgspec.Meta(extra={"subject": "under"})] = ()
-    """Names and values, by name; the value of a filter by what is about a person is left empty: `subjects` tell."""
+    """Names and values, by name. Empty are the value of a filter by what is about a person, and the person who was
+    asked for and is the only one shown: `subjects` tell."""
 
 
 class Damaged(Fact, frozen=True, tag="audit.damaged"):

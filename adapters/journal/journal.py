@@ -115,18 +115,21 @@ class Journal:
             self._full.put(segment)
 
     def _carry(self) -> None:
-        self._search()
-        due = monotonic() + SEARCH
+        due = 0.0
         while True:
+            try:
+                if monotonic() >= due:
+                    due = monotonic() + SEARCH
+                    self._search()
+                self._behind = sum(map(_size, self._folder.glob(f"*{SUFFIX}")))
+            except OSError as problem:
+                # The disk may be away for a while: who carries must outlast that.
+                _log.warning("The journal's folder cannot be looked through: %s.", problem.strerror)
             with suppress(Empty):
                 segment = self._full.get(timeout=SEARCH)
                 if segment is None:
                     return
                 self._try(segment)
-            if monotonic() >= due:
-                self._search()
-                due = monotonic() + SEARCH
-            self._behind = sum(map(_size, self._folder.glob(f"*{SUFFIX}")))
 
     def _search(self) -> None:
         """What processes that are no more, or the log's refusals, have left."""

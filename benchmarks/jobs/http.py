@@ -39,21 +39,21 @@ _LIST = "/v1/prospects?limit=50"
 
 def run(ground: Ground, session: Session) -> Iterator[Line]:
     with opened(ground) as product:
-        tenant, authorization = _organisation(product)
+        tenant, authorization = organisation(product)
         Past(product.logs.of(tenant)).grow(PROSPECTS * 5, until=session.soon())
         with ThreadPoolExecutor(2) as threads:
             product.runner(tenant, threads).catch_up()
         product.settle()
-        ids = _ids(product, tenant)
-        ours, theirs, bare_port = _environment(product), _same(product, tenant, ground.home / "bench-keys"), free()
+        known = ids(product, tenant)
+        ours, theirs, bare_port = environment(product), _same(product, tenant, ground.home / "bench-keys"), free()
         bare = {route.CONFIG: msgspec.json.encode(theirs).decode()}
         with (
             serving(["api.main", "api"], product.settings.port, ours, _LIST, authorization) as product_port,
             serving(["benchmarks.peers.route", str(bare_port)], bare_port, bare, "/many", {}),
         ):
             seconds = session.scale.seconds / 2
-            paths = Paths([f"/v1/prospects/{id}" for id in ids], _LIST, "/v1/prospects")
-            bare_paths = Paths([f"/one/{id}" for id in ids], "/many", "/new")
+            paths = Paths([f"/v1/prospects/{id}" for id in known], _LIST, "/v1/prospects")
+            bare_paths = Paths([f"/one/{id}" for id in known], "/many", "/new")
             plain_paths = Paths([f"/plain{each}" for each in bare_paths.one], "/plain/many", "")
             rounds = session.play(
                 {
@@ -65,7 +65,7 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
                     "plain-route": lambda: _read(bare_port, {}, plain_paths, seconds),
                 }
             )
-    yield from session.compared(rounds, *_comparisons(len(ids)))
+    yield from session.compared(rounds, *_comparisons(len(known)))
 
 
 def _comparisons(prospects: int) -> Iterator[Versus]:
@@ -140,21 +140,21 @@ def _body() -> str:
     return msgspec.json.encode({"name": known.name, "email": known.email, "industry": known.industry}).decode()
 
 
-def _organisation(product: Product) -> tuple[UUID, dict[str, str]]:
+def organisation(product: Product) -> tuple[UUID, dict[str, str]]:
     """A new tenant, and the header that lets its administrator in."""
     command = [sys.executable, "-m", "api.main", "tenants", "create", "Bench", "--json"]
     done = subprocess.run(
-        command, env={**os.environ, **_environment(product)}, capture_output=True, text=True, check=True
+        command, env={**os.environ, **environment(product)}, capture_output=True, text=True, check=True
     )
     made = msgspec.json.decode(done.stdout, type=dict[str, str])
     return UUID(made["tenant"]), {"authorization": f"Bearer {made['key']}"}
 
 
-def _environment(product: Product) -> dict[str, str]:
+def environment(product: Product) -> dict[str, str]:
     return settings.environment(product.settings)
 
 
-def _ids(product: Product, tenant: UUID) -> list[UUID]:
+def ids(product: Product, tenant: UUID) -> list[UUID]:
     sql = f"select id from everlog.{table(prospects).name} where tenant_id = %s order by id limit 500"
     with psycopg.connect(product.superuser) as connection:
         return [id for (id,) in connection.execute(sql.encode(), [tenant])]
