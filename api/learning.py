@@ -17,10 +17,12 @@ from application.predictions import Emission, Learner, Reaction, emit
 from domain.kernel import Recorded
 from domain.predictions import Made
 from domain.privacy import ErasureCertified
-from domain.prospects import Captured, SignalObserved
+from domain.prospects import Captured, Rectified, SignalObserved
 
 _log = structlog.get_logger(__name__)
 BATCH = 500
+TAUGHT = (Captured, Rectified, SignalObserved)
+"""What a learner sees opened."""
 WAIT = 30.0
 """Seconds that a prediction may take to be recorded before it is tried again."""
 
@@ -218,7 +220,5 @@ def _name(recorded: Recorded) -> tuple[int, UUID]:
 
 def _opened(log: Log, batch: list[Recorded]) -> list[Recorded]:
     """The facts that are learned from, opened together; the others stay as they are."""
-    facts = iter(log.open([each.fact for each in batch if isinstance(each.fact, Captured | SignalObserved)]))
-    return [
-        replace(each, fact=next(facts)) if isinstance(each.fact, Captured | SignalObserved) else each for each in batch
-    ]
+    facts = iter(log.open([each.fact for each in batch if isinstance(each.fact, TAUGHT)]))
+    return [replace(each, fact=next(facts)) if isinstance(each.fact, TAUGHT) else each for each in batch]

@@ -153,6 +153,9 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "privacy.held": Kind(409, "A legal hold forbids it", "Two people lift what `details` names, or it stays."),
     "privacy.hold-exists": Kind(409, "The hold was proposed otherwise", "Drop that one, or choose another matter."),
     "privacy.hold-unknown": Kind(404, "There is no such hold", "Check the matter; a lift needs a hold that is placed."),
+    "predictions.consent-withdrawn": Kind(
+        409, "The person does not consent to be profiled", "Nothing is predicted about them unless they consent again."
+    ),
     "privacy.hold-empty": Kind(
         422, "The hold names nothing", "Name a resource, a time, a capability, a type or an actor."
     ),

@@ -11,10 +11,10 @@ from api.personal import Presenter
 from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
-from application.prospects import Capture, Lose, Move, Note, Observe, Win
+from application.prospects import Capture, Lose, Move, Note, Observe, Rectify, Win
 from projections.prospects import Get, List, ProspectRow, Then, prospects
 
-COMMANDS = (Capture, Observe, Move, Win, Lose, Note)
+COMMANDS = (Capture, Rectify, Observe, Move, Win, Lose, Note)
 
 Prospect = shapes.answer(ProspectRow, "Prospect")
 _presenter = Presenter(ProspectRow)
@@ -85,6 +85,16 @@ ROUTES: tuple[Route, ...] = (
         headers=(*WAITS, "If-None-Match"),
         returns=("ETag", "Everlog-Position"),
         serve=get,
+    ),
+    single(
+        Rectify,
+        f"{_ONE}/rectification",
+        "rectifyProspect",
+        "Correct what was captured of a prospect",
+        description=(
+            "What is left out stays as it is. What was recorded before stays in the log until the person is erased; "
+            "the trail shows both. An address that was theirs stays reserved."
+        ),
     ),
     single(Observe, f"{_ONE}/signals", "observeSignal", "Record a signal about a prospect"),
     single(Move, f"{_ONE}/stage", "moveProspect", "Move a prospect to another stage"),

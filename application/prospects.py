@@ -60,6 +60,28 @@ class Capture(Command, frozen=True, kw_only=True):
         return domain.capture(prospect, self.name, self.email, self.industry, self.attributes)
 
 
+class Rectify(Command, frozen=True, kw_only=True):
+    """What is left out stays as it is."""
+
+    permission: ClassVar = "prospects.rectify"
+    stream: ClassVar = prospects
+    name: Name | None = None
+    email: Email | None = None
+    industry: Word | None = None
+    attributes: Attributes | None = None
+    reason: Annotated[Text, Meta(examples=["She married."])] = ""
+
+    def decide(self, prospect: Prospect) -> list[Fact]:
+        return domain.rectify(
+            prospect,
+            name=self.name,
+            email=self.email,
+            industry=self.industry,
+            attributes=self.attributes,
+            reason=self.reason,
+        )
+
+
 class Observe(Command, frozen=True, kw_only=True):
     permission: ClassVar = "prospects.observe"
     stream: ClassVar = prospects

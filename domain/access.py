@@ -13,6 +13,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "prospects.move": "Move a prospect to another stage.",
     "prospects.win": "Close a prospect as won.",
     "prospects.lose": "Close a prospect as lost.",
+    "prospects.rectify": "Correct what was captured of a prospect.",
     "prospects.note": "Write a note about a prospect.",
     "funnel.read": "See how many prospects stand in each stage, over time.",
     "predictions.read": "See predictions, what became of them, and the models' cards and scores.",
@@ -26,6 +27,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "privacy.request": "Ask for a person's erasure, or withdraw that.",
     "privacy.approve": "Approve an erasure that somebody else asked for.",
     "privacy.hold": "Propose, place and lift legal holds; each takes two.",
+    "privacy.consent": "Record that a person consents to a purpose, or does no longer.",
     "privacy.export": "Get everything there is about a person, in the clear.",
     "privacy.execute": "Carry out what was approved: for the program alone.",
     "proofs.read": "Get checkpoints of the log, proofs, and what the last look at the whole record found.",
@@ -60,7 +62,7 @@ _MEMBER = _VIEWER | {
     "prospects.note",
     "predictions.score",
 }
-_MANAGER = _MEMBER | {"orgs.read", "api_keys.read"}
+_MANAGER = _MEMBER | {"orgs.read", "api_keys.read", "prospects.rectify", "privacy.consent"}
 _ADMIN = _MANAGER | {
     "orgs.manage",
     "api_keys.issue",

@@ -49,7 +49,17 @@ class Noted(Fact, frozen=True, tag="prospects.noted"):
     text: Personal[str]
 
 
-Facts = Captured | SignalObserved | StageMoved | Won | Lost | Noted
+class Rectified(Fact, frozen=True, tag="prospects.rectified"):
+    """What was captured, as it should have been: all of it, also what did not change."""
+
+    name: Personal[str]
+    email: Annotated[Personal[str], Meta(extra={"unique": "prospects.email"})]
+    industry: str
+    attributes: Personal[Attributes]
+    reason: Personal[str] = ""
+
+
+Facts = Captured | Rectified | SignalObserved | StageMoved | Won | Lost | Noted
 
 
 class Prospect(Struct, frozen=True):
@@ -62,6 +72,8 @@ def evolve(prospect: Prospect, fact: Facts) -> Prospect:
     match fact:
         case Captured():
             return replace(prospect, captured=fact)
+        case Rectified():
+            return replace(prospect, captured=Captured(fact.name, fact.email, fact.industry, fact.attributes))
         case SignalObserved() | Noted():
             return prospect
         case StageMoved():
@@ -75,12 +87,37 @@ def evolve(prospect: Prospect, fact: Facts) -> Prospect:
 def capture(
     prospect: Prospect, name: str, email: str, industry: str, attributes: Mapping[str, float] | None = None
 ) -> list[Fact]:
-    captured = Captured(name, email, industry, tuple(sorted((attributes or {}).items())))
-    if not all(isfinite(value) for _, value in captured.attributes):  # type: ignore[union-attr] # it was built above
-        raise Refused("prospects.attribute-not-finite")
+    captured = Captured(name, email, industry, _attributes(attributes or {}))
     if prospect.captured not in (None, captured):
         raise Refused("prospects.exists")
     return [] if prospect.captured else [captured]
+
+
+def rectify(
+    prospect: Prospect,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+    industry: str | None = None,
+    attributes: Mapping[str, float] | None = None,
+    reason: str = "",
+) -> list[Fact]:
+    """Correct what is named; the rest stays. Also after the end: what is kept of somebody has to be right."""
+    if prospect.captured is None:
+        raise Refused("prospects.unknown")
+    given = {"name": name, "email": email, "industry": industry}
+    known = replace(prospect.captured, **{field: value for field, value in given.items() if value is not None})
+    if attributes is not None:
+        known = replace(known, attributes=_attributes(attributes))
+    if known == prospect.captured:
+        return []
+    return [Rectified(known.name, known.email, known.industry, known.attributes, reason)]
+
+
+def _attributes(given: Mapping[str, float]) -> Attributes:
+    if not all(map(isfinite, given.values())):
+        raise Refused("prospects.attribute-not-finite")
+    return tuple(sorted(given.items()))
 
 
 def observe(prospect: Prospect, kind: str, strength: float, codes: Iterable[str] = ()) -> list[Fact]:

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from domain.kernel import Fact, Personal, Recorded
-from domain.prospects import Attributes, Captured, Facts, Lost, Noted, SignalObserved, StageMoved, Won
+from domain.prospects import Attributes, Captured, Facts, Lost, Noted, Rectified, SignalObserved, StageMoved, Won
 from projections.kernel import Home, Is, Page, Query, Reads, View, Where, Within
 
 
@@ -38,6 +38,9 @@ def evolve(rows: list[ProspectRow], recorded: Recorded) -> list[ProspectRow]:
         case Captured(name=name, email=email, industry=industry, attributes=attributes):
             at = recorded.at
             return [ProspectRow(recorded.id, name, email, industry, attributes, at, at, recorded.version)]
+        case Rectified(name=name, email=email, industry=industry, attributes=attributes):
+            right = {"name": name, "email": email, "industry": industry, "attributes": attributes}
+            return [replace(row, changed_at=recorded.at, version=recorded.version, **right) for row in rows]
     return [replace(row, changed_at=recorded.at, version=recorded.version, **_news(row, recorded.fact)) for row in rows]
 
 
@@ -58,7 +61,7 @@ def _news(row: ProspectRow, fact: Fact) -> dict[str, Any]:
 
 prospects = View(
     "prospects",
-    1,
+    2,
     ProspectRow,
     select,
     evolve,

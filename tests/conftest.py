@@ -19,11 +19,11 @@ from projections.deliveries import deliveries
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
-from projections.privacy import erasures, holds
+from projections.privacy import consents, erasures, holds
 from projections.prospects import prospects
 from tests.deciders import DECIDERS
 
-MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, deliveries)
+MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, consents, deliveries)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from projections.deliveries import deliveries as destinations
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
-from projections.privacy import erasures, holds
+from projections.privacy import consents, erasures, holds
 from projections.prospects import prospects as list_of_prospects
 from projections.reports import reports as list_of_reports
 from projections.reports import schedules
@@ -43,6 +43,7 @@ MODELS = (
     milestones,
     erasures,
     holds,
+    consents,
     list_of_reports,
     schedules,
     destinations,

@@ -13,6 +13,7 @@ from application.privacy import (
     Approve,
     ApproveFloor,
     DropHold,
+    GiveConsent,
     HoldRecords,
     LiftHold,
     PlaceHold,
@@ -21,13 +22,16 @@ from application.privacy import (
     ProposeLift,
     Request,
     Withdraw,
+    WithdrawConsent,
 )
-from projections.privacy import Erasure, GetErasure, Held, ListErasures, ListHolds
+from projections.privacy import Consent, Erasure, GetErasure, Held, ListConsents, ListErasures, ListHolds
 
 Shown = shapes.answer(Erasure, "Erasure")
 Hold = shapes.answer(Held, "Hold")
+ConsentSaid = shapes.answer(Consent, "Consent")
 _erasure, _held = Presenter(Erasure), Presenter(Held)
 _ERASURE, _HOLD = "/v1/privacy/erasures/{id}", "/v1/privacy/holds/{id}"
+_CONSENT = "/v1/privacy/consents/{id}"
 _ANOTHER = "It takes another than who"
 
 
@@ -56,6 +60,17 @@ ROUTES: tuple[Route, ...] = (
             tag="privacy",
             operation="Holds",
             summary="List what is held, or proposed to be",
+        )
+    ),
+    *listed(
+        Listing(
+            query=ListConsents,
+            presenter=Presenter(Consent),
+            row=ConsentSaid,
+            path="/v1/privacy/consents",
+            tag="privacy",
+            operation="Consents",
+            summary="List what people consented to, or no longer do",
         )
     ),
     Route(
@@ -91,6 +106,14 @@ ROUTES: tuple[Route, ...] = (
             "erased about whom something of it was recorded. It is placed and lifted under the organisation's own "
             "identifier, which the answer has as `id`."
         ),
+    ),
+    single(GiveConsent, _CONSENT, "giveConsent", "Record that a person consents to a purpose"),
+    single(
+        WithdrawConsent,
+        f"{_CONSENT}/withdrawal",
+        "withdrawConsent",
+        "Record that a person withdraws their consent, or objects",
+        description="Of `profiling`: nothing is predicted about them any more, and nothing learned of them.",
     ),
     single(
         ProposeFloor,

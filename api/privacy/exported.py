@@ -13,7 +13,7 @@ from api.edge import Edge, reply
 from api.inbound import Reply
 from api.personal import Presenter, plain
 from api.predictions import Prediction
-from api.privacy.asked import Hold, Shown
+from api.privacy.asked import ConsentSaid, Hold, Shown
 from api.problems import Problem
 from api.prospects import Prospect
 from api.route import Route
@@ -22,10 +22,12 @@ from application.privacy import Export
 from domain.kernel import Recorded, Sealed
 from projections.audit import Entry
 from projections.predictions.book import Predicted
-from projections.privacy import Erasure, ExportSubject, Held, Known
+from projections.privacy import Consent, Erasure, ExportSubject, Held, Known
 from projections.prospects import ProspectRow
 
-_rows = {each: Presenter(each, ExportSubject.permission) for each in (ProspectRow, Predicted, Erasure, Held, Entry)}
+_rows = {
+    each: Presenter(each, ExportSubject.permission) for each in (ProspectRow, Predicted, Erasure, Held, Consent, Entry)
+}
 """How an export shows rows: its own permission is enough."""
 
 
@@ -53,6 +55,7 @@ class SubjectExport(Struct, frozen=True, kw_only=True):
     prospect: Prospect | None  # type: ignore[valid-type]  # a type made at run time
     predictions: list[Prediction]  # type: ignore[valid-type]  # a type made at run time
     erasure: Shown | None  # type: ignore[valid-type]  # a type made at run time
+    consents: list[ConsentSaid]  # type: ignore[valid-type]  # a type made at run time
     holds: list[Hold]  # type: ignore[valid-type]  # a type made at run time
     events: list[SubjectEvent]
     """Of the subject's own streams and of the predictions about them, in the order of the log."""
@@ -92,6 +95,7 @@ async def _export(edge: Edge, call: Call, known: Known) -> dict[str, Any]:
         "prospect": next(iter(await rows([known.prospect] if known.prospect else [])), None),
         "predictions": await rows(known.predictions),
         "erasure": next(iter(await rows([known.erasure] if known.erasure else [])), None),
+        "consents": await rows(known.consents),
         "holds": await rows(known.holds),
         "accesses": [_rows[Entry].show(each, may=False) for each in known.accesses],
         "acts": await rows(known.acts),

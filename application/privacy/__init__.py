@@ -5,6 +5,7 @@ from application.privacy.asked import (
     ApproveFloor,
     DropHold,
     Export,
+    GiveConsent,
     HoldRecords,
     LiftHold,
     PlaceHold,
@@ -13,6 +14,7 @@ from application.privacy.asked import (
     ProposeLift,
     Request,
     Withdraw,
+    WithdrawConsent,
 )
 from application.privacy.erasing import Erasing, Purged, Remains, Unlearning
 
@@ -22,6 +24,7 @@ __all__ = [
     "DropHold",
     "Erasing",
     "Export",
+    "GiveConsent",
     "HoldRecords",
     "LiftHold",
     "PlaceHold",
@@ -33,4 +36,5 @@ __all__ = [
     "Request",
     "Unlearning",
     "Withdraw",
+    "WithdrawConsent",
 ]

@@ -56,6 +56,25 @@ Word = Annotated[
 Days = Annotated[
     int, Meta(ge=0, le=36_500, description="How long a person's record stays after its last event.", examples=[0])
 ]
+Purpose = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=50,
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        description="A purpose of your own naming. `profiling` is what predictions are made for.",
+        examples=["newsletter"],
+    ),
+]
+Source = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        pattern=r"^[^\x00-\x1f]*$",
+        description="Where it was said, such as a form and its version. It stays in the clear: no person's name.",
+        examples=["form-7"],
+    ),
+]
 Text = Annotated[str, Meta(max_length=10_000, pattern=r"^[^\x00]*$", description="Free text; erased with the person.")]
 
 
@@ -156,6 +175,26 @@ class LiftHold(Command, frozen=True, kw_only=True):
 
     def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
         return domain.lift(state.holds, by, self.matter)
+
+
+class GiveConsent(Command, frozen=True, kw_only=True):
+    permission: ClassVar = "privacy.consent"
+    stream: ClassVar = privacy
+    purpose: Purpose
+    source: Source = ""
+
+    def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
+        return domain.give(state.consents, domain.ConsentGiven(by, self.purpose, self.source))
+
+
+class WithdrawConsent(Command, frozen=True, kw_only=True):
+    permission: ClassVar = "privacy.consent"
+    stream: ClassVar = privacy
+    purpose: Purpose
+    source: Source = ""
+
+    def decide_as(self, by: UUID, state: Privacy) -> list[Fact]:
+        return domain.take_back(state.consents, domain.ConsentWithdrawn(by, self.purpose, self.source))
 
 
 class ProposeFloor(Command, frozen=True, kw_only=True):

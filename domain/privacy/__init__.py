@@ -1,5 +1,6 @@
 """What is kept or forgotten of a subject: erasure, legal holds, and the floor under what is to stay."""
 
+from domain.privacy.consent import PROFILING, ConsentFacts, ConsentGiven, ConsentWithdrawn, give, take_back
 from domain.privacy.erasure import (
     AccessExported,
     ErasureApproved,
@@ -42,7 +43,11 @@ from domain.privacy.subject import (
 )
 
 __all__ = [
+    "PROFILING",
     "AccessExported",
+    "ConsentFacts",
+    "ConsentGiven",
+    "ConsentWithdrawn",
     "ErasureApproved",
     "ErasureBegun",
     "ErasureCertified",
@@ -69,6 +74,7 @@ __all__ = [
     "begin",
     "certify",
     "drop",
+    "give",
     "halt",
     "lift",
     "place_hold",
@@ -78,5 +84,6 @@ __all__ = [
     "propose_lift",
     "request",
     "standing",
+    "take_back",
     "withdraw",
 ]

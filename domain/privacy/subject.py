@@ -13,8 +13,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from domain.kernel import Decider, Fact, Recorded, Refused
+from domain.privacy import consent
 from domain.privacy import floor as floors
 from domain.privacy import hold as holding
+from domain.privacy.consent import ConsentFacts, ConsentGiven, Consents, ConsentWithdrawn
 from domain.privacy.erasure import (
     AccessExported,
     ErasureApproved,
@@ -37,7 +39,7 @@ from domain.privacy.hold import (
     must_be_another,
 )
 
-Facts = ErasureFacts | HoldFacts | FloorFacts | AccessExported
+Facts = ErasureFacts | HoldFacts | FloorFacts | ConsentFacts | AccessExported
 
 
 class Standing(Struct, frozen=True):
@@ -55,6 +57,7 @@ class Privacy(Struct, frozen=True):
     begun: ErasureBegun | None = None
     certified: ErasureCertified | None = None
     holds: Holds = field(default_factory=dict)
+    consents: Consents = field(default_factory=dict)
     floor: Floor = Floor()
     """Of an organisation alone."""
 
@@ -70,6 +73,8 @@ def evolve(privacy: Privacy, fact: Facts) -> Privacy:
             return privacy
         case HoldProposed() | HoldPlaced() | HoldDropped() | LiftProposed() | HoldLifted():
             return replace(privacy, holds=holding.held(privacy.holds, fact))
+        case ConsentGiven() | ConsentWithdrawn():
+            return replace(privacy, consents=consent.said(privacy.consents, fact))
         case FloorProposed() | FloorSet():
             return replace(privacy, floor=floors.moved(privacy.floor, fact))
         case _:

@@ -16,7 +16,8 @@ from msgspec import Struct, msgpack
 
 from domain.kernel import Erased, Recorded, Refused, Sealed
 from domain.predictions import Facts, Features, Made, Promoted, Refitted
-from domain.prospects import Captured, Lost, SignalObserved, Won
+from domain.privacy import PROFILING, ConsentGiven, ConsentWithdrawn
+from domain.prospects import Captured, Lost, Rectified, SignalObserved, Won
 from projections.predictions.committee import Committee
 from projections.predictions.conformal import Conformal
 from projections.predictions.contest import Contest
@@ -70,6 +71,8 @@ class Learner:
         self._contest = Contest(definition)
         self._conformal = Conformal(definition)
         self._known: dict[UUID, Known] = {}
+        self._silent: set[UUID] = set()
+        """Who has withdrawn their consent to be profiled. Nothing depends on their order."""
         self._horizon: deque[UUID] = deque()
         self._captures = self._labels = self._predictions = self._milestones = 0
         self._lock = Lock()
@@ -90,6 +93,10 @@ class Learner:
                     return self._captured(recorded.id, fact)
                 case SignalObserved():
                     return self._observed(recorded.id, fact)
+                case Rectified():
+                    self._rectified(recorded.id, fact)
+                case ConsentGiven(purpose=purpose) | ConsentWithdrawn(purpose=purpose) if purpose == PROFILING:
+                    (self._silent.discard if isinstance(fact, ConsentGiven) else self._silent.add)(recorded.id)
                 case Won() | Lost():
                     self._closed(recorded.id, isinstance(fact, Won))
             return []
@@ -100,6 +107,8 @@ class Learner:
             known = self._known.get(prospect)
             if known is None or known.erased or known.won is not None:
                 raise Refused("predictions.prospect-not-open")
+            if prospect in self._silent:
+                raise Refused("predictions.consent-withdrawn")
             return self._made(prospect, known.features, 0)
 
     def digest(self) -> str:
@@ -118,6 +127,17 @@ class Learner:
             milestones += self._settle(self._horizon.popleft())
         return milestones
 
+    def _rectified(self, prospect: UUID, fact: Rectified) -> None:
+        """What is predicted from now on sees what is right; what was predicted before is learned as it was seen."""
+        known = self._known.get(prospect)
+        if known is None:
+            return
+        signals = {name: value for name, value in known.numbers.items() if name.startswith(SIGNAL)}
+        known.numbers = {**dict(self._opened(fact.attributes, ())), **signals}
+        kept = {code for code in known.codes if not code.startswith(INDUSTRY)}
+        known.codes = kept | ({INDUSTRY + fact.industry} if fact.industry else set())
+        known.erased |= isinstance(fact.attributes, Erased)
+
     def _observed(self, prospect: UUID, fact: SignalObserved) -> list[Facts]:
         known = self._known.get(prospect)
         if known is None:
@@ -129,7 +149,7 @@ class Learner:
             return []
         self._predictions += 1
         known.number = self._predictions
-        if known.erased:
+        if known.erased or prospect in self._silent:
             return []
         known.made = self._made(prospect, known.features, known.number)
         return [known.made]
@@ -148,7 +168,7 @@ class Learner:
         if known.won is None:
             return []
         del self._known[prospect]
-        if known.made is None or known.erased:
+        if known.made is None or known.erased or prospect in self._silent:
             return []
         return self._learn(known.made, known.won)
 

@@ -16,13 +16,14 @@ from projections.deliveries import deliveries
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
-from projections.privacy import erasures, holds
+from projections.privacy import consents, erasures, holds
 from projections.prospects import prospects
 from projections.reports import reports, schedules
 from tenants.context import SYSTEM
 from tests.api.world import DECIDERS, World
 
-MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, reports, schedules, deliveries)
+KEPT = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, consents)
+MODELS = (*KEPT, reports, schedules, deliveries)
 
 
 @pytest.fixture(scope="session")

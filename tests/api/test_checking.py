@@ -118,7 +118,7 @@ def test_what_is_too_much_to_hold_in_memory_is_compared_by_its_digests(world, se
     found = check.look(settings, tenant.id)
     assert (found.sound, found.folded, len(found.views) > 0) == (True, False, True)
     with psycopg.connect(migrated.addresses.superuser) as attacker:
-        attacker.execute("update everlog.view_prospects_1 set industry = 'x' where tenant_id = %s", [tenant.id])
+        attacker.execute("update everlog.view_prospects_2 set industry = 'x' where tenant_id = %s", [tenant.id])
     assert [(each.kind, each.view) for each in check.look(settings, tenant.id).faults] == [("digest", "prospects")]
 
 

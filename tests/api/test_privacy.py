@@ -9,7 +9,7 @@ from adapters.ledger import Ledger
 from application.pipeline import Rejected
 from application.privacy import Export
 from domain.kernel import Actor, Erased, Meta
-from projections import privacy
+from projections.privacy import known
 from tests.api.erasures import BASIS, erasing, finished
 from tests.api.world import made
 from tests.waiting import until
@@ -222,10 +222,10 @@ def test_what_is_too_much_is_said_to_be_left_out(world, two, monkeypatch):
     id, _ = capture(world, ada)
     for text in ("one", "two"):
         world.ask("POST", f"/v1/prospects/{id}/notes", ada, json={"text": text})
-    monkeypatch.setattr(privacy, "MOST", 2)
+    monkeypatch.setattr(known, "MOST", 2)
     told = export(world, ada, id).json()
     assert (told["whole"], len(told["accesses"]), len(told["events"])) == (False, 2, 3)
-    monkeypatch.setattr(privacy, "MOST", 4)
-    monkeypatch.setattr(privacy, "PAGE", 1)
+    monkeypatch.setattr(known, "MOST", 4)
+    monkeypatch.setattr(known, "PAGE", 1)
     told = export(world, ada, id).json()
     assert (told["whole"], len(told["accesses"])) == (True, 4), "the first export is in the trail by now"

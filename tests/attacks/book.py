@@ -101,11 +101,11 @@ ATTACKS: dict[str, Attack | Theft] = {
     "plant-view-row": Attack(deeds.plant, kinds=("view",)),
     "push-view-checkpoint": Attack(deeds.push, kinds=("view", "checkpoint of a view", "digest")),
     "edit-view-row": _run(
-        "update everlog.view_prospects_1 set industry = 'x' where tenant_id = $1", "view", place=PLACE
+        "update everlog.view_prospects_2 set industry = 'x' where tenant_id = $1", "view", place=PLACE
     ),
     "edit-view-row-and-digest": Attack(deeds.digest_too, kinds=("view",)),
-    "delete-view-row": _run("delete from everlog.view_prospects_1 where tenant_id = $1", "view", place=PLACE),
-    "edit-aggregate": _run("update everlog.view_funnel_1_1 set change = change + 1 where tenant_id = $1", "aggregate"),
+    "delete-view-row": _run("delete from everlog.view_prospects_2 where tenant_id = $1", "view", place=PLACE),
+    "edit-aggregate": _run("update everlog.view_funnel_2_1 set change = change + 1 where tenant_id = $1", "aggregate"),
     "swap-keys": Attack(deeds.swap_keys, kinds=("key",)),
     "replace-key": _run(
         "update everlog.subject_keys set wrapped = set_byte(wrapped, 20, 255 - get_byte(wrapped, 20))"

@@ -218,7 +218,7 @@ def swap_keys(connection: Connection, org: Org, _: Org) -> Done:
 
 def digest_too(connection: Connection, org: Org, _: Org) -> Done:
     """Edit a row, and let the kept digest be any other, as if it had been folded so."""
-    connection.execute("update everlog.view_prospects_1 set industry = 'x' where tenant_id = %s", [org.id])
+    connection.execute("update everlog.view_prospects_2 set industry = 'x' where tenant_id = %s", [org.id])
     connection.execute(
         "update everlog.checkpoints set digest = %s where tenant_id = %s and view = 'prospects'",
         [sha256(b"x").digest(), org.id],
@@ -230,11 +230,11 @@ def plant(connection: Connection, org: Org, _: Org) -> Done:
     """A person whom no event knows."""
     id = uuid4()
     connection.execute(
-        "create temporary table planted as select * from everlog.view_prospects_1 where tenant_id = %s limit 1",
+        "create temporary table planted as select * from everlog.view_prospects_2 where tenant_id = %s limit 1",
         [org.id],
     )
     connection.execute("update planted set id = %s", [id])
-    connection.execute("insert into everlog.view_prospects_1 select * from planted")
+    connection.execute("insert into everlog.view_prospects_2 select * from planted")
     return f"{id}"
 
 

@@ -8,6 +8,8 @@ from msgspec.structs import replace
 
 from domain.kernel import Actor, Meta, Recorded
 from domain.privacy import (
+    ConsentGiven,
+    ConsentWithdrawn,
     ErasureApproved,
     ErasureBegun,
     ErasureCertified,
@@ -28,6 +30,7 @@ from domain.privacy import (
     begin,
     certify,
     drop,
+    give,
     halt,
     lift,
     place_hold,
@@ -37,6 +40,7 @@ from domain.privacy import (
     propose_lift,
     request,
     standing,
+    take_back,
     withdraw,
 )
 from tests.given import given
@@ -207,3 +211,18 @@ def test_a_floor_takes_two():
     given(privacy, wanted).when(floor(approve_floor), BOB, 30).then(FloorSet(BOB, 30))
     given(privacy, wanted, FloorSet(BOB, 30)).when(floor(approve_floor), BOB, 30).then()
     assert privacy.fold([wanted]).floor.days == 0, "a proposal alone keeps nothing"
+
+
+def test_consent_is_given_and_withdrawn_as_often_as_they_like():
+    def consents(decide):
+        return lambda state, fact: decide(state.consents, fact)
+
+    given_, withdrawn = ConsentGiven(ADA, "profiling", "form-7"), ConsentWithdrawn(BOB, "profiling")
+    given(privacy).when(consents(give), given_).then(given_)
+    given(privacy, given_).when(consents(give), given_).then()
+    given(privacy, given_).when(consents(take_back), withdrawn).then(withdrawn)
+    given(privacy).when(consents(take_back), withdrawn).then(withdrawn)
+    given(privacy, given_, withdrawn).when(consents(take_back), withdrawn).then()
+    given(privacy, given_, withdrawn).when(consents(give), given_).then(given_)
+    other = replace(given_, purpose="newsletter")
+    given(privacy, given_, withdrawn).when(consents(give), other).then(other)

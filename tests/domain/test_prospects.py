@@ -6,6 +6,7 @@ from domain.prospects import (
     Captured,
     Lost,
     Noted,
+    Rectified,
     SignalObserved,
     StageMoved,
     Won,
@@ -15,6 +16,7 @@ from domain.prospects import (
     note,
     observe,
     prospects,
+    rectify,
     win,
 )
 from tests.given import given
@@ -95,3 +97,18 @@ def test_nothing_is_done_to_nobody(decide, args):
 @pytest.mark.parametrize(("decide", "args"), [(observe, ("visit", 0.5)), (move, ("met",))])
 def test_nothing_moves_after_the_end(decide, args):
     given(prospects, ada, won).when(decide, *args).refused("prospects.closed")
+
+
+def right(decide=rectify, **given):
+    return lambda state: decide(state, **given)
+
+
+def test_what_is_wrong_is_corrected_and_the_rest_stays():
+    corrected = Rectified("Ada King", "ada@example.org", "engines", (), "She married.")
+    given(prospects, ada).when(right(name="Ada King", reason="She married.")).then(corrected)
+    given(prospects, ada, corrected).when(right(name="Ada King")).then()
+    given(prospects, ada, won).when(right(attributes={"b": 1.0, "a": 2.0})).then(
+        Rectified("Ada", "ada@example.org", "engines", (("a", 2.0), ("b", 1.0)))
+    )
+    given(prospects).when(right(name="Ada King")).refused("prospects.unknown")
+    given(prospects, ada).when(right(attributes={"a": float("inf")})).refused("prospects.attribute-not-finite")

@@ -154,7 +154,7 @@ def judged(world, before, last):
     log = world.events()
     world.runner.catch_up()
     with world.store.work() as work:
-        rows = list(work.scan(Build(listed, slot=world.store.live()["prospects", 1])))
+        rows = list(work.scan(Build(listed, slot=world.store.live()["prospects", listed.version])))
     whole = world.log.read(0)
     assert sorted(rows, key=lambda row: row.id) == sorted(listed.fold([], whole), key=lambda row: row.id)
     assert course.compare(world.source, last).position == 3

@@ -207,7 +207,7 @@ def test_readers_follow_a_swap_at_once(migrated, keeper, tenant):
             runner.rebuild("prospects")
             runner.catch_up()
             with keeper.transaction(tenant) as connection:
-                connection.execute("delete from everlog.view_prospects_1 where tenant_id = %s", [tenant])
+                connection.execute("delete from everlog.view_prospects_2 where tenant_id = %s", [tenant])
             return before, await made.of(tenant).page(prospects), await made.of(tenant).counts(funnel)
 
     before, after, counts = asyncio.run(across())
@@ -225,5 +225,5 @@ def test_lag_is_told_for_each_view(migrated, full):
     [lags] = ask(migrated, full, lambda reads: reads.lag())
     assert [(each.view, each.version, each.position, each.parked) for each in lags] == [
         ("audit", audit.version, 300, 0),
-        ("prospects", 1, 300, 0),
+        ("prospects", prospects.version, 300, 0),
     ]

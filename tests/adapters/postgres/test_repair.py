@@ -16,7 +16,9 @@ from tests.story import Told, story
 
 MODELS = (prospects, funnel, audit)
 second = replace(prospects, name="renewed", version=2)
-first = replace(prospects, name="renewed", evolve=lambda rows, recorded: prospects.evolve(rows, recorded)[:1])
+first = replace(
+    prospects, name="renewed", version=1, evolve=lambda rows, recorded: prospects.evolve(rows, recorded)[:1]
+)
 
 
 def rows(store, view, slot="a"):
@@ -31,7 +33,7 @@ def test_a_view_is_read_from_when_it_has_caught_up(store, tenant):
         runner.step()
         assert store.live() == {}
     runner.step()
-    assert store.live() == {("audit", audit.version): "a", ("prospects", 1): "a"}
+    assert store.live() == {("audit", audit.version): "a", ("prospects", prospects.version): "a"}
 
 
 def test_a_new_version_is_built_beside_the_old_which_goes_on(store, tenant, make):
@@ -53,10 +55,10 @@ def test_a_new_version_is_built_beside_the_old_which_goes_on(store, tenant, make
 
 
 def tamper(
-    owner, tenant, sql="update everlog.view_prospects_1 set industry = 'wrong' where tenant_id = %s and id = %s"
+    owner, tenant, sql="update everlog.view_prospects_2 set industry = 'wrong' where tenant_id = %s and id = %s"
 ):
     [(id,)] = owner.execute(
-        "select id from everlog.view_prospects_1 where tenant_id = %s and stage <> 'won' limit 1", [tenant]
+        "select id from everlog.view_prospects_2 where tenant_id = %s and stage <> 'won' limit 1", [tenant]
     ).fetchall()
     owner.execute(sql, [tenant, id])
     return id
@@ -65,8 +67,8 @@ def tamper(
 @pytest.mark.parametrize(
     "sql",
     [
-        "update everlog.view_prospects_1 set industry = 'wrong' where tenant_id = %s and id = %s",
-        "delete from everlog.view_prospects_1 where tenant_id = %s and id = %s",
+        "update everlog.view_prospects_2 set industry = 'wrong' where tenant_id = %s and id = %s",
+        "delete from everlog.view_prospects_2 where tenant_id = %s and id = %s",
     ],
 )
 def test_a_repair_finds_the_wrong_row_and_swaps_it_away(store, tenant, owner, caplog, sql):
@@ -81,7 +83,7 @@ def test_a_repair_finds_the_wrong_row_and_swaps_it_away(store, tenant, owner, ca
         runner.catch_up()
     assert [each.key for each in runner.found("prospects")] == [id]
     assert str(id) in caplog.text
-    assert store.live()["prospects", 1] == "b"
+    assert store.live()["prospects", prospects.version] == "b"
     assert rows(store, prospects, "b") == sorted(prospects.fold([], events), key=lambda row: row.id)
     assert {(each.view, each.slot) for each in store.checkpoints()} == {("audit", "a"), ("prospects", "b")}
 
@@ -89,7 +91,7 @@ def test_a_repair_finds_the_wrong_row_and_swaps_it_away(store, tenant, owner, ca
 def test_a_repair_finds_the_wrong_sum_and_swaps_it_away(store, tenant, owner, caplog):
     runner = Runner(Told(tenant, story(200, 3)), store, MODELS, 50)
     runner.catch_up()
-    wrong = "update everlog.view_funnel_1_1 set change = change + 7 where tenant_id = %s returning day, change"
+    wrong = "update everlog.view_funnel_2_1 set change = change + 7 where tenant_id = %s returning day, change"
     changed = owner.execute(wrong, [tenant]).fetchall()
     with caplog.at_level(logging.ERROR):
         runner.rebuild("prospects")
@@ -107,7 +109,7 @@ def test_a_repair_of_what_is_right_finds_nothing_and_goes_back_and_forth(store, 
     for slot in ("b", "a"):
         runner.rebuild("prospects")
         runner.catch_up()
-        assert store.live()["prospects", 1] == slot
+        assert store.live()["prospects", prospects.version] == slot
         assert runner.found("prospects") == []
 
 
@@ -119,7 +121,7 @@ def test_a_log_that_grows_meanwhile_reaches_both_copies(store, tenant):
     runner.rebuild("prospects")
     while runner.step():
         log.told = min(log.told + 10, 300)
-    assert store.live()["prospects", 1] == "b"
+    assert store.live()["prospects", prospects.version] == "b"
     assert rows(store, prospects, "b") == sorted(prospects.fold([], events), key=lambda row: row.id)
 
 
@@ -129,10 +131,10 @@ def test_a_copy_is_taken_while_the_log_grows_at_every_step(store, tenant):
     runner = Runner(log, store, MODELS, 30)
     runner.catch_up()
     runner.rebuild("prospects")
-    while store.live()["prospects", 1] == "a" and log.told < len(events):
+    while store.live()["prospects", prospects.version] == "a" and log.told < len(events):
         log.told += 1
         runner.step()
-    assert store.live()["prospects", 1] == "b"
+    assert store.live()["prospects", prospects.version] == "b"
     assert rows(store, prospects, "b") == sorted(prospects.fold([], events[: log.told]), key=lambda row: row.id)
 
 
@@ -164,7 +166,7 @@ def test_without_the_digest_it_would_be_shown(store, tenant, owner, monkeypatch)
     runner.step()
     tamper(owner, tenant)
     runner.catch_up()
-    assert store.live() == {("prospects", 1): "a"}
+    assert store.live() == {("prospects", prospects.version): "a"}
 
 
 def test_a_log_that_lost_its_tail_and_grew_another_is_noticed_and_followed(store, tenant, caplog):
@@ -177,7 +179,7 @@ def test_a_log_that_lost_its_tail_and_grew_another_is_noticed_and_followed(store
     after = Runner(log, store, MODELS, 50)
     after.catch_up()
     assert "its log does not have" in caplog.text
-    assert store.live() == {("audit", audit.version): "b", ("prospects", 1): "b"}
+    assert store.live() == {("audit", audit.version): "b", ("prospects", prospects.version): "b"}
     assert rows(store, audit, "b") == audit.fold([], grown)
     assert {each.generation for each in store.checkpoints()} == {2}
 
@@ -186,7 +188,7 @@ def test_a_new_generation_that_lost_nothing_keeps_the_rows(store, tenant):
     events = story(50)
     Runner(Told(tenant, events), store, MODELS).catch_up()
     Runner(Told(tenant, events, generation=2), store, MODELS).catch_up()
-    assert store.live() == {("audit", audit.version): "a", ("prospects", 1): "a"}
+    assert store.live() == {("audit", audit.version): "a", ("prospects", prospects.version): "a"}
     assert {each.generation for each in store.checkpoints()} == {2}
 
 
@@ -202,8 +204,8 @@ def test_a_shape_that_changed_under_its_version_is_refused(migrated, owner):
 
 def test_making_the_tables_again_changes_nothing(migrated, owner):
     create(owner, MODELS)
-    assert table(prospects).name == "everlog.view_prospects_1"
-    assert table(prospects, "b").name == "everlog.view_prospects_1_b"
+    assert table(prospects).name == "everlog.view_prospects_2"
+    assert table(prospects, "b").name == "everlog.view_prospects_2_b"
 
 
 def test_what_a_replaced_copy_had_parked_is_listed_no_more(store, tenant, make):

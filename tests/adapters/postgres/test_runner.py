@@ -37,7 +37,7 @@ def folded(view, events):
 
 def sums(owner, tenant):
     found = owner.execute(
-        "select stage, industry, sum(change)::bigint from everlog.view_funnel_1_1 where tenant_id = %s group by 1, 2",
+        "select stage, industry, sum(change)::bigint from everlog.view_funnel_2_1 where tenant_id = %s group by 1, 2",
         [tenant],
     )
     return {row[:2]: row[2] for row in found if row[2]}

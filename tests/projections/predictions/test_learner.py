@@ -10,7 +10,8 @@ import pytest
 
 from domain.kernel import Erased, Refused, Sealed
 from domain.predictions import Features, Made, Promoted, Refitted
-from domain.prospects import Captured, SignalObserved
+from domain.privacy import PROFILING, ConsentGiven, ConsentWithdrawn
+from domain.prospects import Captured, Rectified, SignalObserved
 from projections.predictions.definition import Candidate, Definition, Refit
 from projections.predictions.learner import Learner
 from tests.grants import outcome, recorded
@@ -238,3 +239,45 @@ def test_sealed_facts_are_refused():
     sealed = Sealed(UUID(int=1), "x", b"")
     with pytest.raises(TypeError, match="opened"):
         Story().tell(0, Captured(sealed, sealed, "", sealed))
+
+
+BY = UUID(int=99)
+
+
+def test_who_withdraws_consent_is_neither_predicted_nor_learned():
+    story = Story()
+    story.meet(0, won=True)
+    story.capture(1)
+    story.tell(0, ConsentWithdrawn(BY, PROFILING))
+    story.tell(1, ConsentWithdrawn(BY, PROFILING))
+    assert story.signal(1) == []
+    with pytest.raises(Refused) as refused:
+        story.learner.score(UUID(int=2))
+    assert refused.value.code == "predictions.consent-withdrawn"
+    for number in (2, 3, 4):
+        story.meet(number, won=True)
+    assert story.engine.count.learned == [], "the first's horizon is over, and nothing was learned of it"
+    story.meet(5, won=True)
+    assert len(story.engine.count.learned) == 1, "the control: the next is learned"
+    story.tell(1, ConsentGiven(BY, PROFILING))
+    assert story.learner.score(UUID(int=2)).prospect == UUID(int=2)
+
+
+def test_consent_to_something_else_changes_nothing():
+    story = Story()
+    story.tell(0, ConsentWithdrawn(BY, "newsletter"))
+    assert len(story.meet(0)) == 1
+
+
+def test_what_is_rectified_is_what_is_predicted_from():
+    story = Story()
+    story.capture(0, x=1.0)
+    story.tell(0, Rectified("Ada", "a@example.org", "engines", (("y", 2.0),)))
+    (made,) = story.signal(0)
+    assert made.features == Features((("signal:codes", 1.0), ("y", 2.0)), ("a:1", "industry:engines"))
+    story.tell(0, Rectified("Ada", "a@example.org", "", (("y", 3.0),)))
+    assert story.learner.score(UUID(int=1)).features == Features((("signal:codes", 1.0), ("y", 3.0)), ("a:1",))
+    story.tell(1, Rectified("Bob", "b@example.org", "", ()))
+    story.tell(0, Rectified("Ada", "a@example.org", "", Erased()))
+    with pytest.raises(Refused):
+        story.learner.score(UUID(int=1))

@@ -25,18 +25,10 @@ from domain.privacy import (
     LiftProposed,
     Scope,
 )
-from projections import audit, prospects
-from projections.audit import Entry
-from projections.kernel import Home, Is, Page, Query, Reads, Row, View, Where, Within
-from projections.predictions import book
-from projections.predictions.book import Predicted
-from projections.prospects import ProspectRow
+from projections.kernel import Home, Is, Page, Query, Reads, View, Where
 
 Stage = Literal["requested", "withdrawn", "approved", "halted", "erased"]
 HoldStage = Literal["proposed", "placed"]
-MOST = 10_000
-"""Rows of each kind that a subject's export holds."""
-PAGE = 200
 
 
 class Erasure(Struct, frozen=True):
@@ -226,54 +218,3 @@ class GetStanding(Struct, frozen=True, kw_only=True):
 
     permission: ClassVar = "privacy.read"
     subject: UUID
-
-
-class Known(Struct, frozen=True):
-    """What the views have about a subject, oldest first, personal values sealed."""
-
-    prospect: ProspectRow | None
-    predictions: list[Predicted]
-    erasure: Erasure | None
-    holds: list[Held]
-    accesses: list[Entry]
-    """Of the trail: what was done to the subject's resource, or refused."""
-    acts: list[Entry]
-    """Of the trail: what the subject did."""
-    whole: bool
-    """Whether no kind had more than `MOST`."""
-
-
-class ExportSubject(Query, frozen=True, kw_only=True):
-    """Everything that is known of a subject (GDPR, articles 15 and 20); its events are in the log."""
-
-    permission: ClassVar = "privacy.export"
-    subject: UUID
-
-    async def answer(self, reads: Reads) -> Known:
-        made: list[Is | Within] = [Is("prospect", self.subject), Within("number", book.NONE + 1)]
-        predictions, every = await _all(reads, book.book, made, "at")
-        held, all_held = await _all(reads, holds, [Is("subject", self.subject)], "proposed_at")
-        accesses, all_accesses = await _all(reads, audit.audit, [Is("resource", self.subject)], "at")
-        acts, all_acts = await _all(reads, audit.audit, [Is("actor", self.subject)], "at")
-        return Known(
-            await reads.one(prospects.prospects, self.subject),
-            predictions,
-            await reads.one(erasures, self.subject),
-            held,
-            accesses,
-            acts,
-            every and all_held and all_accesses and all_acts,
-        )
-
-
-async def _all(reads: Reads, view: View[Row], where: list[Is | Within], sort: str) -> tuple[list[Row], bool]:
-    """The rows, up to `MOST`, and whether those are all."""
-    rows: list[Row] = []
-    cursor = ""
-    while len(rows) < MOST:
-        page = await reads.page(view, where, sort=sort, limit=min(PAGE, MOST - len(rows)), cursor=cursor)
-        rows += page.rows
-        cursor = page.cursor
-        if not cursor:
-            return rows, True
-    return rows, False
