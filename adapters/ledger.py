@@ -1,4 +1,4 @@
-"""What must outlast a restore of the database: who was erased, and which generations of the logs there were.
+"""What must outlast a restore of the database: who was erased, which generations of the logs there were, who came.
 
 An append-only file of lines, each with a checksum, beside the keys and away from the database and its backups.
 """
@@ -35,7 +35,19 @@ class Began(Struct, frozen=True, tag="began"):
     at: datetime
 
 
-Entry = Erased | Began
+class Came(Struct, frozen=True, tag="came"):
+    """A tenant's log came from another installation, in a generation that was begun there."""
+
+    tenant: UUID
+    generation: int
+    at: datetime
+    note: str = ""
+    """The last checkpoint that was signed there, once the log goes on here; none where nothing was signed."""
+    key: str = ""
+    """The verifier key that it is signed with."""
+
+
+Entry = Erased | Began | Came
 
 
 class Damaged(Exception):
@@ -70,6 +82,11 @@ class Ledger:
     def generation(self) -> int:
         """The last that was begun; 0 where none was."""
         return max((each.generation for each in self.read() if isinstance(each, Began)), default=0)
+
+    def came(self, tenant: UUID) -> Came | None:
+        """What was noted last of a tenant that came from elsewhere."""
+        found = [each for each in self.read() if isinstance(each, Came) and each.tenant == tenant]
+        return found[-1] if found else None
 
     def take_over(self, others: Iterable[Path]) -> int:
         """Add what copies and earlier ledgers hold and this one does not; how many entries that were."""

@@ -76,7 +76,14 @@ class End(Struct, frozen=True, tag="end"):
     upto: int
 
 
-Frame = Secrets | Subjects | Events | Reservations | Stamps | End
+class Checkpoint(Struct, frozen=True, tag="checkpoint"):
+    """The last that was signed of the log, and the verifier key that it is signed with."""
+
+    note: str
+    key: str
+
+
+Frame = Secrets | Subjects | Events | Reservations | Stamps | Checkpoint | End
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Frame).decode

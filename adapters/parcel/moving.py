@@ -1,6 +1,7 @@
 """A tenant on the move: what an installation does on either side."""
 
 from pathlib import Path
+from time import monotonic, sleep
 from uuid import UUID
 
 from adapters.ledger import Ledger
@@ -9,8 +10,12 @@ from adapters.parcel.identity import Identity, Installation, Unfit, parse
 from adapters.parcel.pack import Packing, pack
 from adapters.parcel.unpack import Arrival, Unpacking
 from adapters.postgres.database import Database
+from adapters.proofs.signer import Signer
+from projections.proofs import note
 from tenants.residency import fits
 
+PATIENCE = 5.0
+"""Seconds in which a running sealer gets to what was just recorded."""
 _CLOSE = "update everlog.heads set closed = 'left' where tenant_id = %s and closed is null returning position"
 _REOPEN = "update everlog.heads set closed = null where tenant_id = %s and closed = 'left' returning position"
 
@@ -51,13 +56,25 @@ class Moving:
         generation, upto = self._logs.of(tenant).head()
         if after > upto:
             raise Unfit(f"The log ends at position {upto}: nothing stands behind {after}.")
-        asked = Packing(tenant, name, generation, after, upto, leaves, region)
+        signed = self._signed(tenant, generation, upto) if leaves else ("", "")
+        asked = Packing(tenant, name, generation, after, upto, leaves, region, *signed)
         try:
             with path.open("xb") as file:
                 pack(asked, self._database, self._logs.rings.of(tenant), file, to, Identity(self._keys))
         except FileExistsError as problem:
             raise Unfit(f"{path} is there already. Choose another name.") from problem
         return upto
+
+    def _signed(self, tenant: UUID, generation: int, upto: int) -> tuple[str, str]:
+        """The last checkpoint of this generation and its key; a running sealer gets to the end of a closed log soon."""
+        signer, until = Signer(self._keys, lambda: generation), monotonic() + PATIENCE
+        while True:
+            with signer.hold(tenant) as held:
+                last = held.last or ""
+            fits = last.startswith(f"{note.origin(tenant, generation)}\n")
+            if (fits and note.parse(last)[0] == upto) or monotonic() > until:
+                return (last, signer.key(tenant) or "") if fits else ("", "")
+            sleep(0.1)
 
     def unpack(self, path: Path, sender: Installation, region: str = "", *, relocate: bool = False) -> Arrival:
         """Not what is of another region, unless that is meant. Raises `Unfit`, and `OSError`."""

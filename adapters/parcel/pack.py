@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from adapters.keyring import Ring
 from adapters.parcel.content import (
+    Checkpoint,
     End,
     Event,
     Events,
@@ -64,6 +65,9 @@ class Packing(Struct, frozen=True):
     upto: int
     leaves: bool
     region: str = ""
+    note: str = ""
+    """The last checkpoint that was signed of the log, if one was, and the verifier key that it is signed with."""
+    key: str = ""
 
 
 def pack(asked: Packing, database: Database, ring: Ring, file: BinaryIO, to: Installation, by: Identity) -> None:
@@ -87,6 +91,9 @@ def pack(asked: Packing, database: Database, ring: Ring, file: BinaryIO, to: Ins
 def _frames(asked: Packing, database: Database, ring: Ring) -> Iterator[Frame]:
     tenant = asked.tenant
     yield Secrets(ring.keys.secret("tokens"), ring.keys.secret("requests"), asked.name)
+    if asked.note:
+        # Before the events: nothing of them is signed there before it is known what they have to add up to.
+        yield Checkpoint(asked.note, asked.key)
     touched: set[UUID] = set()
     for rows in _events(asked, database):
         if asked.after:

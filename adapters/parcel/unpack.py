@@ -8,13 +8,25 @@ from uuid import UUID
 from msgspec import Struct
 
 from adapters.keyring import Ring
-from adapters.ledger import Erased, Ledger
-from adapters.parcel.content import End, Event, Events, Reservations, Secrets, Stamps, Subject, Subjects, decode
+from adapters.ledger import Came, Erased, Ledger
+from adapters.parcel.content import (
+    Checkpoint,
+    End,
+    Event,
+    Events,
+    Reservations,
+    Secrets,
+    Stamps,
+    Subject,
+    Subjects,
+    decode,
+)
 from adapters.parcel.envelope import Header, Reader
 from adapters.parcel.identity import Identity, Installation, Unfit
 from adapters.postgres import wire
 from adapters.postgres.database import Database
 from adapters.postgres.silence import Connection
+from adapters.proofs.signer import Before, Refusing
 from tenants.keys import over_subject_key
 
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,22 +86,21 @@ class Unpacking:
         """Write everything down. Raises `Unfit` where the tenant's log here is not what the parcel goes on from."""
         header, name, upto = self.header, "", 0
         at = _begin(database, header)
+        _came(ledger, Came(header.tenant, header.generation, datetime.now(UTC)))
         for raw in self._reader.frames():
             match decode(raw):
                 case Secrets() as secrets:
                     name = secrets.name
                     ring.keys.adopt("tokens", secrets.tokens)
                     ring.keys.adopt("requests", secrets.requests)
+                case Checkpoint(note, key):
+                    _came(ledger, Came(header.tenant, header.generation, datetime.now(UTC), note, key))
                 case Events(rows):
                     at = _write(database, header.tenant, [row for row in rows if row.position > at], at)
                 case Subjects(rows):
                     _adopt(database, ring, ledger, rows)
-                case Reservations(rows):
-                    _put(database, header.tenant, _RESERVE, [(each.scope, each.token, each.stream) for each in rows])
-                case Stamps(rows):
-                    stamps = [(s.credential, s.key, s.request, s.first, s.last, s.stream, _time(s.at), s.generation)
-                              for s in rows]  # fmt: skip
-                    _put(database, header.tenant, _STAMP, stamps)
+                case Reservations() | Stamps() as beside:
+                    _beside(database, header.tenant, beside)
                 case End() as end:
                     upto = end.upto
         if at != upto:
@@ -116,6 +127,28 @@ def _begin(database: Database, header: Header) -> int:
     if position < header.after:
         raise Unfit(f"This parcel goes on from position {header.after}, and the log here ends at {position}.")
     return int(position)
+
+
+def _beside(database: Database, tenant: UUID, frame: Reservations | Stamps) -> None:
+    if isinstance(frame, Reservations):
+        _put(database, tenant, _RESERVE, [(each.scope, each.token, each.stream) for each in frame.rows])
+        return
+    stamps = [
+        (s.credential, s.key, s.request, s.first, s.last, s.stream, _time(s.at), s.generation) for s in frame.rows
+    ]
+    _put(database, tenant, _STAMP, stamps)
+
+
+def _came(ledger: Ledger, came: Came) -> None:
+    """Where the signer learns of it: else it signs no generation that nobody has begun here. Raises `Unfit`."""
+    known = ledger.came(came.tenant)
+    if known and known.generation == came.generation and came.note in ("", known.note):
+        return
+    try:
+        Before.of(came.tenant, came)
+    except Refusing as problem:
+        raise Unfit(f"What was signed of the log there does not fit it: {problem}") from problem
+    ledger.add([came])
 
 
 def _write(database: Database, tenant: UUID, rows: Sequence[Event], at: int) -> int:

@@ -75,7 +75,7 @@ class Anew:
 
     def _signed(self, grove: Grove, last: str | None) -> tuple[int, bytes]:
         """Size and root of what was signed last of this generation."""
-        began = max(1, self._signer.generation())
+        began = self._signer.began(self.tenant)
         if grove.generation > began:
             self._found.add("generation", f"The log stands in generation {grove.generation}; nobody began it.", 1)
         if last is None:
@@ -89,7 +89,8 @@ class Anew:
         return 0, tree.EMPTY
 
     def _look(self, connection: Connection, grove: Grove, signed: tuple[int, bytes], last: str | None) -> Read:
-        seals = Seals(grove, self._signer.key(self.tenant), signed, last, self._found)
+        before = self._signer.before(self.tenant, grove.generation)
+        seals = Seals(grove, self._signer.key(self.tenant), signed, last, self._found, before)
         position = 0
         with psycopg.ServerCursor(connection, "anew") as cursor:
             cursor.itersize = _CHUNK

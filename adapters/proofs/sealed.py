@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from adapters.proofs.cosigner import seen
 from adapters.proofs.grove import Grove
 from adapters.proofs.sealer import BATCH
-from adapters.proofs.signer import Refusing, verify
+from adapters.proofs.signer import Before, Refusing, verify
 from projections.proofs import note, tree
 from projections.proofs.found import MOST, Findings
 
@@ -21,8 +21,15 @@ class Seals:
     """`take` each leaf in order, say where there is a `gap`, then `end`."""
 
     def __init__(
-        self, grove: Grove, key: str | None, signed: tuple[int, bytes], last: str | None, findings: Findings
+        self,
+        grove: Grove,
+        key: str | None,
+        signed: tuple[int, bytes],
+        last: str | None,
+        findings: Findings,
+        before: Before | None = None,
     ) -> None:
+        """`before` is what was signed of the log where it came from."""
         self._grove = grove
         self._key = key
         self._size, self._root = signed
@@ -39,6 +46,7 @@ class Seals:
         self._bad = self._size
         """That of the first that they do not."""
         self._next = grove.seal_after(0)
+        self._before = before
 
     def take(self, position: int, hashed: bytes | None) -> None:
         if position > self._size or position != self._read.size + 1:
@@ -48,6 +56,8 @@ class Seals:
             self._differ.append(position)
         self._read.add(hashed or bytes(tree.HASH))
         self._kept.add(stored or bytes(tree.HASH))
+        if self._before and position == self._before.size and self._read.root != self._before.root:
+            self._found.add("came", "These are not the events that were signed where the log came from.", 1, position)
         while self._next and self._next[0] <= position:
             self._checkpoint(*self._next)
             self._next = self._grove.seal_after(self._next[0])

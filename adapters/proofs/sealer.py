@@ -15,7 +15,7 @@ from uuid import UUID
 from adapters.codec.leaf import leaf
 from adapters.postgres.database import Database
 from adapters.proofs.grove import Gap, Grove
-from adapters.proofs.signer import Held, Refusing, Signer
+from adapters.proofs.signer import Before, Held, Refusing, Signer
 from projections.kernel import Lag
 from projections.proofs import note, tree
 
@@ -71,10 +71,15 @@ class Sealer:
             self._place = grove.generation, grove.head
             size, _ = grove.sealed
             signed = self._admitted(grove, held, size)
+            before = self._signer.before(self.tenant, grove.generation)
             target = max(min(grove.head, size + BATCH), signed[0])
+            if before and max(size, signed[0]) < before.size < target:
+                # The last checkpoint signed where it came from and the first signed here say the same of it.
+                target = before.size
             ages = list[float]()
             if target > size:
                 times = _grow(grove, size, target, signed)
+                _go_on(grove, target, before)
                 at = grove.seal(target, self._signed(grove, held, target, signed[0]))
                 ages = [(at - each).total_seconds() for each in times]
             committing = monotonic()
@@ -103,7 +108,7 @@ class Sealer:
 
     def _admitted(self, grove: Grove, held: Held, size: int) -> tuple[int, bytes]:
         """Size and root of what was signed last of this tree, (0, …) where nothing was. Raises `Refusing`."""
-        began = max(1, self._signer.generation())
+        began = self._signer.began(self.tenant)
         if grove.generation > began:
             raise Refusing(f"The log stands in generation {grove.generation}; the ledger knows of none after {began}.")
         if held.last is None:
@@ -166,3 +171,9 @@ def _grow(grove: Grove, size: int, target: int, signed: tuple[int, bytes]) -> li
     if tree.root(node, signed[0]) != signed[1]:
         raise Refusing(f"The first {signed[0]} events do not add up to what was signed of them.")
     return times
+
+
+def _go_on(grove: Grove, size: int, before: Before | None) -> None:
+    """Raises `Refusing` where the log is not the one that was signed before it came here."""
+    if before and before.size <= size and tree.root(tree.tiled(grove.tile), before.size) != before.root:
+        raise Refusing(f"The first {before.size} events are not those that were signed where the log came from.")

@@ -15,8 +15,13 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import Struct
 
+from adapters.ledger import Came
+from projections.proofs import tree
 from projections.proofs.note import Checkpoint, Unsound, name, note, parse, signature_line, verifier_key
+from projections.proofs.note import origin as note_origin
+from projections.proofs.submission import key
 
 FOLDER = "proofs"
 _KEY_ID = 4
@@ -57,12 +62,50 @@ class Held:
         return Ed25519PrivateKey.from_private_bytes(self._key.read_bytes())
 
 
-class Signer:
-    """`generation` tells the last that the ledger knows to have begun: a log of a later one was begun by nobody."""
+class Before(Struct, frozen=True):
+    """What was signed of a log where it came from: nothing else is signed here."""
 
-    def __init__(self, keys: Path, generation: Callable[[], int]) -> None:
+    generation: int
+    size: int = 0
+    root: bytes = tree.EMPTY
+
+    @classmethod
+    def of(cls, tenant: UUID, came: Came) -> "Before":
+        """Raises `Refusing` where the note is not of this tenant's log, or not signed with that key."""
+        if not came.note:
+            return cls(came.generation)
+        try:
+            known = key(came.key)
+        except Unsound as problem:
+            raise Refusing(f"The key that {name(tenant)} came with is none.") from problem
+        origin, size, root = verify(came.note, name(tenant), Ed25519PublicKey.from_public_bytes(known.public))
+        if origin != note_origin(tenant, came.generation):
+            raise Refusing(f"What {name(tenant)} came with is a checkpoint of {origin}.")
+        return cls(came.generation, size, root)
+
+
+class Signer:
+    """`generation` tells the last that the ledger knows to have begun: a log of a later one was begun by nobody.
+
+    Unless it came from elsewhere: `came` tells what the ledger noted of that.
+    """
+
+    def __init__(
+        self, keys: Path, generation: Callable[[], int], came: Callable[[UUID], Came | None] = lambda _: None
+    ) -> None:
         self._folder = keys / FOLDER
-        self.generation = generation
+        self._generation = generation
+        self._came = came
+
+    def began(self, tenant: UUID) -> int:
+        """The last generation of the tenant's log that somebody has begun."""
+        came = self._came(tenant)
+        return max(1, self._generation(), came.generation if came else 0)
+
+    def before(self, tenant: UUID, generation: int) -> Before | None:
+        """What was signed elsewhere of the log in this generation, None where it began here. Raises `Refusing`."""
+        came = self._came(tenant)
+        return Before.of(tenant, came) if came and came.generation == generation else None
 
     @contextmanager
     def hold(self, tenant: UUID) -> Iterator[Held]:

@@ -163,7 +163,7 @@ def trusted(settings: Settings) -> ssl.SSLContext:
 def signer_of(settings: Settings) -> Signer:
     """Who signs checkpoints: with keys of the key folder, for generations that the ledger knows."""
     ledger = Ledger(settings.keys)
-    return Signer(settings.keys, lambda: ledger.generation)
+    return Signer(settings.keys, lambda: ledger.generation, ledger.came)
 
 
 def proofs(product: Product) -> Proven:

@@ -7,17 +7,21 @@ import psycopg
 import pytest
 from msgspec import Struct
 
+from adapters import ledger
 from adapters.codec.leaf import Bytes, leaf
 from adapters.erasures import Erasures
 from adapters.kms import FileKMS
 from adapters.ledger import Ledger
 from adapters.log import Logs
 from adapters.parcel.identity import Identity, Unfit, parse
+from adapters.parcel.moving import Moving
 from adapters.parcel.pack import Packing, pack
 from adapters.parcel.unpack import Unpacking
 from adapters.postgres.committer import Committer
 from adapters.postgres.database import Database, found
 from adapters.postgres.migrate import migrate
+from adapters.proofs.sealer import Sealer
+from adapters.proofs.signer import Refusing, Signer
 from application.kernel import Once
 from application.ports import Closed, Reused, SubjectErased, Taken
 from domain.kernel import Actor, Circumstances, Erased, Meta
@@ -40,6 +44,7 @@ class Place(Struct, frozen=True):
     logs: Logs
     ledger: Ledger
     identity: Identity
+    worker: Database
 
     def root(self, tenant):
         frontier = Frontier()
@@ -49,10 +54,11 @@ class Place(Struct, frozen=True):
 
 
 @pytest.fixture(scope="module")
-def here(database, committer, tmp_path_factory):
+def here(database, committer, migrated, tmp_path_factory):
     keys = tmp_path_factory.mktemp("here") / "keys"
-    with Logs(database, committer, FileKMS(keys), DECIDERS) as logs:
-        yield Place(database, logs, Ledger(keys), Identity(keys))
+    worker = Database(migrated.addresses.worker)
+    with worker, Logs(database, committer, FileKMS(keys), DECIDERS) as logs:
+        yield Place(database, logs, Ledger(keys), Identity(keys), worker)
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +72,11 @@ def there(servers, migrated, tmp_path_factory):
     migrate(owner, app, worker)
     with (
         Database(app) as database,
+        Database(worker) as keeper,
         Committer(app) as committer,
         Logs(database, committer, FileKMS(keys), DECIDERS) as logs,
     ):
-        yield Place(database, logs, Ledger(keys), Identity(keys))
+        yield Place(database, logs, Ledger(keys), Identity(keys), keeper)
     with psycopg.connect(addresses.superuser, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
 
@@ -159,7 +166,7 @@ def test_who_was_erased_stays_erased(here, there, moving):
     assert (epochs[id], epochs[other]) == (-1, 0), "a worker clears what was folded while there was a key here"
     log = there.logs.of(moving)
     assert log.open(log.read(0)[0].fact).name == Erased()
-    assert id in {each.subject for each in there.ledger.read()}
+    assert id in {each.subject for each in there.ledger.read() if isinstance(each, ledger.Erased)}
     assert there.root(moving) == root
     with pytest.raises(SubjectErased):
         log.submit(f"prospects/{id}", 1, [Noted("met")], meta()).result(10)
@@ -217,3 +224,52 @@ def test_an_installation_is_named_by_its_keys(here, tmp_path):
     assert (here.ledger.folder / "identity").stat().st_mode & 0o777 == 0o600
     with pytest.raises(Unfit, match="everlog tenants identity"):
         parse("everlog-installation+AAAA")
+
+
+def test_a_later_generation_is_sealed_where_it_arrives_as_it_was_signed_where_it_left(
+    here, there, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("adapters.parcel.moving.PATIENCE", 0.0)
+    moving = uuid4()
+    here.database.query(moving, "insert into everlog.heads (tenant_id, generation) values (%s, 2)", [moving])
+    captured(here, moving)
+    captured(here, moving, "Grace")
+    signed = Signer(here.ledger.folder, lambda: 2)
+    assert Sealer(moving, here.worker, signed).seal() == 2
+    first, second = tmp_path / "first", tmp_path / "second"
+    ours, theirs = (Moving(each.database, each.logs, each.ledger.folder) for each in (here, there))
+    ours.pack(moving, "Acme", theirs.identity, 0, first, leaves=False)
+    theirs.unpack(first, ours.identity)
+    assert there.ledger.came(moving).note == ""
+    captured(here, moving, "Mary")
+    ours.close(moving)
+    assert Sealer(moving, here.worker, signed).seal() == 1
+    ours.pack(moving, "Acme", theirs.identity, 2, second, leaves=True)
+    theirs.unpack(second, ours.identity)
+    came = there.ledger.came(moving)
+    assert (came.generation, came.key) == (2, signed.key(moving))
+    sealer = Sealer(moving, there.worker, Signer(there.ledger.folder, lambda: 1, there.ledger.came))
+    assert sealer.seal() == 3
+    with Signer(there.ledger.folder, lambda: 1).hold(moving) as held:
+        last = f"{held.last}"
+    assert last.split("\n")[:3] == came.note.split("\n")[:3]
+    assert last != came.note
+    # Nobody began the generation here, and without its having come it would be sealed by nobody.
+    alone = Sealer(moving, there.worker, Signer(there.ledger.folder, lambda: 1))
+    with pytest.raises(Refusing, match="stands in generation 2"):
+        alone.seal()
+
+
+def test_a_checkpoint_of_another_log_does_not_come_with_a_parcel(here, there, moving):
+    captured(here, moving)
+    signed = Signer(here.ledger.folder, lambda: 1)
+    assert Sealer(moving, here.worker, signed).seal() == 1
+    with signed.hold(moving) as held:
+        note, known = f"{held.last}", f"{signed.key(moving)}"
+    here.database.query(moving, "update everlog.heads set closed = 'left' where tenant_id = %s", [moving])
+    for said, key in ((note.replace(str(moving), str(uuid4())), known), (note, "none")):
+        file = io.BytesIO()
+        asked = Packing(moving, "Acme", 1, 0, 1, True, "", said, key)
+        pack(asked, here.database, here.logs.rings.of(moving), file, there.identity.public, here.identity)
+        with pytest.raises(Unfit, match="does not fit"):
+            unpacked(file, here, there, moving)
