@@ -14,6 +14,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import LifespanHook, Message, Middleware, Scope
 
 from api import (
+    access,
     activity,
     audit,
     commands,
@@ -48,6 +49,7 @@ CAPABILITIES: tuple[Route, ...] = (
     *audit.ROUTES,
     *activity.ROUTES,
     *resources.ROUTES,
+    *access.ROUTES,
     *exports.ROUTES,
     *deliveries.ROUTES,
     *reports.ROUTES,

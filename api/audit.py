@@ -1,8 +1,9 @@
 """The trail over HTTP: who did or was refused what, and what it changed."""
 
+import asyncio
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType, defstruct
 
 from api import shapes
 from api.call import Call
@@ -15,7 +16,14 @@ from api.route import Route
 from domain.kernel import Erased, Recorded, Sealed
 from projections.audit import HIDDEN, Causes, Change, Effects, Entry, Event, Trail, changes
 
-AuditEntry = shapes.answer(Entry, "AuditEntry")
+AuditEntry = defstruct(
+    "AuditEntry",
+    [("fact", dict[str, Any] | UnsetType, UNSET)],
+    bases=(shapes.answer(Entry, "AuditEntry"),),
+    kw_only=True,
+    module=__name__,
+)
+"""`fact` stands in a list that was asked for with `facts`."""
 _presenter = Presenter(Entry, "audit.read-circumstances")
 PERSONAL = "prospects.read-personal"
 NEEDS = dict.fromkeys(HIDDEN, _presenter.permission) | {"about": PERSONAL}
@@ -52,6 +60,22 @@ async def get(edge: Edge, call: Call) -> Reply:
     entry = await one(edge, call, Event(position=position), _presenter, "audit.unknown")
     fact, changed = await _what_changed(edge, call, position)
     return reply({"entry": entry, "fact": fact, "changes": changed})
+
+
+async def facts(edge: Edge, call: Call, query: Trail, rows: list[Entry], items: list[dict[str, Any]]) -> None:
+    """What was recorded, beside each entry; what is about persons for who may see it, which is on record then."""
+    if not (query.facts and rows):
+        return
+    log = edge.logs.of(call.caller.tenant)
+    found = await asyncio.gather(*(log.tail(each.position - 1, 1) for each in rows))
+    sealed = tuple(recorded.fact for [recorded] in found)
+    may = await edge.eyes.may(call.caller, PERSONAL)
+    shown = await log.opened(sealed) if may else sealed
+    if may:
+        values = ((name, getattr(fact, name)) for fact in sealed for name in fact.__struct_fields__)
+        await edge.eyes.note(call.caller, Sight(query, PERSONAL, HIDDEN), len(rows), values)
+    for item, fact in zip(items, shown, strict=True):
+        item["fact"] = plain(fact, may=may)
 
 
 async def causes(edge: Edge, call: Call) -> Reply:
@@ -117,6 +141,7 @@ ROUTES: tuple[Route, ...] = (
             summary="Search the trail, newest first",
             personal=HIDDEN,
             needs={"about": PERSONAL},
+            further=facts,
         )
     ),
     Route(

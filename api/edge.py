@@ -28,6 +28,7 @@ from application.fresh import Fresh
 from application.kernel import Caller
 from application.pipeline import Pipeline, Rejected
 from application.ports import Journal, Logs, Proofs, Scorer, Unanswered
+from application.predictions import Learner
 from domain.kernel import Circumstances, Decider, Refused
 from projections.reports import Report
 from tenants.quotas import Quota, Verdict
@@ -67,6 +68,7 @@ class Edge:
         *,
         documents: Mapping[str, Callable[[Report], bytes]] = MappingProxyType({}),
         deliveries: Deliveries | None = None,
+        learner: Callable[[], Learner] | None = None,
         trace: Callable[[], str] = str,
         granted: Callable[[UUID], Awaitable[None]] | None = None,
         passing: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),
@@ -75,6 +77,9 @@ class Edge:
         self.logs = logs
         self.scorer = scorer
         self.proofs = proofs
+        self.learner = learner
+        self.learning = asyncio.Lock()
+        """Held while a model is folded anew: two at once would leave the other requests nothing of the processor."""
         self.deciders = deciders
         self.documents = documents
         self._deliveries = deliveries

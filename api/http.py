@@ -87,6 +87,7 @@ def application(product: Product, journal: Journal) -> Direct:
         journal,
         documents=DOCUMENTS,
         deliveries=bootstrap.deliveries(product),
+        learner=bootstrap.learner,
         trace=product.telemetry.traces.current,
         granted=product.logs.granted,
         passing=PASSING,

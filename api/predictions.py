@@ -1,6 +1,7 @@
 """Predictions over HTTP: asked for now, booked against what came, and the models that make them."""
 
-from typing import Annotated, ClassVar
+import asyncio
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -9,11 +10,13 @@ from api import shapes
 from api.call import Call
 from api.edge import Edge, reply
 from api.inbound import Reply
+from api.learning import opened
 from api.personal import Presenter
 from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
 from application.ports import Unanswered
+from application.predictions import recompute
 from domain.predictions import Made
 from projections.predictions import book, card
 
@@ -25,6 +28,10 @@ _Describe = shapes.parameters(
     card.Describe, "ModelQuery", leave=("model",), history=Annotated[int, Meta(ge=1, le=200, description="Milestones.")]
 )
 _MODEL = "/v1/models/{model}"
+MOST = 50_000
+"""Events that are folded anew while somebody waits."""
+BUSY = 5
+"""Seconds after which a question may be asked that met another."""
 
 
 class Score(Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +67,67 @@ async def describe(edge: Edge, call: Call) -> Reply:
 async def compare(edge: Edge, call: Call) -> Reply:
     given = shapes.given(shapes.from_url(call.query, _Compare))
     return reply(await edge.pipeline.ask(call.caller, card.Compare(model=_model(call), **given), call.at_least))
+
+
+class Recompute(Struct, frozen=True):
+    """Asked of the log, which is folded anew."""
+
+    permission: ClassVar = "audit.read"
+    id: UUID
+
+
+class Recomputation(Struct, frozen=True, kw_only=True):
+    """A prediction made again from the log alone, compared bit for bit."""
+
+    id: UUID
+    verdict: Literal["equal", "superseded", "differs"]
+    """`equal`: the model that it names makes it from the log as it stood. `superseded`: somebody whom the model had
+    learned from was erased since. `differs`: it does not come out, and that is alarming."""
+    model: str
+    champion: str
+    digest: str
+    """SHA-256 of the state that it claims to have been made from."""
+    build: str
+    position: int
+    """The log's position that it was made from."""
+    recorded_at: int
+    """Its own position."""
+    again: str | None
+    """The digest of the state that the log leads to."""
+    superseded_at: int | None
+    differing: list[str]
+
+
+async def recomputation(edge: Edge, call: Call) -> Reply:
+    query = Recompute(call.id)
+    stream = f"predictions/{call.id}"
+    await edge.pipeline.authorise(call.caller, query, stream)
+    log = edge.logs.of(call.caller.tenant)
+    found = await log.history(stream)
+    made = await log.opened(found[0].fact) if found else None
+    if not isinstance(made, Made):
+        raise Problem("predictions.unknown")
+    if made.position > MOST:
+        raise Problem("predictions.far", details={"events": made.position, "most": MOST})
+    if edge.learner is None or edge.learning.locked():
+        raise Problem("predictions.unanswered", retry=BUSY)
+    async with edge.learning:
+        done = await asyncio.to_thread(recompute, made, opened(log, made.position), edge.learner())
+    return reply(
+        Recomputation(
+            id=call.id,
+            verdict=done.verdict,
+            model=made.model,
+            champion=made.champion,
+            digest=made.digest,
+            build=made.build,
+            position=made.position,
+            recorded_at=found[0].position,
+            again=done.again.digest if done.again else None,
+            superseded_at=done.superseded_at,
+            differing=list(done.differing),
+        )
+    )
 
 
 def _model(call: Call) -> str:
@@ -105,6 +173,21 @@ ROUTES: tuple[Route, ...] = (
         problems=("predictions.unknown",),
         headers=WAITS,
         serve=get,
+    ),
+    Route(
+        method="GET",
+        path="/v1/predictions/{id}/recomputation",
+        operation="recomputePrediction",
+        tag="predictions",
+        summary="Make a prediction again from the log, and compare",
+        description=(
+            "The log is folded anew up to where the prediction was made from, one such question at a time in each "
+            f"process. One from behind {MOST:,} events is made again by `everlog predictions recompute`."
+        ),
+        permission=Recompute.permission,
+        answer=Recomputation,
+        problems=("predictions.unknown", "predictions.far", "predictions.unanswered"),
+        serve=recomputation,
     ),
     Route(
         method="GET",

@@ -122,6 +122,9 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "prospects.strength-out-of-range": Kind(422, "A strength is between 0 and 1", "Scale it."),
     "prospects.attribute-not-finite": Kind(422, "An attribute is no finite number", "Leave it out."),
     "predictions.unknown": Kind(404, "There is no such prediction", "Check the identifier."),
+    "predictions.far": Kind(
+        422, "The prediction is too far into the log to be made again here", "Run `everlog predictions recompute`."
+    ),
     "predictions.model-unknown": Kind(404, "There is no such model", "`prospects.conversion` is one."),
     "predictions.prospect-not-open": Kind(409, "The prospect is not open", "Won and lost ones are not predicted."),
     "scores.malformed": Kind(422, "No model can read this", "Tell the operator the `instance`."),

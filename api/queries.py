@@ -1,5 +1,6 @@
 """Queries over HTTP, written once: lists with filters, cursors and fields, and single things with their ETag."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, defstruct
@@ -30,6 +31,10 @@ _QUERY = (
 )
 
 
+Further = Callable[[Edge, Call, Any, list[Any], list[dict[str, Any]]], Awaitable[None]]
+"""Gets the query, the rows, and the rows as they are answered."""
+
+
 class Listing(Struct, frozen=True, kw_only=True):
     """A list and what it is made of."""
 
@@ -46,6 +51,8 @@ class Listing(Struct, frozen=True, kw_only=True):
     needs: dict[str, str] = {}
     """Those of them that are under another permission."""
     types: dict[str, Any] = {}
+    further: Further | None = None
+    """Adds to the rows as they are answered what no view holds."""
 
 
 def listed(listing: Listing) -> list[Route]:
@@ -128,6 +135,8 @@ async def _page(listing: Listing, edge: Edge, call: Call, asked: Struct) -> Repl
     query = listing.query(**shapes.given(asked))
     page = await edge.pipeline.ask(call.caller, query, call.at_least)
     items = await listing.presenter.rows(edge.eyes, call.caller, page.rows, query, listing.personal)
+    if listing.further:
+        await listing.further(edge, call, query, page.rows, items)
     return reply({"items": items, "cursor": page.cursor or None})
 
 

@@ -15,7 +15,7 @@ from domain.exports import Format
 from projections.audit import HIDDEN
 from projections.exports import MEDIA, Manifest, Take
 
-_FILTER = shapes.parameters(Take, "AuditExportFilter", (*HIDDEN, "limit", "cursor"))
+_FILTER = shapes.parameters(Take, "AuditExportFilter", (*HIDDEN, "limit", "cursor", "facts"))
 AuditExport = defstruct(
     "AuditExport",
     [("format", Format, "ndjson"), *((each.name, each.type, UNSET) for each in fields(_FILTER))],

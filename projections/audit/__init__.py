@@ -1,5 +1,6 @@
 """The audit trail: one entry for every event, what was refused among them; and what an event changed."""
 
+from projections.audit.access import Could, WhoCould
 from projections.audit.activity import Faceted, Facets, Over, Timeline, activity
 from projections.audit.chain import Causes, Chain, Effects
 from projections.audit.change import Change, changes
@@ -13,6 +14,7 @@ __all__ = [
     "Causes",
     "Chain",
     "Change",
+    "Could",
     "Effects",
     "Entry",
     "Event",
@@ -22,6 +24,7 @@ __all__ = [
     "Resource",
     "Timeline",
     "Trail",
+    "WhoCould",
     "activity",
     "audit",
     "changes",

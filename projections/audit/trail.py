@@ -89,6 +89,8 @@ class Trail(Filter, frozen=True, kw_only=True):
 
     limit: int = 50
     cursor: str = ""
+    facts: bool = False
+    """Whether what was recorded comes with each entry."""
 
     async def answer(self, reads: Reads) -> Page[Entry]:
         return await reads.page(audit, self.where(), sort=self._newest, limit=self.limit, cursor=self.cursor)

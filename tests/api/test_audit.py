@@ -170,3 +170,16 @@ def test_the_trail_is_found_by_every_attribute_of_an_entry(ask, captured):
     for name, value in others.items():
         found = ask("GET", "/v1/audit", "Auditor", params={"resource": entry["resource"], name: value}).json()
         assert found["items"] == [], name
+
+
+def test_facts_come_with_a_list_and_persons_in_them_for_who_may_see_them(ask, captured):
+    path = f"/v1/audit?resource={captured.json()['id']}"
+    told = {role: ask("GET", f"{path}&facts=true", role, headers=after(captured)).json() for role in ROLES}
+    assert told["Admin"]["items"][-1]["fact"]["name"] == "Ada"
+    fact = told["Auditor"]["items"][-1]["fact"]
+    assert (fact["name"], fact["industry"]) == (None, "looms")
+    assert "fact" not in ask("GET", path).json()["items"][0]
+    assert ask("GET", f"/v1/audit?resource={uuid4()}&facts=true").json()["items"] == []
+
+
+ROLES = ("Admin", "Auditor")

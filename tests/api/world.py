@@ -18,6 +18,7 @@ from adapters.postgres.reads import ReadModels
 from adapters.postgres.views import Views
 from adapters.proofs.proven import Proven
 from api.app import create_app
+from api.bootstrap import learner
 from api.edge import Edge
 from application.api_keys import Keyring, mint
 from application.audit import Trail
@@ -100,6 +101,7 @@ class World:
             proven,
             journal,
             documents=DOCUMENTS,
+            learner=learner,
             granted=logs.granted,
             deliveries=Deliveries(database, logs.rings),
         )

@@ -1,4 +1,4 @@
-"""The compliance officer's tutorial, run as it is written on what the demo streams."""
+"""The compliance officer's tutorial and their twelve questions, run as written on what the demo streams."""
 
 import re
 import subprocess
@@ -9,6 +9,7 @@ import pytest
 from tests.adapters.supervising import ROOT
 
 PAGE = ROOT / "docs" / "tutorial" / "compliance-officer.md"
+QUESTIONS = ROOT / "docs" / "how-to" / "twelve-questions.md"
 BLOCK = re.compile(r"^```(?P<kind>sh|text)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 END = "---- end of block ----"
 
@@ -28,16 +29,16 @@ def kept(promised, shown):
     return bool(re.search(".*".join(patterns), shown, re.DOTALL))
 
 
-@pytest.fixture
-def played(tmp_path, house, lived):
-    """What each block of the page printed, in a folder that has what the page reaches for."""
+@pytest.fixture(params=[PAGE, QUESTIONS], ids=lambda page: page.stem)
+def played(request, tmp_path, house, lived):
+    """A page, and what each block of it printed, in a folder that has what it reaches for."""
     commands = tmp_path / ".venv" / "bin"
     commands.mkdir(parents=True)
     for name, words in {"python": "", "everlog": "-m api.main"}.items():
         (commands / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         (commands / name).chmod(0o755)
     (tmp_path / "clients").symlink_to(ROOT / "clients")
-    script = "\n".join(f"{text}\necho '{END}'" for text, _ in steps(PAGE.read_text()))
+    script = "\n".join(f"{text}\necho '{END}'" for text, _ in steps(request.param.read_text()))
     done = subprocess.run(
         ["bash", "-ec", "set -o pipefail\n" + script.replace("http://127.0.0.1:8000", house.url)],
         env=house.environment | {"EVERLOG_KEY": lived.key, "PYTHONPATH": str(ROOT)},
@@ -48,13 +49,13 @@ def played(tmp_path, house, lived):
         timeout=300,
     )
     assert done.returncode == 0, (done.stdout, done.stderr)
-    return done.stdout.split(END + "\n")
+    return list(steps(request.param.read_text())), done.stdout.split(END + "\n")
 
 
-def test_the_officers_tutorial_runs_as_written(played):
-    page = list(steps(PAGE.read_text()))
-    assert len(played) == len(page) + 1
-    broken = [(text, shown) for (text, promised), shown in zip(page, played, strict=False) if not kept(promised, shown)]
+def test_the_officers_pages_run_as_written(played):
+    page, shown = played
+    assert len(shown) == len(page) + 1
+    broken = [(text, said) for (text, promised), said in zip(page, shown, strict=False) if not kept(promised, said)]
     assert broken == []
 
 

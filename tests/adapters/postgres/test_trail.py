@@ -55,7 +55,7 @@ LEADS: dict[str, str] = {
 
 
 def test_every_filter_is_in_this_table():
-    spans = {"since", "before", "position_least", "position_below", "limit", "cursor"}
+    spans = {"since", "before", "position_least", "position_below", "limit", "cursor", "facts"}
     assert set(Trail.__struct_fields__) - spans == {*NAMED, *SAID}
 
 
