@@ -28,6 +28,7 @@ Against = Literal[
     "keyset",
     "bare-route",
     "unjournalled",
+    "router",
     "river",
     "compiled",
     "pycasbin",

@@ -128,22 +128,20 @@ class Exchange:
                 return
 
     async def _answer(self, upstream: Upstream) -> bool:
-        """Pass on the answer; whether the connection is no longer HTTP after it."""
+        """Pass on the answer, as much at a time as has come; whether the connection is no longer HTTP after it."""
+        out: list[bytes] = []
         while True:
-            event = await upstream.event()
-            match event:
-                case h11.InformationalResponse(status_code=101):
-                    kept = passing(list(event.headers), upgrade=True)
-                    await self._send(h11.InformationalResponse(status_code=101, headers=kept))
-                    return True
-                case h11.Response():
-                    kept = passing(list(event.headers))
-                    await self._send(h11.Response(status_code=event.status_code, headers=kept, reason=event.reason))
-                case h11.Data():
-                    await self._send(h11.Data(data=event.data))
-                case h11.EndOfMessage():
-                    await self._send(h11.EndOfMessage())
-                    return False
+            event = upstream.event()
+            if event is h11.NEED_DATA:
+                await self._write(b"".join(out))
+                out.clear()
+                await upstream.wait()
+                continue
+            if passed := _answered(event):
+                out.append(self._wire.send(passed) or b"")
+            if isinstance(passed, h11.EndOfMessage) or _switches(passed):
+                await self._write(b"".join(out))
+                return _switches(passed)
 
     async def _splice(self, upstream: Upstream) -> None:
         """Bytes both ways, until one side ends."""
@@ -164,8 +162,12 @@ class Exchange:
         return event
 
     async def _send(self, event: h11.Event) -> None:
-        self._writer.write(self._wire.send(event) or b"")
-        await self._writer.drain()
+        await self._write(self._wire.send(event) or b"")
+
+    async def _write(self, raw: bytes) -> None:
+        if raw:
+            self._writer.write(raw)
+            await self._writer.drain()
 
     async def _say(self, problem: Problem) -> None:
         body = problems.encode(problem.told(uuid4()))
@@ -192,3 +194,22 @@ class Exchange:
     def _address(self) -> bytes:
         peer = self._writer.get_extra_info("peername")
         return str(peer[0]).encode() if peer else b""
+
+
+def _answered(event: object) -> h11.Event | None:
+    """What the client gets of it: the same, but for what is between the router and the cell alone."""
+    match event:
+        case h11.InformationalResponse(status_code=101):
+            return h11.InformationalResponse(status_code=101, headers=passing(list(event.headers), upgrade=True))
+        case h11.Response():
+            kept = passing(list(event.headers))
+            return h11.Response(status_code=event.status_code, headers=kept, reason=event.reason)
+        case h11.Data():
+            return h11.Data(data=event.data)
+        case h11.EndOfMessage():
+            return h11.EndOfMessage()
+    return None
+
+
+def _switches(event: h11.Event | None) -> bool:
+    return isinstance(event, h11.InformationalResponse)

@@ -19,16 +19,22 @@ class Upstream:
         self.writer = writer
         self.wire = h11.Connection(h11.CLIENT)
 
-    async def event(self) -> object:
-        """What comes next of an answer. Raises `Broken`."""
+    def event(self) -> object:
+        """What comes next of an answer, or `h11.NEED_DATA` where that is not here yet. Raises `Broken`."""
         try:
-            while (event := self.wire.next_event()) is h11.NEED_DATA:
-                self.wire.receive_data(await self.reader.read(CHUNK))
-        except (OSError, h11.ProtocolError) as problem:
+            event = self.wire.next_event()
+        except h11.ProtocolError as problem:
             raise Broken from problem
         if isinstance(event, h11.ConnectionClosed) or event is h11.PAUSED:
             raise Broken
         return event
+
+    async def wait(self) -> None:
+        """Until more has come, or the end. Raises `Broken`."""
+        try:
+            self.wire.receive_data(await self.reader.read(CHUNK))
+        except (OSError, h11.ProtocolError) as problem:
+            raise Broken from problem
 
     async def send(self, event: h11.Event) -> None:
         """Raises `Broken`."""

@@ -46,10 +46,15 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
         product.settle()
         known = ids(product, tenant)
         ours, theirs, bare_port = environment(product), _same(product, tenant, ground.home / "bench-keys"), free()
+        router_port, secret = free(), ground.home / "bench-router"
+        secret.write_text(ours["EVERLOG_ROUTER_SECRET"])
+        cell = f"here=http://{HOST}:{product.settings.port}"
+        router = ["router", "--cell", cell, "--secret", str(secret), "--listen", f"{HOST}:{router_port}"]
         bare = {route.CONFIG: msgspec.json.encode(theirs).decode()}
         with (
             serving(["api.main", "api"], product.settings.port, ours, _LIST, authorization) as product_port,
             serving(["benchmarks.peers.route", str(bare_port)], bare_port, bare, "/many", {}),
+            serving(["api.main", *router], router_port, {}, _LIST, authorization),
         ):
             seconds = session.scale.seconds / 2
             paths = Paths([f"/v1/prospects/{id}" for id in known], _LIST, "/v1/prospects")
@@ -63,6 +68,7 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
                     },
                     "bare-route": lambda: _asked(bare_port, {}, bare_paths, seconds),
                     "plain-route": lambda: _read(bare_port, {}, plain_paths, seconds),
+                    "router": lambda: _read(router_port, authorization, paths, seconds),
                 }
             )
     yield from session.compared(rounds, *_comparisons(len(known)))
@@ -92,6 +98,16 @@ def _comparisons(prospects: int) -> Iterator[Versus]:
     for name, case in (("one", "get one prospect"), ("list", "list 50 prospects")):
         yield replace(
             versus, against="plain-route", case=f"{case}, rate", measure=f"{name} rate", aim=None, note=_PLAIN
+        )
+    through = "theirs: the same requests through `everlog router`, in a process of its own on the same cores"
+    for name, case in (("one", "get one prospect"), ("list", "list 50 prospects")):
+        yield replace(
+            versus,
+            against="router",
+            case=f"{case}, asked directly, against through a router, rate",
+            measure=f"{name} rate",
+            aim=None,
+            note=through,
         )
     alone = replace(versus, against=OURS, note="the same facts given to the log in this process, without HTTP")
     case = "capture a prospect, against the append alone"
@@ -151,7 +167,7 @@ def organisation(product: Product) -> tuple[UUID, dict[str, str]]:
 
 
 def environment(product: Product) -> dict[str, str]:
-    return settings.environment(product.settings)
+    return settings.environment(replace(product.settings, router="what-routers-of-this-benchmark-show"))
 
 
 def ids(product: Product, tenant: UUID) -> list[UUID]:
