@@ -99,16 +99,7 @@ def _comparisons(prospects: int) -> Iterator[Versus]:
         yield replace(
             versus, against="plain-route", case=f"{case}, rate", measure=f"{name} rate", aim=None, note=_PLAIN
         )
-    through = "theirs: the same requests through `everlog router`, in a process of its own on the same cores"
-    for name, case in (("one", "get one prospect"), ("list", "list 50 prospects")):
-        yield replace(
-            versus,
-            against="router",
-            case=f"{case}, asked directly, against through a router, rate",
-            measure=f"{name} rate",
-            aim=None,
-            note=through,
-        )
+    yield from _routed(versus)
     alone = replace(versus, against=OURS, note="the same facts given to the log in this process, without HTTP")
     case = "capture a prospect, against the append alone"
     yield replace(
@@ -117,6 +108,13 @@ def _comparisons(prospects: int) -> Iterator[Versus]:
     yield replace(
         alone, case=f"{case}: {CONNECTIONS} callers, rate", measure="new rate", theirs="append rate", aim=None
     )
+
+
+def _routed(versus: Versus) -> Iterator[Versus]:
+    note = "theirs: the same requests through `everlog router`, in a process of its own on the same cores"
+    for name, case in (("one", "get one prospect"), ("list", "list 50 prospects")):
+        told = f"{case}, asked directly, against through a router, rate"
+        yield replace(versus, against="router", case=told, measure=f"{name} rate", aim=None, note=note)
 
 
 class Paths(Struct, frozen=True):
