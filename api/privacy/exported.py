@@ -2,18 +2,21 @@
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
+import msgspec
 from msgspec import Meta, Struct
 
+from api import shapes
 from api.audit import AuditEntry
 from api.call import Call
-from api.edge import Edge, reply
+from api.edge import Edge
 from api.inbound import Reply
 from api.personal import Presenter, plain
 from api.predictions import Prediction
 from api.privacy.asked import ConsentSaid, Hold, Shown
+from api.privacy.page import page
 from api.problems import Problem
 from api.prospects import Prospect
 from api.route import Route
@@ -65,8 +68,17 @@ class SubjectExport(Struct, frozen=True, kw_only=True):
     """The trail of what the subject did."""
 
 
+Format = Literal["json", "ndjson", "html"]
+MEDIA: Final[dict[Format, str]] = {"json": "application/json", "ndjson": "application/x-ndjson", "html": "text/html"}
+
+
+class SubjectFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    format: Annotated[Format, Meta(description="JSON, JSON line by line, or a page to read.")] = "json"
+
+
 async def export(edge: Edge, call: Call) -> Reply:
     """Recorded before it is handed out: where that fails, nothing leaves."""
+    asked: SubjectFile = shapes.from_url(call.query, SubjectFile)
     log = edge.logs.of(call.caller.tenant)
     generation, position = await asyncio.to_thread(log.head)
     known = await edge.pipeline.ask(call.caller, ExportSubject(subject=call.id), (generation, position))
@@ -82,7 +94,30 @@ async def export(edge: Edge, call: Call) -> Reply:
     )
     done = await edge.pipeline.run(call.caller, Asked(record, call.id))
     content = {"subject": call.id, "position": position, "whole": known.whole, **shown, "events": events}
-    return reply(content, headers=[("Everlog-Position", f"{done.generation}:{done.position}")])
+    headers = [("Everlog-Position", f"{done.generation}:{done.position}")]
+    if asked.format != "json":
+        name = f"everlog-subject-{call.id}.{asked.format}"
+        headers.append(("Content-Disposition", f'attachment; filename="{name}"'))
+    body = await asyncio.to_thread(_written, msgspec.to_builtins(content), asked.format)
+    return Reply(body, headers=headers, media=MEDIA[asked.format])
+
+
+def _written(content: dict[str, Any], kind: Format) -> bytes:
+    match kind:
+        case "html":
+            return page(content)
+        case "ndjson":
+            return msgspec.json.Encoder().encode_lines(_lines(content))
+    return msgspec.json.encode(content)
+
+
+def _lines(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """What it is of first; then a line for each thing, with the list it is from as `kind`."""
+    lists = {name: each for name, each in content.items() if isinstance(each, list)}
+    ones = {name: content[name] for name in ("prospect", "erasure") if content[name] is not None}
+    first = {"kind": "export", **{name: content[name] for name in ("subject", "position", "whole")}}
+    things = [{"kind": name, **one} for name, one in ones.items()]
+    return [first, *things, *({"kind": name, **each} for name, every in lists.items() for each in every)]
 
 
 async def _export(edge: Edge, call: Call, known: Known) -> dict[str, Any]:
@@ -139,6 +174,8 @@ ROUTES: tuple[Route, ...] = (
             "log's last position, waits until the read models do too, and is recorded before it is answered."
         ),
         permission=ExportSubject.permission,
+        parameters=SubjectFile,
+        others=(MEDIA["ndjson"], MEDIA["html"]),
         answer=SubjectExport,
         problems=("privacy.subject-unknown", "views.behind", "contended"),
         headers=("Everlog-Reason",),

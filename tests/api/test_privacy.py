@@ -1,5 +1,8 @@
 """Erasure, holds and a person's export over HTTP, carried out by what a worker runs, on real servers."""
 
+import json
+from collections import Counter
+from html.parser import HTMLParser
 from uuid import UUID, uuid4
 
 import pytest
@@ -139,6 +142,51 @@ def test_a_person_gets_everything_there_is_about_them_and_nothing_of_others(worl
     assert neighbour["email"] not in answer.text
     assert "whispered" not in answer.text, "from where and why somebody did it is theirs"
     assert "whispered" in export(world, ada, acme.ids["Second"]).text, "the control: they get it"
+
+
+EVIL = "<img src=x onerror=alert(1)></td>\n<script>alert(2)</script>"
+
+
+class Seen(HTMLParser):
+    """The tags of a page, and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text = set[str](), ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        assert not [name for name, _ in attrs if name.startswith("on") or name in {"src", "href"}]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_an_export_is_read_by_people_and_by_machines(world, two):
+    ada, _ = two
+    id, person = capture(world, ada)
+    assert world.ask("POST", f"/v1/prospects/{id}/notes", ada, json={"text": EVIL}).is_success
+    whole = export(world, ada, id).json()
+    lines = world.ask("GET", f"/v1/privacy/subjects/{id}/export?format=ndjson", ada)
+    assert lines.headers["Content-Type"] == "application/x-ndjson"
+    first, *rest = [json.loads(line) for line in lines.text.splitlines()]
+    assert (first["kind"], first["subject"]) == ("export", id)
+    kinds = Counter(each["kind"] for each in rest)
+    assert (kinds["prospect"], kinds["events"]) == (1, 3), "the first export is an event by now"
+    assert [each["fact"] for each in rest if each["kind"] == "events"][:2] == [each["fact"] for each in whole["events"]]
+    html = world.ask("GET", f"/v1/privacy/subjects/{id}/export?format=html", ada)
+    assert html.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert html.headers["Content-Disposition"].startswith("attachment")
+    page = Seen(html.text)
+    assert page.tags <= {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", *TABLE}
+    assert EVIL in page.text, "it is shown as it was written"
+    assert {"script", "img"} <= Seen(EVIL.replace("onerror", "alt").replace("src", "alt")).tags, "the control"
+    assert person["email"] in page.text
+    assert code(world.ask("GET", f"/v1/privacy/subjects/{id}/export?format=pdf", ada)) == (422, "request.invalid")
+
+
+TABLE = ("table", "tr", "th", "td", "br", "span")
 
 
 def test_an_export_is_recorded_before_it_leaves(world, acme, two, monkeypatch):
