@@ -18,7 +18,7 @@ from tenants.keys import KMS, Denied, Missing, Revoked
 FOLDER = "services"
 BACK = "-"
 """Stands in a tenant's file where they have gone back to the installation's service."""
-_MARK = "/"
+BETWEEN = "/"
 _FRESH = 5.0
 _MOST = 20_000
 Named = Callable[[str], KMS]
@@ -58,14 +58,14 @@ class Services:
         """
         settings = self.settings(tenant)
         called = f"{name}.{len(settings)}" if settings else name
-        return called if settings[-1:] in ([], [BACK]) else f"{len(settings)}{_MARK}{called}"
+        return called if settings[-1:] in ([], [BACK]) else f"{len(settings)}{BETWEEN}{called}"
 
     def at(self, tenant: UUID, marked: str) -> tuple[KMS, str]:
         """The service of what is marked so, and the key's name in it.
 
         Raises `tenants.keys.Missing` where no file names it.
         """
-        number, mark, name = marked.rpartition(_MARK)
+        number, mark, name = marked.rpartition(BETWEEN)
         if not mark:
             return self._installation, name
         settings = self.settings(tenant)

@@ -5,10 +5,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from adapters.crypto import Cipher
-from adapters.keyring.brought import Services
+from adapters.keyring.brought import BETWEEN, Services
 from adapters.keyring.ring import Ring
 from adapters.postgres.database import Database
-from tenants.keys import EPOCH, Destroyed, Missing, name, over_subject_key, over_tenant_key
+from tenants.keys import EPOCH, KMS, Destroyed, Misplaced, Missing, name, over_subject_key, over_tenant_key
 
 _HELD = "select purpose, epoch, kms_key, wrapped from everlog.tenant_keys where tenant_id = %s order by purpose, epoch"
 _LIES = "select kms_key from everlog.tenant_keys where tenant_id = %s and purpose = 'subjects' and epoch = %s"
@@ -109,6 +109,25 @@ class Custody:
         self._ring.keys.forget()
         return moved
 
+    def carry(self, to: KMS) -> int:
+        """Wrap what lies under the installation's key service by another, which is to be the installation's henceforth.
+
+        How many keys those were. Processes that were started with the former one go on with what they have at hand, and
+        have to be started again with the new one. What the keys lay under stays: destroyed, it would look like an
+        erasure to them. Cut short, it is finished when it is done again. Raises what both services do.
+        """
+        carried = 0
+        for purpose, number, lies, wrapped in self._database.query(self.tenant, _HELD, [self.tenant]):
+            own, place = BETWEEN in lies, over_tenant_key(self.tenant, purpose, number)
+            old, called = self._services.at(self.tenant, lies)
+            if own or (secret := _still(old, to, called, wrapped, place)) is None:
+                continue
+            to.create(called)
+            fresh = to.wrap(called, secret, place)
+            self._database.query(self.tenant, _MOVE, [lies, fresh, self.tenant, purpose, number, lies, wrapped])
+            carried += 1
+        return carried
+
     def _under(self, number: int) -> bool:
         return bool(self._database.query(self.tenant, _UNDER, [self.tenant, number]))
 
@@ -134,3 +153,16 @@ class Custody:
             return None
         key = under.open(wrapped, over_subject_key(self.tenant, epoch, subject))
         return over.seal(key, over_subject_key(self.tenant, number, subject))
+
+
+def _still(old: KMS, new: KMS, called: str, wrapped: bytes, place: bytes) -> bytes | None:
+    """A key that still lies under the old service; None where it lies under the new one, or is destroyed."""
+    try:
+        return old.unwrap(called, wrapped, place)
+    except (Destroyed, Misplaced, Missing) as problem:
+        try:
+            new.unwrap(called, wrapped, place)
+        except (Destroyed, Misplaced, Missing):
+            if not isinstance(problem, Destroyed):
+                raise problem from None
+    return None

@@ -4,7 +4,18 @@ from adapters import recovery
 from adapters.documents import DOCUMENTS
 from adapters.keyring import BACK
 from api.bootstrap.capabilities import DECIDERS, MODELS
-from api.bootstrap.product import Product, deliveries, journal, moving, product, proofs, reread, signer_of, standing
+from api.bootstrap.product import (
+    Product,
+    deliveries,
+    journal,
+    kms,
+    moving,
+    product,
+    proofs,
+    reread,
+    signer_of,
+    standing,
+)
 from api.bootstrap.servers import embedded, holes, migrate, wiped
 from api.bootstrap.troubles import FULL, KEYLESS, PLAIN, REFUSING, REVOKED, UNAVAILABLE, UNOPENED, UNVERIFIABLE
 from api.bootstrap.work import (
@@ -48,6 +59,7 @@ __all__ = [
     "holes",
     "journal",
     "keeping",
+    "kms",
     "learner",
     "learning",
     "migrate",

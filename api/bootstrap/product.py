@@ -45,6 +45,7 @@ from application.entry import Entry
 from application.pipeline import Pipeline
 from projections.proofs.found import Findings
 from tenants.context import SYSTEM
+from tenants.keys import KMS
 from tenants.residency import Claim
 
 TERMINAL = "everlog"
@@ -146,6 +147,11 @@ def _joined(
         entry=entry,
         erasures=erasures,
     )
+
+
+def kms(settings: Settings, setting: str) -> KMS:
+    """The key service that a setting names, as `EVERLOG_KMS` would. Raises `adapters.kms.Unnamed`."""
+    return named(setting, settings.keys)
 
 
 def services(settings: Settings) -> Services:

@@ -41,6 +41,36 @@ def move(tenant: UUID, service: str, *, json: Json = False) -> None:
 
 
 @keys.command
+def carry(service: str, *, json: Json = False) -> None:
+    """Wrap the keys of all organisations by another key service, for the installation to go on with.
+
+    Afterwards set EVERLOG_KMS to it and start every process again, within a quarter of an hour: until then they go on
+    with what they have at hand. What the keys lay under stays. Organisations with key services of their own stay there.
+
+    Args:
+        service: As EVERLOG_KMS names one.
+        json: Answer with one JSON object.
+    """
+
+    async def work(product: Product) -> dict[str, int]:
+        to, carried = bootstrap.kms(product.settings, service), dict[str, int]()
+        for tenant, _, _ in await asyncio.to_thread(product.database.heads):
+            # What is recorded afterwards needs keys, which this process does not get any more by then.
+            await product.logs.prepare(tenant)
+            custody = product.logs.rings.custody(tenant)
+            carried[str(tenant)] = many = await asyncio.to_thread(custody.carry, to)
+            if many:
+                done = Move(service=service.partition("?")[0], many=many)
+                await product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), Asked(done, tenant))
+        return carried
+
+    carried = ask(work, worker=True)
+    words = f"{sum(carried.values())} keys of {len(carried)} organisations lie under {service.partition('?')[0]} now."
+    words += f" Set EVERLOG_KMS='{service}' and start every process again. Then make a backup."
+    say({"service": service.partition("?")[0], "keys": carried}, words, json=json)
+
+
+@keys.command
 def rotate(tenant: UUID, *, json: Json = False) -> None:
     """Begin a new tenant key now, and wrap everybody's keys under it. People go on working meanwhile.
 

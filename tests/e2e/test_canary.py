@@ -1,0 +1,109 @@
+"""What is said of persons through the API is nowhere to be read: in no dump, no file of a server, no log, no journal.
+
+Words are planted wherever the API takes something personal, and looked for in all that the running product leaves on
+disk. What is not personal is planted beside them and is found by the same search: that is the control.
+"""
+
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import httpx2
+import psycopg
+import pytest
+
+from adapters.codec.meta import PATH
+from api import bootstrap
+from domain.kernel import Sealed
+from tests.adapters.codec.facts import CODEC
+from tests.canary import dumped, files, found, numbered, search, variants
+from tests.faults.disk.plant import known, superuser
+from tests.waiting import until
+
+MARK = uuid4().hex[:12]
+SECRET, OPEN = f"kanari{MARK}", f"openly{MARK}"
+NUMBER = 918273.0 + int(MARK[:6], 16) / 2**24
+NEEDLES = {**variants(SECRET), **numbered(NUMBER)}
+COMPUTED = {"predictions.made.reasons", "predictions.made.features"}
+"""No request carries them: a model works them out of what is planted here. `tests.isolation` plants them directly."""
+
+
+def plant(url, key):
+    """Ask everything that takes something about a person. Answers the last position."""
+    told = {"User-Agent": f"{SECRET} agent", "Everlog-Reason": f"{SECRET} reason", "Authorization": f"Bearer {key}"}
+    position = ""
+    with httpx2.Client(base_url=url, headers=told, timeout=60) as client:
+
+        def post(path, status, **body):
+            nonlocal position
+            answer = client.post(path, json=body, headers={"Idempotency-Key": f"{SECRET}-{uuid4()}"})
+            assert answer.status_code in (status, 200), (path, answer.text)
+            position = answer.headers.get("Everlog-Position", position)
+            return answer.json()
+
+        person = f"/v1/prospects/{uuid4()}"
+        captured = {"email": f"{SECRET}@example.org", "industry": OPEN, "attributes": {SECRET: NUMBER}}
+        post("/v1/prospects", 201, id=person[-36:], name=f"{SECRET} name", **captured)
+        post(f"{person}/signals", 200, kind="visit", strength=0.5, codes=[SECRET])
+        post(f"{person}/notes", 200, text=f"{SECRET} note")
+        post(f"{person}/lose", 200, reason=f"{SECRET} too dear")
+        erasure = f"/v1/privacy/erasures/{person[-36:]}"
+        post(erasure, 200, basis="objection", reference=f"{OPEN} ticket", reason=f"{SECRET} asked for it")
+        # What is refused goes into the trail, and what is looked for by a reader into the journal.
+        assert client.post(f"{person}/notes", json={"text": SECRET, "more": SECRET}).status_code == 422
+        assert client.get(f"/v1/prospects/{SECRET}").status_code in (404, 422)
+        post("/v1/prospects/find", 200, email=f"{SECRET}@example.org")
+        post("/v1/audit/find", 200, reason=f"{SECRET} reason", agent=f"{SECRET} agent")
+        post("/v1/audit/find", 200, q=SECRET)
+        client.get(f"/v1/prospects?industry={OPEN}")
+        client.get("/v1/prospects", headers={"Authorization": f"Bearer everlog_{SECRET}"})
+    return position
+
+
+@pytest.fixture(scope="module")
+def planted(house, ask):
+    """The tenant, once all of it is in the log, in the views and in JetStream, and on the disk."""
+    made = ask("tenants", "create", f"{OPEN} Ltd")
+    position = plant(house.url, made["key"])
+    key = {"Authorization": f"Bearer {made['key']}", "Everlog-Min-Position": position}
+    assert httpx2.get(f"{house.url}/v1/prospects", headers=key, timeout=60).json()["items"]
+    with psycopg.connect(superuser(house.home), autocommit=True) as connection:
+        connection.execute("checkpoint")
+    return UUID(made["tenant"])
+
+
+def events(house, tenant):
+    """The tenant's log, as whoever has the keys reads it; with the personal fields of each event, by path."""
+    with bootstrap.product(house.settings) as product:
+        log = product.logs.of(tenant)
+        for event in log.read(0, 1000):
+            opened = log.open(event)
+            for holder, clear in ((event.fact, opened.fact), (event.meta, opened.meta)):
+                for name in holder.__struct_fields__:
+                    value = getattr(holder, name)
+                    if isinstance(value, Sealed):
+                        yield value.binding.partition("#")[2], repr(getattr(clear, name))
+
+
+def test_every_personal_field_that_the_api_takes_was_planted(house, planted):
+    """Reads come into the log a moment later, from the journal."""
+    fields = {field.path for shape in CODEC.shapes.values() for field in shape.personal} | {PATH}
+
+    def told():
+        return {path for path, value in events(house, planted) if SECRET in value}
+
+    until(lambda: told() >= fields - COMPUTED)
+
+
+def test_a_dump_of_the_database_shows_nothing_personal(house, planted):
+    dump = dumped(superuser(house.home).removesuffix("postgres") + "everlog")
+    assert found(dump, NEEDLES) == set()
+    assert {"plain", "hex"} & found(dump, variants(OPEN))
+
+
+def test_nothing_that_the_product_leaves_on_disk_shows_anything_personal(house, planted):
+    """Tables, write-ahead log, JetStream's store, the journal, the key folder, and the logs of every process."""
+    paths = [*files(house.home, Path(known(house.home).home)), house.log]
+    assert search(paths, NEEDLES) == {}
+    told = [str(path) for path in search(paths, variants(OPEN))]
+    for part in ("pg_wal", "/base/", "jetstream"):
+        assert any(part in path for path in told), f"{part} was looked at"
