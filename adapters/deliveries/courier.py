@@ -136,7 +136,9 @@ class Courier:
         if mark.round < bound.state.round:
             return Progress(bound.state.round, generation, min(bound.state.after, self._ready.head))
         if mark.generation < generation:
-            return replace(mark, generation=generation, position=min(mark.position, self._stand.began(generation) - 1))
+            return replace(
+                mark, generation=generation, position=min(mark.position, self._stand.began(mark.generation) - 1)
+            )
         return mark
 
     def _next(self, bound: Bound) -> int:

@@ -36,7 +36,7 @@ _FAILED = """
     set tries = stands.tries + 1, why = excluded.why,
         failing_since = coalesce(stands.failing_since, clock_timestamp())"""
 _VIEW = deliveries.name, deliveries.version
-_BEGAN = "select min(position) from everlog.events where tenant_id = %s and generation = %s"
+_BEGAN = "select min(position) from everlog.events where tenant_id = %s and generation > %s"
 
 
 class Ready(Struct, frozen=True):
@@ -94,7 +94,7 @@ class Stand:
             return [node(0, each - 1) for each in positions]
 
     def began(self, generation: int) -> int:
-        """The position of a generation's first event; 1 where it has none yet."""
+        """The position of the first event of a later generation than this; 1 where there is none yet."""
         [(first,)] = self._database.query(self.tenant, _BEGAN, [self.tenant, generation])
         return first or 1
 

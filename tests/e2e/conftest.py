@@ -27,7 +27,9 @@ def witness(tmp_path_factory):
 def house(tmp_path_factory, witness):
     _, port, key = witness
     asked = f"http://127.0.0.1:{port} {key}"
-    with served(tmp_path_factory.mktemp("house") / "home", EVERLOG_WITNESSES=asked) as product:
+    with served(
+        tmp_path_factory.mktemp("house") / "home", EVERLOG_WITNESSES=asked, EVERLOG_OUTBOUND_HOSTS="localhost"
+    ) as product:
         yield product
 
 
