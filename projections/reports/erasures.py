@@ -13,7 +13,9 @@ async def erasures(sources: Sources) -> list[Section]:
             title="Certificates",
             note=(
                 "Whose key was destroyed, when, at whose request and with whose consent, and what else was found and "
-                "cleared. The proof of a certificate is the inclusion proof of its position."
+                "cleared. The proof of a certificate is the inclusion proof of its position. What had left before, as "
+                "an export, a report or a delivery, is not reached: exports.begun, reports.taken, "
+                "privacy.access-exported and deliveries.added in the trail tell where to."
             ),
             columns=("Position", "Certified", "Person", "Basis", "Reference", "Requested by", "Approved by", "What"),
             rows=[await _certificate(sources, each) for each in found],

@@ -79,6 +79,22 @@ def test_control_what_the_installation_allows_is_sent(destination):
     assert destination.got == [("/in?a=b", b"hi")]
 
 
+def test_hosts_that_are_named_are_let_through_and_no_others(destination):
+    named = Outbound(hosts=frozenset({"destination.example"}), resolve=lambda *_: ["127.0.0.1"])
+    assert named.send("POST", f"{destination.url}/in", {}, b"").status == 200
+    assert named.send("POST", f"{destination.url}/in".replace("dest", "DEST"), {}, b"").status == 200
+    for url in (
+        destination.url.replace("destination", "other"),
+        destination.url.replace("destination", "a.destination"),
+    ):
+        for scheme in ("http", "https"):
+            with pytest.raises(Barred):
+                named.send("POST", url.replace("http", scheme, 1), {}, b"")
+    with pytest.raises(Barred):
+        named.converse("other.example", destination.server_port, b"")
+    assert len(destination.got) == 2
+
+
 def test_the_address_that_was_looked_at_is_the_one_that_is_used(destination):
     answers = iter([["127.0.0.1"]])
     Outbound(private=True, resolve=lambda *_: next(answers)).send("POST", f"{destination.url}/in", {}, b"")

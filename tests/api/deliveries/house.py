@@ -19,6 +19,7 @@ class House:
     def __init__(self, world):
         self.world, self.tenant = world, world.tenant()
         self.time = 0.0
+        self.signer = world.signer
         self.hosts = frozenset({HOST})
         self.again()
 
@@ -52,7 +53,7 @@ class House:
     def settle(self):
         """Everything recorded is sealed, and the views know of it; the log's last position."""
         _, head = self.world.logs.of(self.tenant.id).head()
-        sealer = Sealer(self.tenant.id, self.world.keeper, self.world.signer)
+        sealer = Sealer(self.tenant.id, self.world.keeper, self.signer)
         while sealer.seal():
             pass
         until(lambda: self.courier._stand.known()[0] >= head)
