@@ -212,6 +212,20 @@ class Inclusion(Struct, frozen=True, kw_only=True, tag_field="everlog", tag="inc
     key: str
 
 
+class Witnessed(Struct, frozen=True, kw_only=True):
+    """A witness that is asked, and how far it has cosigned."""
+
+    name: str
+    key: str
+    """Its verifier key."""
+    size: int
+    """Of the last tree that it cosigned, in events; 0 where it has cosigned none."""
+    cosigned_at: datetime | None
+    """When, by its own clock."""
+    sealed: int
+    """The last tree's size."""
+
+
 class Consistency(Struct, frozen=True, kw_only=True, tag_field="everlog", tag="consistency/1"):
     """That a sealed tree is the beginning of a later one."""
 
@@ -253,6 +267,10 @@ class Proofs(Protocol):
 
     def entries(self, tenant: UUID, index: int, width: int) -> list[bytes]:
         """The first `width` of the 256 leaf entries that begin at 256 times `index`. Raises as `tile` does."""
+        ...
+
+    def witnesses(self, tenant: UUID) -> list[Witnessed]:
+        """Those that are asked. Raises nothing."""
         ...
 
     def leaves(self, tenant: UUID, positions: Sequence[int]) -> dict[int, bytes]:

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from adapters.codec.leaf import Bytes, openings
-from adapters.proofs.cosigner import last as last_of
 from adapters.proofs.grove import Grove
+from adapters.proofs.seen import last as last_of
 from domain.kernel import Refused
 from projections.proofs import note, tree
 from projections.proofs.chosen import Choice, matches

@@ -10,21 +10,18 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from adapters.outbound import Answer, Barred, Outbound, Unreachable
 from adapters.postgres.database import Database
 from adapters.proofs.grove import Grove
-from domain.kernel import Refused
+from adapters.proofs.seen import cosigns
 from projections.kernel import Lag
-from projections.proofs import note, submission, tree
+from projections.proofs import note, tree
 from projections.proofs.note import Unsound
 from projections.proofs.submission import Key, Named, body, cosignatures
 
 _log = logging.getLogger(__name__)
-_ID, _STAMP = 4, 8
 _FIRST, _LONGEST = 1.0, 30.0
 """Seconds until a witness that was away is asked again: doubled each time, up to the longest."""
 AGAIN = 60.0
@@ -93,10 +90,15 @@ class Cosigner:
         return Gone(why)
 
 
+def _nobody(*_: object) -> None:
+    """Wants to know nothing."""
+
+
 class Cosigned:
     """One tenant's checkpoints before one witness: `projections.worker.Kept`.
 
-    `told` is given the reason for which the witness does not cosign, or "" once it has.
+    `told` is given the reason for which the witness does not cosign, or "" once it has; `disputed` the same of those
+    reasons that put the log's history in question.
     """
 
     def __init__(
@@ -104,12 +106,15 @@ class Cosigned:
         tenant: UUID,
         database: Database,
         cosigner: Cosigner,
-        told: Callable[[UUID, str], object] | None = None,
+        told: Callable[[UUID, str], object] = _nobody,
+        disputed: Callable[[UUID, str], object] = _nobody,
     ) -> None:
         self.tenant = tenant
         self._database = database
         self._cosigner = cosigner
         self._told = told
+        self._disputed = disputed
+        self._heard: str | None = None
         self._generation = self._size = 0
         self._why = ""
         self._differs = False
@@ -129,9 +134,12 @@ class Cosigned:
             self._differs = isinstance(problem, Differs)
             self._again = self._cosigner.clock() + AGAIN
             self._tell(f"{problem}")
+            if self._differs:
+                self._hear(f"{problem}")
             return 0
         self._differs = False
         self._tell("")
+        self._hear("")
         return self._size - before
 
     def retry(self) -> None:
@@ -198,9 +206,14 @@ class Cosigned:
         if why != self._why:
             if why:
                 _log.error("No cosignature for tenant %s: %s", self.tenant, why)
-            if self._told:
-                self._told(self.tenant, why)
+            self._told(self.tenant, why)
         self._why = why
+
+    def _hear(self, why: str) -> None:
+        """Where that cannot be recorded it is tried again with what the witness says next."""
+        if self._heard is None or bool(why) != bool(self._heard):
+            self._disputed(self.tenant, why)
+        self._heard = why
 
 
 def _grove(tenant: UUID, connection: Any) -> Grove:
@@ -214,46 +227,6 @@ def _cosigning(raw: bytes, key: Key, signed: str) -> list[str]:
     except (Unsound, UnicodeDecodeError):
         return []
     return [line for line in found if cosigns(line, key, signed)]
-
-
-def seen(grove: Grove, size: int, signed: str) -> dict[str, str]:
-    """The lines of those who cosigned a checkpoint, by their verifier keys; what is kept and is none is left out."""
-    return {key: line for key, line in grove.cosignatures(size) if _good(key, line, signed)}
-
-
-def last(grove: Grove, many: int) -> tuple[int, str, dict[str, str]]:
-    """The last checkpoint, or the last that so many have cosigned: size, note, and `seen`.
-
-    Raises `Refused`: `proofs.uncosigned` where there is none of those, `proofs.unsealed` where there is none at all.
-    """
-    size, signed = grove.cosigned_by(many) if many else grove.sealed
-    held = seen(grove, size, signed)
-    if not size or len(held) < many:
-        raise Refused("proofs.uncosigned", cosigned=many) if many else Refused("proofs.unsealed", size=0)
-    return size, signed, held
-
-
-def _good(witness: str, line: str, signed: str) -> bool:
-    try:
-        return cosigns(line, submission.key(witness, note.COSIGNATURE), signed)
-    except Unsound:
-        return False
-
-
-def cosigns(line: str, key: Key, signed: str) -> bool:
-    """Whether a signature line is that witness's over a checkpoint."""
-    try:
-        [(name, raw)] = cosignatures(line).values()
-    except Unsound:
-        return False
-    stamp, signature = int.from_bytes(raw[_ID : _ID + _STAMP]), raw[_ID + _STAMP :]
-    text = signed.partition("\n\n")[0]
-    try:
-        public = Ed25519PublicKey.from_public_bytes(key.public)
-        public.verify(signature, f"cosignature/v1\ntime {stamp}\n{text}\n".encode())
-    except InvalidSignature:
-        return False
-    return name == key.name and raw[:_ID] == key.id
 
 
 def _refused(answer: Answer, brought: Brought, name: str) -> int:

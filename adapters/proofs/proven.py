@@ -8,19 +8,21 @@ from uuid import UUID
 
 from adapters.postgres.database import Database
 from adapters.proofs.bundle import lines
-from adapters.proofs.cosigner import last, seen
 from adapters.proofs.grove import Grove
+from adapters.proofs.seen import last, seen, stamp
 from adapters.proofs.signer import Signer
-from application.ports import Consistency, Inclusion
+from application.ports import Consistency, Inclusion, Witnessed
 from domain.kernel import Refused
 from projections.proofs import note, tree
 from projections.proofs.chosen import Choice
+from projections.proofs.submission import Key, Named
 
 
 class Proven:
-    def __init__(self, database: Database, signer: Signer) -> None:
+    def __init__(self, database: Database, signer: Signer, witnesses: Sequence[Named] = ()) -> None:
         self._database = database
         self._signer = signer
+        self._witnesses = witnesses
 
     def checkpoint(self, tenant: UUID, cosigned: int = 0) -> str:
         with self._grove(tenant) as grove:
@@ -92,6 +94,11 @@ class Proven:
                 raise Refused("proofs.unknown-tile")
             return list(grove.entries(begin, begin + width))
 
+    def witnesses(self, tenant: UUID) -> list[Witnessed]:
+        with self._grove(tenant) as grove:
+            sealed, _ = grove.sealed
+            return [_seen(grove, each.key, sealed) for each in self._witnesses]
+
     def leaves(self, tenant: UUID, positions: Sequence[int]) -> dict[int, bytes]:
         with self._grove(tenant) as grove:
             size, _ = grove.sealed
@@ -115,6 +122,13 @@ class Proven:
         if not found or not found[0][0]:
             raise Refused("proofs.unsealed", size=sealed[0])
         return found[0][0], found[0][1] + "".join(seen(grove, *found[0]).values())
+
+
+def _seen(grove: Grove, key: Key, sealed: int) -> Witnessed:
+    size = grove.cosigned(key.text)
+    lines = [line for witness, line in grove.cosignatures(size) if witness == key.text]
+    at = stamp(lines[0]) if lines else None
+    return Witnessed(name=key.name, key=key.text, size=size, cosigned_at=at, sealed=sealed)
 
 
 def _text(raw: bytes) -> str:

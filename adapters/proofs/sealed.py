@@ -6,9 +6,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from adapters.proofs.cosigner import seen
 from adapters.proofs.grove import Grove
 from adapters.proofs.sealer import BATCH
+from adapters.proofs.seen import seen
 from adapters.proofs.signer import Before, Refusing, verify
 from projections.proofs import note, tree
 from projections.proofs.found import MOST, Findings

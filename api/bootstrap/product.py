@@ -43,6 +43,7 @@ from application.api_keys import Keyring
 from application.audit import Trail
 from application.entry import Entry
 from application.pipeline import Pipeline
+from projections.proofs import submission
 from projections.proofs.found import Findings
 from tenants.context import SYSTEM
 from tenants.keys import KMS
@@ -174,7 +175,8 @@ def signer_of(settings: Settings) -> Signer:
 
 def proofs(product: Product) -> Proven:
     """`application.ports.Proofs`."""
-    return Proven(product.database, signer_of(product.settings))
+    witnesses = submission.witnesses(product.settings.witnesses)
+    return Proven(product.database, signer_of(product.settings), witnesses)
 
 
 def standing(product: Product) -> Callable[[UUID], Awaitable[Claim | None]]:

@@ -34,6 +34,7 @@ from api.rounds import Rounds
 from application.keys import Keeping
 from application.predictions import Learner
 from application.privacy import Erasing
+from application.proofs import hear
 from application.reports import Reporting
 from projections.proofs import submission
 from projections.proofs.found import Findings
@@ -198,10 +199,14 @@ def _before(product: Product, stop: threading.Event, named: Named) -> threading.
     leases = Leases(product.database, uuid4(), job=f"witness {named.key.text}")
     # The operator names this address, and has said so where it is plain HTTP.
     cosigner = Cosigner(named, Outbound(private=True, trust=trust(product.settings.authorities)))
+
+    def disputed(tenant: UUID, why: str) -> None:
+        hear(product.logs.of(tenant), name, why)
+
     work = Worker(
         leases,
         product.database.heads,
-        lambda tenant: Cosigned(tenant, product.database, cosigner),
+        lambda tenant: Cosigned(tenant, product.database, cosigner, disputed=disputed),
         Deaf(stop),
         # A checkpoint is told of by nobody: it is looked for.
         product.settings.poll or 0.5,

@@ -12,7 +12,7 @@ from api.inbound import Reply
 from api.problems import Problem
 from api.proofs import bundles, tiles
 from api.route import Route
-from application.ports import Consistency, Inclusion
+from application.ports import Consistency, Inclusion, Witnessed
 from domain.proofs import Checked, proofs
 from projections.proofs.asked import Consistent, Included, Last, Offline, Sealed
 
@@ -35,6 +35,29 @@ async def check(edge: Edge, call: Call) -> Reply:
     if loaded.state.checked is None:
         raise Problem("proofs.unchecked")
     return reply(RecordCheck(position=loaded.position, found=loaded.state.checked))
+
+
+class WitnessState(Struct, frozen=True, kw_only=True):
+    """How far a witness is with the log."""
+
+    witness: Witnessed
+    disputed: str | None
+    """Why it does not cosign, where it remembers another history than the log shows: an alarm."""
+
+
+class Witnesses(Struct, frozen=True, kw_only=True):
+    """Those that checkpoints are brought to."""
+
+    items: list[WitnessState]
+
+
+async def witnesses(edge: Edge, call: Call) -> Reply:
+    await edge.pipeline.authorise(call.caller, Sealed)
+    tenant = call.caller.tenant
+    found = await asyncio.to_thread(edge.proofs.witnesses, tenant)
+    disputed = (await edge.logs.of(tenant).load(f"{proofs.name}/{tenant}", proofs)).state.disputed
+    whys = {name: each.why for name, each in disputed.items()}
+    return reply(Witnesses(items=[WitnessState(witness=each, disputed=whys.get(each.name)) for each in found]))
 
 
 async def checkpoint(edge: Edge, call: Call) -> Reply:
@@ -111,6 +134,16 @@ ROUTES = (
         answer=Consistency,
         problems=_PROBLEMS,
         serve=consistency,
+        **_SHARED,
+    ),
+    Route(
+        path="/v1/proofs/witnesses",
+        operation="listWitnesses",
+        summary="List the witnesses, and how far each has cosigned",
+        description="What is sealed and not cosigned by a witness is `sealed` less `size`. One that disputes the log's "
+        "history is an alarm; it is in the trail too, as `proofs.disputed`.",
+        answer=Witnesses,
+        serve=witnesses,
         **_SHARED,
     ),
     Route(

@@ -29,6 +29,9 @@ def test_a_witness_that_was_away_catches_up_and_bundles_are_proven_by_what_it_co
         while acme.missing("/v1/proofs/checkpoint?cosigned=1"):
             assert time.monotonic() < until
             time.sleep(0.2)
+    [state] = acme.get("/v1/proofs/witnesses")["items"]
+    assert (state["witness"]["name"], state["disputed"]) == (NAME, None)
+    assert 0 < state["witness"]["size"] <= state["witness"]["sealed"]
     text = acme.ask("GET", "/v1/proofs/checkpoint", params={"cosigned": 1}).text
     file.write_text(text)
     assert verified(file, proof["key"], key) == (0, [NAME])

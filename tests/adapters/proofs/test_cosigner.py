@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from base64 import b64decode
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from adapters.proofs.anew import Anew
 from adapters.proofs.cosigner import Cosigned, Cosigner
 from adapters.proofs.proven import Proven
 from adapters.proofs.sealer import Sealer
+from adapters.proofs.witness import Witness
 from domain.kernel import Refused
 from projections.proofs.found import Findings
 from projections.proofs.note import base64, verifier_key
@@ -27,18 +29,21 @@ class House:
     def __init__(self, tenant, keeper, signer, grow, folder):
         self.tenant, self.keeper, self.signer, self.grow, self.folder = tenant, keeper, signer, grow, folder
         self.sealer, self.proven = Sealer(tenant, keeper, signer), Proven(keeper, signer)
-        self.port, self.told, self.time = free_port(), {}, 0.0
+        self.port, self.told, self.time, self.disputes = free_port(), {}, 0.0, []
         self.seal(3)
         self.key = signer.key(tenant)
-        with process(folder, keys=[self.key]) as (_, _, self.witness):
-            pass
+        self.witness = made(folder, self.key)
         self.again()
 
     def again(self):
         """Begin as a process does that starts: it remembers nothing."""
         [named] = witnesses(f"http://127.0.0.1:{self.port} {self.witness}")
         cosigner = Cosigner(named, Outbound(private=True), lambda: self.time)
-        self.cosigned = Cosigned(self.tenant, self.keeper, cosigner, self.told.__setitem__)
+        self.cosigned = Cosigned(self.tenant, self.keeper, cosigner, self.told.__setitem__, self._disputed)
+        self.proven = Proven(self.keeper, self.signer, [named])
+
+    def _disputed(self, tenant, why):
+        self.disputes.append(why)
 
     def seal(self, many):
         self.grow(many)
@@ -67,6 +72,13 @@ class House:
         return subprocess.run(asked, capture_output=True, check=False).returncode
 
 
+def made(folder, key):
+    """The verifier key of a witness that is to stand there."""
+    witness = Witness(folder, NAME, [key])
+    witness.close()
+    return witness.key
+
+
 @pytest.fixture
 def house(tenant, keeper, signer, grow, tmp_path):
     return House(tenant, keeper, signer, grow, tmp_path / "witness")
@@ -85,14 +97,16 @@ def test_each_new_checkpoint_is_cosigned_and_shown_with_the_witness_s_line(house
         house.seal(300)
         assert house.step() == 300
         assert house.step() == 0
+        [seen] = house.proven.witnesses(house.tenant)
+        assert (seen.name, seen.key, seen.size, seen.sealed) == (NAME, house.witness, 303, 303)
+        assert abs(seen.cosigned_at.timestamp() - time.time()) < 600
     assert (len(lines(house)), lines(house)[1].split()[1]) == (2, NAME)
     assert house.verified(file) == 0
     # The control: one bit of the witness's line, and another witness's key.
     head, _, last = house.proven.checkpoint(house.tenant, 0).rpartition(" ")
     raw = b64decode(last)
     assert house.verified(file, text=f"{head} {base64(bytes([*raw[:-1], raw[-1] ^ 1]))}\n") == 1
-    with process(tmp_path / "other", keys=[house.key]) as (_, _, other):
-        pass
+    other = made(tmp_path / "other", house.key)
     assert house.verified(file, other) == 1
 
 
@@ -192,6 +206,11 @@ def test_a_restored_and_rewritten_log_is_refused_by_the_witness_and_told_of(hous
         assert why in house.told[house.tenant]
         [lag] = house.cosigned.lag()
         assert lag.parked == 1
+        house.step()
+        # Told once, and whatever was agreed on before the process began anew is told before that.
+        assert (len(house.disputes), house.disputes[0], why in house.disputes[1]) == (2, "", True)
+        [seen] = house.proven.witnesses(house.tenant)
+        assert (seen.size, seen.sealed, seen.cosigned_at) == (0, 3 + grown, None)
     assert len(lines(house)) == 1
 
 
@@ -220,8 +239,7 @@ def test_a_log_that_the_witness_does_not_know_or_knows_by_another_key(house, tmp
 
 
 def test_an_answer_by_another_key_than_the_witness_s_is_not_kept(house, tmp_path):
-    with process(tmp_path / "other", keys=[house.key]) as (_, _, other):
-        pass
+    other = made(tmp_path / "other", house.key)
     house.witness = other
     house.again()
     with house.standing():

@@ -81,6 +81,18 @@ def lag(view, positions, seconds=0.0, parked=0):
     return Lag(view, 1, positions, seconds, parked, 1, 1, None)
 
 
+def test_a_witness_s_lag_is_that_of_the_tenant_it_is_furthest_behind_and_a_dispute_is_counted():
+    metrics, first, second, name = Metrics(CollectorRegistry()), uuid4(), uuid4(), "witness.example.org/w1"
+    metrics.cosigned(first, [lag(name, 5, 2.0)])
+    metrics.cosigned(second, [lag(name, 9, 1.0, 1)])
+    found = told(metrics)
+    for line in ("lag_events{} 9.0", "lag_seconds{} 2.0", "behind_tenants{} 2.0", "refused_tenants{} 1.0"):
+        assert f"everlog_witness_{line}".replace("{}", f'{{witness="{name}"}}') in found
+    metrics.cosigned(second, [lag(name, 0)])
+    assert f'everlog_witness_refused_tenants{{witness="{name}"}} 0.0' in told(metrics)
+    assert str(first) not in found
+
+
 def test_lag_names_no_tenant_but_the_worst_and_the_sum():
     metrics = Metrics(CollectorRegistry())
     first, second = uuid4(), uuid4()
