@@ -20,7 +20,7 @@ from api.settings import Unset
 from api.shell import OPERATOR, Json, ask, say, zoned
 from application.kernel import Caller
 from application.pipeline import Pipeline
-from application.ports import Proofs
+from application.proofs import Proofs
 from domain.kernel import Refused
 from projections.proofs.chosen import Choice
 

@@ -27,8 +27,9 @@ from application.entry import Entry
 from application.fresh import Fresh
 from application.kernel import Caller
 from application.pipeline import Pipeline, Rejected
-from application.ports import Journal, Logs, Proofs, Scorer, Unanswered
+from application.ports import Journal, Logs, Scorer, Unanswered
 from application.predictions import Learner
+from application.proofs import Proofs
 from domain.kernel import Circumstances, Decider, Refused
 from projections.reports import Report
 from tenants.quotas import Quota, Verdict

@@ -1,4 +1,4 @@
-"""Proofs of what was sealed, from the tree in the database and the signed notes: `application.ports.Proofs`."""
+"""Proofs of what was sealed, from the tree in the database and the signed notes: `application.proofs.Proofs`."""
 
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from adapters.proofs.bundle import lines
 from adapters.proofs.grove import Grove
 from adapters.proofs.seen import last, seen, stamp
 from adapters.proofs.signer import Signer
-from application.ports import Consistency, Inclusion, Witnessed
+from application.proofs import Consistency, Inclusion, Witnessed
 from domain.kernel import Refused
 from projections.proofs import note, tree
 from projections.proofs.chosen import Choice

@@ -174,7 +174,7 @@ def signer_of(settings: Settings) -> Signer:
 
 
 def proofs(product: Product) -> Proven:
-    """`application.ports.Proofs`."""
+    """`application.proofs.Proofs`."""
     witnesses = submission.witnesses(product.settings.witnesses)
     return Proven(product.database, signer_of(product.settings), witnesses)
 

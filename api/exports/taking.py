@@ -13,7 +13,8 @@ from api.inbound import Put
 from api.problems import Problem
 from application.kernel import Caller
 from application.pipeline import Pipeline
-from application.ports import Logs, Proofs
+from application.ports import Logs
+from application.proofs import Proofs
 from domain.exports import Begun, Ended, Format
 from domain.kernel import Recorded, Refused
 from projections.audit import Entry

@@ -12,7 +12,7 @@ from api.inbound import Reply
 from api.problems import Problem
 from api.proofs import bundles, tiles
 from api.route import Route
-from application.ports import Consistency, Inclusion, Witnessed
+from application.proofs import Consistency, Inclusion, Witnessed
 from domain.proofs import Checked, proofs
 from projections.proofs.asked import Consistent, Included, Last, Offline, Sealed
 

@@ -161,6 +161,20 @@ def test_a_later_generation_is_a_log_of_its_own(witness):
     assert witness.add(body(0, 3, "third", origin=f"{LOG}/2")).status == 409
 
 
+def test_a_log_that_moved_is_gone_on_with_under_its_new_key_once_the_witness_was_told_of_that(tmp_path):
+    new = Ed25519PrivateKey.generate()
+    told = [KEY, verifier_key(LOG, new.public_key().public_bytes_raw())]
+    with standing(tmp_path) as found:
+        assert found.add(body(0, 5)).status == 200
+        assert found.add(body(5, 9, private=new)).status == 403
+    again = Witness(tmp_path, NAME, told)
+    try:
+        assert again.add(body(5, 9, "forked", private=new)).status == 422
+        assert again.add(body(5, 9, private=new)).status == 200
+    finally:
+        again.close()
+
+
 KILLED = """
 import os, signal
 from adapters.proofs.witness import Witness
