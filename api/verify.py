@@ -7,7 +7,7 @@ what was put back into the database would be gone before anybody saw it. Then wh
 import random
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
@@ -99,7 +99,9 @@ def verify(settings: Settings, tenant: UUID, sample: int | None, notes: list[str
     with _product(settings, findings) as products:
         for product in products:
             log = product.logs.of(tenant)
-            made = _open(log, sample if fold else 0, findings)
+            reserved = bootstrap.reserved(product, tenant)
+            made = _open(log, sample if fold else 0, findings, reserved.take)
+            reserved.end(findings)
             views = bootstrap.held(product, tenant, findings, fold=fold)
             again = _predictions(log, made, findings)
     return Verdict(
@@ -166,11 +168,15 @@ def _product(settings: Settings, findings: Findings) -> Iterator[list[Product]]:
         opening.__exit__(None, None, None)
 
 
-def _open(log: Log, sample: int | None, findings: Findings) -> list[tuple[int, Made]]:
-    """Open every event; a sample of the predictions among them, which nobody can foretell, with their positions."""
+def _open(
+    log: Log, sample: int | None, findings: Findings, take: Callable[[Recorded, Any], None]
+) -> list[tuple[int, Made]]:
+    """Open every event, and hand each on; with their positions a sample of predictions, which nobody can foretell."""
     kept, seen, chance = list[tuple[int, Made]](), 0, random.SystemRandom()
     for recorded in _events(log):
         fact = _opened(log, recorded, findings)
+        if fact is not None:
+            take(recorded, fact)
         if isinstance(fact, Made):
             seen += 1
             if sample is None or len(kept) < sample:

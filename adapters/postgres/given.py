@@ -29,6 +29,15 @@ class Given:
                 values += [arrays.BYTES.array(self._found_by(each, opened)) for each in column.lookups]
         return tuple(names), values
 
+    def tokens(self, rows: Sequence[Any]) -> list[tuple[bytes | Erased | None, ...]]:
+        """What each row is looked up by, in the order of the view's lookups; of what is erased nobody can tell."""
+        found: list[list[bytes | Erased | None]] = []
+        for column, lookup in self._stored.lookups:
+            opened = self._opened(column, rows)
+            made = zip(opened, self._found_by(lookup, opened), strict=True)
+            found.append([Erased() if isinstance(value, Erased) else token for value, token in made])
+        return list(zip(*found, strict=True))
+
     def _opened(self, column: Column, rows: Sequence[Any]) -> tuple[Any, ...]:
         """Together: keys that are not at hand then cost one query."""
         opened: tuple[Any, ...] = self._tokens.open(tuple(getattr(row, column.name) for row in rows))

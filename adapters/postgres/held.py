@@ -2,16 +2,19 @@
 
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from typing import Any
 
 from msgspec.structs import replace
 
+from adapters.postgres.tables import table
 from adapters.postgres.views import Transaction, Views
-from domain.kernel import Recorded
+from domain.kernel import Erased, Recorded
 from projections.afresh import Afresh
 from projections.builds import Build, Checkpoint, Tail, builds, mark
 from projections.kernel import Aggregate, View
 from projections.proofs.found import Findings
+from tenants.keys import Misplaced, Missing
 
 _BATCH = 1000
 
@@ -42,6 +45,7 @@ def held(
             _place(checkpoint, log, head, findings)
         for (checkpoint, build), afresh in zip(copies, folds, strict=False):
             wrong = _rows(work, build, afresh)
+            wrong = _looked_up(views, work, build, afresh) | wrong
             last = _last(build.view, afresh, wrong, _batches(log, checkpoint.position)) if wrong else {}
             for which, why in wrong.items():
                 findings.row("view", why, f"{which}", build.view.name, last.get(which))
@@ -85,6 +89,35 @@ def _rows(work: Transaction, build: Build, fold: Afresh) -> dict[Hashable, str]:
         elif folded != row:
             wrong[which] = "This row is not what the log makes of it."
     return wrong | dict.fromkeys(wanted, "The row that the log makes is not there.")
+
+
+def _looked_up(views: Views, work: Transaction, build: Build, fold: Afresh) -> dict[Hashable, str]:
+    """Rows that are found by something else than their values, or not found by them."""
+    wrong, kept = dict[Hashable, str](), dict[Hashable, tuple[Any, ...]]()
+    if not table(build.view, build.slot).lookups:
+        return wrong
+    for which, *tokens in chain(work.looked_up(build), [(None,)]):
+        if which in fold.rows:
+            kept[which] = tuple(tokens)
+        if len(kept) == _BATCH or (which is None and kept):
+            wanted = _tokens(views, build, [fold.rows[each] for each in kept])
+            wrong |= {
+                each: "What this row is looked up by is not what its values say."
+                for (each, stored), made in zip(kept.items(), wanted, strict=True)
+                if any(one != other and not isinstance(other, Erased) for one, other in zip(stored, made, strict=True))
+            }
+            kept.clear()
+    return wrong
+
+
+def _tokens(views: Views, build: Build, rows: list[Any]) -> list[tuple[Any, ...]]:
+    """Of rows whose key is gone or damaged nothing can be told, and something else is found."""
+    try:
+        return views.tokens(build, rows)
+    except (Misplaced, Missing, LookupError):
+        if len(rows) == 1:
+            return [(Erased(),) * len(table(build.view, build.slot).lookups)]
+        return [each for row in rows for each in _tokens(views, build, [row])]
 
 
 def _last(

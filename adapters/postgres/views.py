@@ -10,17 +10,21 @@ from uuid import UUID
 import msgspec
 import psycopg
 from msgspec import Struct
+from psycopg import sql
 
 from adapters.postgres import statements
 from adapters.postgres.columns import Column
 from adapters.postgres.database import Database
+from adapters.postgres.given import Given
 from adapters.postgres.packing import Sheet, packed
 from adapters.postgres.silence import Connection
 from adapters.postgres.spoken import spoken
 from adapters.postgres.tables import Stored, reader, sums, table, unopened
+from domain.kernel import Erased
 from projections.builds import Build, Changes, Checkpoint, Parked, Slot, Stale, Unstorable, Wanted
 from projections.digest import EMPTY, digester, moved
 from projections.kernel import Lag
+from tenants.isolation import SCHEMA
 from tenants.keys import Misplaced, Tokens
 
 _REFUSALS = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
@@ -95,6 +99,10 @@ class Views:
         with self._database.exchange(self.tenant) as connection:
             return Transaction(self.tenant, connection).load(wanted)
 
+    def tokens(self, build: Build, rows: Sequence[Any]) -> list[tuple[bytes | Erased | None, ...]]:
+        """What each of these rows is to be looked up by; `Erased` where nobody can tell."""
+        return Given(table(build.view, build.slot), self._tokens).tokens(rows)
+
     def pack(self, build: Build, changes: Changes) -> Sheet:
         try:
             return packed(self.tenant, build, changes, self._tokens)
@@ -162,8 +170,8 @@ class Transaction:
 
     def put(self, packed: Sheet) -> None:
         """Send what was packed; what the database says of it is told at the end of the pipeline."""
-        for sql, parameters in packed.statements:
-            self._connection.execute(sql, parameters)
+        for statement, parameters in packed.statements:
+            self._connection.execute(statement, parameters)
 
     def advance(self, checkpoints: Sequence[Checkpoint]) -> None:
         with self._connection.pipeline():
@@ -197,6 +205,17 @@ class Transaction:
         stored = table(build.view, build.slot)
         return self._scan(build, reader(stored.view.row, stored.columns))
 
+    def looked_up(self, build: Build) -> Iterator[tuple[Any, ...]]:
+        """The key of each row, and the tokens it is looked up by, as they are stored."""
+        stored = table(build.view, build.slot)
+        names = [sql.Identifier(name) for name in (build.view.key, *(each.column for _, each in stored.lookups))]
+        query = sql.SQL("select {} from {} where tenant_id = %s").format(
+            sql.SQL(", ").join(names), sql.Identifier(SCHEMA, stored.table.name)
+        )
+        with psycopg.ServerCursor(self._connection, f"tokens_{build.slot}") as cursor:
+            cursor.itersize = _CHUNK
+            yield from cursor.execute(query, [self._tenant])
+
     def digest(self, build: Build) -> bytes:
         stored = table(build.view, build.slot)
         row, read = unopened(stored.view.row, stored.columns)
@@ -215,16 +234,16 @@ class Transaction:
     def unequal(self, one: Build, other: Build) -> Iterator[tuple[str, tuple[Any, ...], int, int]]:
         self._connection.patience = _WHOLE
         for each in one.aggregates:
-            sql = statements.unequal(each, sums(each, one.slot), sums(each, other.slot))
-            for *group, left, right in self._connection.execute(sql, [self._tenant, self._tenant]):
+            both = statements.unequal(each, sums(each, one.slot), sums(each, other.slot))
+            for *group, left, right in self._connection.execute(both, [self._tenant, self._tenant]):
                 yield each.name, tuple(group), left, right
 
     def sums(self, build: Build) -> Iterator[tuple[str, tuple[Any, ...], int]]:
         """Aggregate, day and group, and the change."""
         self._connection.patience = _WHOLE
         for each in build.aggregates:
-            sql = statements.whole(each, sums(each, build.slot))
-            for *group, change in self._connection.execute(sql, [self._tenant]):
+            whole = statements.whole(each, sums(each, build.slot))
+            for *group, change in self._connection.execute(whole, [self._tenant]):
                 yield each.name, tuple(group), change
 
     def point(self, checkpoint: Checkpoint) -> None:

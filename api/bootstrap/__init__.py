@@ -13,6 +13,7 @@ from api.bootstrap.product import (
     product,
     proofs,
     reread,
+    reserved,
     signer_of,
     standing,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "relay",
     "reporting",
     "reread",
+    "reserved",
     "runner",
     "scorer",
     "sealing",

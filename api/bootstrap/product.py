@@ -34,6 +34,7 @@ from adapters.postgres.standing import standing as standing_of
 from adapters.proofs.anew import Anew, Read
 from adapters.proofs.keyed import keyed
 from adapters.proofs.proven import Proven
+from adapters.proofs.reserved import Reserved
 from adapters.proofs.signer import Signer
 from adapters.telemetry import Telemetry
 from adapters.trust import trust
@@ -204,6 +205,11 @@ def reread(settings: Settings, tenant: UUID, findings: Findings) -> tuple[Read, 
         read = Anew(tenant, database, signer_of(settings), findings).look()
         ring = Rings(database, services(settings)).of(tenant)
         return read, keyed(tenant, database, ring, ledger, findings)
+
+
+def reserved(product: Product, tenant: UUID) -> Reserved:
+    """What a tenant's facts have reserved, to be held against the table."""
+    return Reserved(tenant, product.database, product.logs.codec, product.logs.of(tenant))
 
 
 def moving(product: Product) -> Moving:

@@ -104,8 +104,29 @@ ATTACKS: dict[str, Attack | Theft] = {
         "update everlog.view_prospects_2 set industry = 'x' where tenant_id = $1", "view", place=PLACE
     ),
     "edit-view-row-and-digest": Attack(deeds.digest_too, kinds=("view",)),
+    "edit-lookup-token": _run(
+        "update everlog.view_prospects_2 set email_token = sha256(email_token) where tenant_id = $1",
+        "view",
+        place=PLACE,
+    ),
     "delete-view-row": _run("delete from everlog.view_prospects_2 where tenant_id = $1", "view", place=PLACE),
     "edit-aggregate": _run("update everlog.view_funnel_2_1 set change = change + 1 where tenant_id = $1", "aggregate"),
+    "delete-reservations": _run("delete from everlog.reservations where tenant_id = $1", "reservation", place=PLACE),
+    "move-reservations": _run(
+        "update everlog.reservations set stream = 'prospects/' || gen_random_uuid() where tenant_id = $1",
+        "reservation",
+        place=PLACE,
+    ),
+    "plant-reservation": _run(
+        "insert into everlog.reservations select tenant_id, scope, sha256(token), stream from everlog.reservations"
+        " where tenant_id = $1 limit 1",
+        "reservation",
+    ),
+    "redirect-answer": _run(
+        f"update everlog.stamps set first = first - 1, last = last - 1 where tenant_id = $1 and last = {PLACE}",
+        "stamp",
+        place=PLACE - 1,
+    ),
     "swap-keys": Attack(deeds.swap_keys, kinds=("key",)),
     "replace-key": _run(
         "update everlog.subject_keys set wrapped = set_byte(wrapped, 20, 255 - get_byte(wrapped, 20))"

@@ -93,7 +93,7 @@ class Stage:
         self.settled(org)
 
     def _posted(self, org: Org, what: str, body: dict[str, str]) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {org.key}"}
+        headers = {"Authorization": f"Bearer {org.key}", "Idempotency-Key": f"{uuid4()}"}
         until = time.monotonic() + PATIENCE
         while True:
             made = httpx2.post(f"{self.product.url}/v1/{what}", headers=headers, json=body, timeout=60)
