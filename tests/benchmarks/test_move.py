@@ -4,9 +4,11 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
+from adapters.postgres.tables import table
 from benchmarks.ground import prepared
 from benchmarks.jobs import move
 from benchmarks.kernel import FULL, QUICK, Session
+from projections.prospects import prospects
 
 pytestmark = pytest.mark.long
 
@@ -27,7 +29,7 @@ def test_a_million_events_move_within_a_minute_without_writing():
 
 EDITS = {
     "the root": "update everlog.events set salt = sha256(salt) where position = 7",
-    "the read models": "update everlog.view_prospects_1 set industry = 'x'",
+    "the read models": f"update {table(prospects).name} set industry = 'x'",
 }
 
 
