@@ -43,6 +43,7 @@ from domain.reports import reports
 from domain.tenancy import tenancy
 from projections.runner import Runner
 from tenants.context import SYSTEM
+from tenants.keys import Denied, Unserved
 from tenants.quotas import Quota
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -152,7 +153,11 @@ class World:
                 if tenant.id not in runners:
                     store = Views(tenant.id, self.keeper, self.logs.of(tenant.id))
                     runners[tenant.id] = Runner(self.logs.of(tenant.id), store, self.models)
-                runners[tenant.id].catch_up()
+                try:
+                    runners[tenant.id].catch_up()
+                except (Unserved, Denied):
+                    # As a worker does: one tenant's key service keeps nobody else's views waiting.
+                    runners.pop(tenant.id)
 
     def forget(self, tenant, subjects):
         """Let go of keys at hand, as processes do that hear of an erasure."""
