@@ -60,6 +60,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / NAME
+        self._known: tuple[tuple[int, ...], list[Entry]] = (), []
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Raises `OSError`; then nothing may be done that relies on the entries."""
@@ -75,8 +76,16 @@ class Ledger:
             os.fsync(descriptor)
 
     def read(self) -> list[Entry]:
-        """In the order in which they were added. Raises `Damaged`."""
-        return list(_read(self.path))
+        """In the order in which they were added; read again when the file is another. Raises `Damaged`."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return []
+        # Taken before the file is read: of what is added meanwhile the next one to ask is told.
+        state = found.st_ino, found.st_size, found.st_mtime_ns
+        if state != self._known[0]:
+            self._known = state, list(_read(self.path))
+        return list(self._known[1])
 
     @property
     def generation(self) -> int:

@@ -23,7 +23,6 @@ def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
         makers = {
             "views": bootstrap.views,
             "learning": bootstrap.learning,
-            "seal": bootstrap.sealing,
             "check": bootstrap.checking,
         }
         threads = [makers[part](product, stop) for part in parts if part in makers]
@@ -35,7 +34,7 @@ def run(settings: Settings, parts: Sequence[str] = PARTS) -> None:
                 bootstrap.keeping(product, stop),
             ]
         if "seal" in parts:
-            threads += bootstrap.witnessing(product, stop)
+            threads += bootstrap.sealing(product, stop) + bootstrap.witnessing(product, stop)
         if "deliver" in parts:
             threads += bootstrap.delivering(product, stop)
         product.link.start()

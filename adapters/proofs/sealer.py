@@ -49,16 +49,20 @@ class Sealer:
         self._sealed = 0
 
     def step(self, seconds: float) -> int:
-        """Seal batches for about so long; how many events that were. Of what is refused the log and `refused` tell."""
-        until, done = monotonic() + seconds, 0
+        """Seal batches for about so long; whether any waits still of those that stood there when the last began.
+
+        What has come since waits for others to join it: a checkpoint is for many events, and whoever calls hears of
+        the log's next move. Of what is refused the log and `refused` tell.
+        """
+        until = monotonic() + seconds
         try:
-            while (some := self.seal()) and monotonic() < until:
-                done += some
+            while self.seal() and self._behind and monotonic() < until:
+                pass
         except (Refusing, Gap, LookupError) as problem:
             self._tell(f"{problem}")
             return 0
         self._tell("")
-        return done + some
+        return self._behind
 
     def seal(self) -> int:
         """One batch; how many events it was. Raises `Refusing`, `Gap`, and `LookupError` where tiles are missing."""
@@ -102,9 +106,11 @@ class Sealer:
 
     def lag(self) -> list[Lag]:
         """As if the seals were a view called `proofs`."""
-        generation, head = self._place
-        behind = max(0, head - self._sealed)
-        return [Lag("proofs", 1, behind, 0.0, 0, generation, self._sealed, None)]
+        return [Lag("proofs", 1, self._behind, 0.0, 0, self._place[0], self._sealed, None)]
+
+    @property
+    def _behind(self) -> int:
+        return max(0, self._place[1] - self._sealed)
 
     def _admitted(self, grove: Grove, held: Held, size: int) -> tuple[int, bytes]:
         """Size and root of what was signed last of this tree, (0, …) where nothing was. Raises `Refusing`."""

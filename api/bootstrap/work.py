@@ -42,6 +42,8 @@ from projections.proofs.submission import Named
 from projections.runner import Runner
 from projections.worker import Deaf, Ear, Woken, Worker
 
+SEALERS = 6
+"""Threads of a process that seal; each has a connection of the pool's eight while it does."""
 GATHERING = 0.6
 """Seconds that sealing waits for more events to join the first; within a second they are sealed."""
 
@@ -162,9 +164,11 @@ def relay(product: Product) -> Relay:
     return made
 
 
-def sealing(product: Product, stop: threading.Event) -> threading.Thread:
-    """A thread that seals the logs of the tenants leased to this process."""
-    leases = Leases(product.database, uuid4(), job="seal")
+def sealing(product: Product, stop: threading.Event) -> list[threading.Thread]:
+    """Threads that share the tenants leased to this process and seal their logs.
+
+    Most of sealing is waiting: for the database, and for the disk that the signer remembers on.
+    """
     signer, told = signer_of(product.settings), product.telemetry
     sealers = WeakValueDictionary[UUID, Sealer]()
     told.metrics.refused(lambda: sum(bool(each.refusal) for ref in sealers.valuerefs() if (each := ref())))
@@ -175,6 +179,7 @@ def sealing(product: Product, stop: threading.Event) -> threading.Thread:
         return made
 
     def run() -> None:
+        leases = Leases(product.database, uuid4(), job="seal")
         with product.wakes.commits() as ear:
             Worker(
                 leases,
@@ -186,7 +191,7 @@ def sealing(product: Product, stop: threading.Event) -> threading.Thread:
                 "seals",
             ).run(stop)
 
-    return threading.Thread(target=run, name="seal")
+    return [threading.Thread(target=run, name=f"seal {n}") for n in range(SEALERS)]
 
 
 def witnessing(product: Product, stop: threading.Event) -> list[threading.Thread]:

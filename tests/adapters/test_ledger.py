@@ -27,6 +27,22 @@ def test_there_is_none_yet(tmp_path):
     assert Ledger(tmp_path / "keys").generation == 0
 
 
+def test_it_is_read_again_when_it_is_another_and_not_before(tmp_path, monkeypatch):
+    ledger, first, second = Ledger(tmp_path), erased(), erased()
+    ledger.add([first])
+    assert ledger.read() == [first]
+    ledger.read().clear()
+    monkeypatch.setattr("adapters.ledger._read", lambda _: pytest.fail("It was read again."))
+    assert ledger.read() == [first]
+    monkeypatch.undo()
+    Ledger(tmp_path).add([second])
+    assert ledger.read() == [first, second]
+    ledger.set_aside(AT)
+    assert ledger.read() == []
+    Ledger(tmp_path).add([second])
+    assert ledger.read() == [second]
+
+
 def test_a_torn_line_is_cut_off_and_costs_nothing_else(tmp_path):
     ledger, first, second = Ledger(tmp_path), erased(), erased()
     ledger.add([first])

@@ -98,3 +98,11 @@ def test_a_look_finds_that_it_is_not_what_came(came, tenant, keeper, owner, here
     findings = Findings()
     Anew(tenant, keeper, here, findings).look()
     assert [(each.kind, each.position, each.until) for each in findings.kept] == [("came", 1, 5)]
+
+
+def test_the_worker_goes_on_behind_the_checkpoint_that_it_came_with(came, tenant, keeper, here, ledger):
+    ledger.add([came])
+    sealer = Sealer(tenant, keeper, here)
+    assert sealer.step(0) == 3
+    assert sealer.step(1) == 0
+    assert lines(here, tenant)[1] == "8"
