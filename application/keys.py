@@ -15,6 +15,8 @@ from tenants.context import SYSTEM
 PERMISSION = "keys.manage"
 EVERY = 3600.0
 """Seconds between looks at an organisation's keys."""
+AGAIN = 60.0
+"""The same, where that failed."""
 WAIT = 30.0
 
 
@@ -74,6 +76,8 @@ class Keeping:
         """How much there was to do."""
         if self._clock() < self._next:
             return 0
+        # Where keys are not to be had, they are not asked for at every pass.
+        self._next = self._clock() + AGAIN
         epoch, begun, subjects = self._keeper.rotate()
         self._record(lambda custody: domain.rotate(custody, epoch, subjects, begun=begun))
         gone = list(self._keeper.expire())

@@ -5,6 +5,7 @@ before it could be taken away meets its own streams, and adds nothing.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +21,7 @@ from application.ports import Appended, Closed, Conflict, Seen, SubjectErased
 from domain.audit import Damaged, Look, Read, audit
 from domain.kernel import Actor, Meta
 from tenants.context import SYSTEM
-from tenants.keys import Misplaced
+from tenants.keys import Denied, Misplaced, Unserved
 
 MOST = 1_000
 """Subjects that one fact names, a single answer's aside."""
@@ -56,26 +57,28 @@ def seal(key: bytes, seen: Seen) -> bytes:
     return seen.tenant.bytes + Cipher(key).seal(_encode(seen), b"journal" + seen.tenant.bytes)
 
 
-def carry(segment: Segment, logs: Logs) -> None:
+def carry(segment: Segment, logs: Logs, waiting: dict[UUID, frozenset[UUID]] | None = None) -> None:
     """Put all of a file into the logs, then take it away. Raises what the logs raise; the file then stays as it is.
+
+    What was read of an organisation whose keys are not to be had just now waits in its file, and the rest of it is
+    carried over meanwhile, once: `waiting` tells of a file which tenants that is for.
 
     What was read of an organisation that has left for good cannot be recorded here: its file is set aside after
     `GRACE`, or it would be tried for ever and stand in the way of everybody's reads. A file that is damaged is set
     aside once the rest of it is in the logs, and the logs tell of the damage.
     """
+    waiting = {} if waiting is None else waiting
     contents = Contents.of(segment, logs)
-    waiting = [
-        _submit(uuid5(segment.id, str(number)), group, logs) for number, group in enumerate(_groups(contents.found))
-    ]
-    waiting += [_damage(segment.id, tenant, contents, logs) for tenant in contents.told(logs)]
-    closed: list[Closed] = []
-    for again, pending in waiting:
-        try:
-            _settled(pending, again)
-        except Closed as left:
-            closed.append(left)
+    shut = frozenset(contents.shut)
+    if shut and waiting.get(segment.id) == shut:
+        raise next(iter(contents.shut.values()))
+    closed = _recorded(segment, contents, logs)
+    waiting.pop(segment.id, None)
     if closed and segment.age() < GRACE:
         raise closed[0]
+    if shut:
+        waiting[segment.id] = shut
+        raise next(iter(contents.shut.values()))
     if contents.places:
         _log.error(
             "%s is damaged in %d places: reads may be missing from the trail. It is kept beside the journal.",
@@ -90,6 +93,25 @@ def carry(segment: Segment, logs: Logs) -> None:
         segment.drop()
 
 
+def _recorded(segment: Segment, contents: "Contents", logs: Logs) -> list[Closed]:
+    """Everything that could be opened, recorded; what logs that are closed said."""
+    numbers = Counter[UUID]()
+    pending = []
+    for group in _groups(contents.found):
+        # By tenant, since some tenants' may be missing now and there the next time.
+        tenant = group[0].tenant
+        pending.append(_submit(uuid5(segment.id, f"{tenant}/{numbers[tenant]}"), group, logs))
+        numbers[tenant] += 1
+    pending += [_damage(segment.id, tenant, contents, logs) for tenant in contents.told(logs)]
+    closed: list[Closed] = []
+    for again, each in pending:
+        try:
+            _settled(each, again)
+        except Closed as left:
+            closed.append(left)
+    return closed
+
+
 class Contents(NamedTuple):
     """What a file holds, and between which two answers it is damaged."""
 
@@ -99,14 +121,20 @@ class Contents(NamedTuple):
     until: datetime | None
     hinted: set[UUID]
     """Tenants that damaged places may be about."""
+    shut: dict[UUID, Exception]
+    """Tenants whose keys are not to be had, and why."""
 
     @classmethod
     def of(cls, segment: Segment, logs: Logs) -> Self:
         found: list[Seen] = []
         since = until = None
-        places, hinted = 0, set()
+        places, hinted, shut = 0, set(), dict[UUID, Exception]()
         for frame in segment.frames():
-            seen = None if isinstance(frame, Unread) else _open(frame, logs)
+            try:
+                seen = None if isinstance(frame, Unread) else _open(frame, logs)
+            except (Denied, Unserved) as problem:
+                shut[UUID(bytes=bytes(frame)[:_TENANT])] = problem  # type: ignore[arg-type] # it was opened, so it is bytes
+                continue
             if seen:
                 found.append(seen)
                 until = until or (seen.look.at if places else None)
@@ -116,7 +144,7 @@ class Contents(NamedTuple):
             places, until = places + 1, None
             begin = frame.begin if isinstance(frame, Unread) else frame
             hinted |= {UUID(bytes=begin[:16])} if len(begin) >= _TENANT else set()
-        return cls(found, places, since, until, hinted)
+        return cls(found, places, since, until, hinted, shut)
 
     def told(self, logs: Logs) -> set[UUID]:
         """Whose logs tell of the damage: nobody knows for certain what was in it."""

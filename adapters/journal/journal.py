@@ -8,6 +8,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Self
+from uuid import UUID
 
 from adapters.journal.drain import ASIDE, Logs, carry, seal
 from adapters.journal.segment import SUFFIX, Segment
@@ -41,6 +42,7 @@ class Journal:
         self._segment: Segment | None = None
         self._began = 0.0
         self._behind = 0
+        self._waiting: dict[UUID, frozenset[UUID]] = {}
         self._asked: SimpleQueue[_Kept | None] = SimpleQueue()
         self._full: SimpleQueue[Segment | None] = SimpleQueue()
         self._threads = [threading.Thread(target=run, name="journal") for run in (self._write, self._carry)]
@@ -140,7 +142,7 @@ class Journal:
 
     def _try(self, segment: Segment) -> None:
         try:
-            carry(segment, self._logs)
+            carry(segment, self._logs, self._waiting)
         except Exception as problem:  # noqa: BLE001 - whatever it is, the file stays and is tried again
             _log.warning("%s is not in the log yet: %s.", segment.path.name, type(problem).__name__)
             segment.close()

@@ -18,7 +18,7 @@ from tenants.keys import SHARED
 from tests.adapters.keyring.kept import HELD, custody_of
 from tests.deciders import DECIDERS
 
-DEAD = 1.0
+DEAD = 0.5
 """Seconds after which a process of the load does not use a tenant key without asking again; 15 minutes elsewhere."""
 
 
@@ -85,11 +85,11 @@ def rotated(custody):
     sleep(0.3)
 
 
-@pytest.mark.parametrize("seconds", [6, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.long)])
 def test_rotating_under_load_fails_no_read_and_no_append(
     database, committer, worker, folder, tenant, monkeypatch, seconds
 ):
-    monkeypatch.setattr("tenants.keys.SHARED", replace(SHARED, renew=0.2, dead=DEAD))
+    monkeypatch.setattr("tenants.keys.SHARED", replace(SHARED, renew=0.1, dead=DEAD))
     load, turns = under_load(database, committer, worker, folder, tenant, seconds, rotated)
     assert load.failed == []
     gone = len(list(folder.glob(f"{tenant}.subjects.*.destroyed")))
@@ -105,7 +105,7 @@ def test_an_epoch_that_is_destroyed_too_early_is_seen_by_the_load(
     database, committer, worker, folder, tenant, monkeypatch
 ):
     """The control: the same load, and an epoch's key destroyed while subject keys lie under it."""
-    monkeypatch.setattr("tenants.keys.SHARED", replace(SHARED, renew=0.2, dead=DEAD))
+    monkeypatch.setattr("tenants.keys.SHARED", replace(SHARED, renew=0.1, dead=DEAD))
 
     def careless(custody):
         number = custody._ring.keys.epoch
@@ -113,7 +113,7 @@ def test_an_epoch_that_is_destroyed_too_early_is_seen_by_the_load(
         FileKMS(folder).destroy(f"{tenant}.subjects.{number}")
         sleep(DEAD)
 
-    load, _ = under_load(database, committer, worker, folder, tenant, 3, careless)
+    load, _ = under_load(database, committer, worker, folder, tenant, 1, careless)
     assert load.failed
 
 

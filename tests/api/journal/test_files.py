@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from unittest.mock import Mock
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from adapters.journal.segment import HEAD, Segment
 from application.ports import Closed, Unrecorded
 from domain.audit import Damaged
 from tenants.context import SYSTEM
+from tenants.keys import Revoked
 from tests.api.journal.story import damaged, reads, sealed, seen
 from tests.faults.disk.drive import Missing, drive, needed
 from tests.waiting import until
@@ -100,6 +102,25 @@ def test_what_a_killed_process_answered_is_carried_over_by_another(world, tenant
     assert journal.files() == {"waiting": 0, "damaged": 1, "left": 0}
     subjects = [each.int for read in reads(world, tenant) for look in read.fact.looks for each in look.subjects]
     assert subjects == [1, 2, 3, 4, 5]
+
+
+def test_whose_keys_were_taken_back_stands_in_nobody_s_way(world, tenant, other, tmp_path, monkeypatch):
+    segment, person = Segment.create(tmp_path), uuid4()
+    segment.write([sealed(world, seen(world, each, each.ids["Admin"], person)) for each in (tenant, other)])
+    shut = Mock(side_effect=Revoked("by its owner"))
+    waiting: dict[UUID, frozenset[UUID]] = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(world.logs.rings.of(tenant.id).keys, "mac", shut)
+        for _ in range(3):
+            with pytest.raises(Revoked):
+                carry(segment, world.logs, waiting)
+    assert (len(reads(world, tenant)), len(reads(world, other))) == (0, 1)
+    # What was carried over once is not tried again until something has changed.
+    assert waiting == {segment.id: frozenset({tenant.id})}
+    carry(segment, world.logs, waiting)
+    assert (len(reads(world, tenant)), len(reads(world, other))) == (1, 1)
+    assert not segment.path.exists()
+    assert waiting == {}
 
 
 def test_who_has_left_stands_in_nobody_s_way(world, tenant, other, tmp_path):
