@@ -54,7 +54,8 @@ RIGHTS: Mapping[str, Rights] = {
     "tiles": Rights(READ, _ALTER, ("hashes",)),
     "seals": Rights(READ, _APPEND),
     "cosignatures": Rights(READ, _APPEND),
-    "delivered": Rights(READ, _ALTER),
+    # What an organisation brings along is written by who takes it in.
+    "delivered": Rights(_ALTER, _ALTER),
 }
 """Tables of the log and of its proofs. Every other table with a tenant has the rights of a `VIEW`."""
 

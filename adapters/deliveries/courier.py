@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from adapters.deliveries.record import Declined, Failed, Parcel, Record, record
 from adapters.deliveries.stand import Ready, Stand
 from application.deliveries import Accept, Progress, Reject
-from application.ports import Conflict, Log
+from application.ports import Closed, Conflict, Log
 from domain.deliveries import Added, Destination, deliveries
 from domain.kernel import Actor, Meta, Recorded
 from projections.audit import audit
@@ -204,7 +204,7 @@ class Courier:
         meta = Meta(event=uuid4(), actor=Actor("system", SYSTEM), permission=command.permission)
         try:
             self._log.submit(f"{deliveries.name}/{bound.id}", bound.version, facts, meta).result(_WAIT)
-        except Conflict:
+        except (Conflict, Closed):
             return
         bound.version += len(facts)
         for fact in facts:

@@ -70,6 +70,19 @@ class Stamps(Struct, frozen=True, tag="stamps"):
     rows: list[Stamp]
 
 
+class Mark(Struct, frozen=True, array_like=True):
+    destination: UUID
+    round: int
+    generation: int
+    position: int
+
+
+class Served(Struct, frozen=True, tag="served"):
+    """How far each destination of the trail has been served."""
+
+    rows: list[Mark]
+
+
 class End(Struct, frozen=True, tag="end"):
     """The log's last position in this parcel."""
 
@@ -83,7 +96,7 @@ class Checkpoint(Struct, frozen=True, tag="checkpoint"):
     key: str
 
 
-Frame = Secrets | Subjects | Events | Reservations | Stamps | Checkpoint | End
+Frame = Secrets | Subjects | Events | Reservations | Stamps | Served | Checkpoint | End
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Frame).decode

@@ -14,9 +14,11 @@ from adapters.parcel.content import (
     Event,
     Events,
     Frame,
+    Mark,
     Reservations,
     Reserved,
     Secrets,
+    Served,
     Stamp,
     Stamps,
     Subject,
@@ -42,6 +44,7 @@ _STAMPS = """
     select credential, key, request, first, last, stream, (extract(epoch from recorded_at) * 1000000)::bigint,
         generation
     from everlog.stamps where tenant_id = %s"""
+_MARKS = "select destination, round, generation, position from everlog.delivered where tenant_id = %s"
 _FIRST = UUID(int=0)
 
 
@@ -107,6 +110,8 @@ def _frames(asked: Packing, database: Database, ring: Ring) -> Iterator[Frame]:
     yield from (Reservations(list(some)) for some in _some(reserved))
     stamps = [Stamp(*row) for row in database.query(tenant, _STAMPS, [tenant])]
     yield from (Stamps(list(some)) for some in _some(stamps))
+    marks = [Mark(*row) for row in database.query(tenant, _MARKS, [tenant])]
+    yield from (Served(list(some)) for some in _some(marks))
 
 
 def _events(asked: Packing, database: Database) -> Iterator[list[Event]]:
@@ -120,7 +125,8 @@ def _subjects_of(rows: Sequence[Event]) -> set[UUID]:
     found: set[UUID] = set()
     for row in rows:
         about = _about(row.meta)
-        found.update(about.subjects, [UUID(about.actor["id"])])
+        # Some things have a key under their own name, such as the secret of a destination.
+        found.update(about.subjects, [UUID(about.actor["id"]), UUID(row.stream[-36:])])
     return found
 
 

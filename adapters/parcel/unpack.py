@@ -16,6 +16,7 @@ from adapters.parcel.content import (
     Events,
     Reservations,
     Secrets,
+    Served,
     Stamps,
     Subject,
     Subjects,
@@ -59,6 +60,11 @@ _STAMP = """
     insert into everlog.stamps (tenant_id, credential, key, request, first, last, stream, recorded_at, generation)
     select %s, x.* from unnest(%s::uuid[], %s::bytea[], %s::bytea[], %s::bigint[], %s::bigint[], %s::text[],
         %s::timestamptz[], %s::integer[]) as x on conflict do nothing"""
+_SERVED = """
+    insert into everlog.delivered (tenant_id, destination, round, generation, position)
+    select %s, x.* from unnest(%s::uuid[], %s::integer[], %s::integer[], %s::bigint[]) as x
+    on conflict (tenant_id, destination) do update
+    set round = excluded.round, generation = excluded.generation, position = excluded.position"""
 _OPEN = "update everlog.heads set closed = null where tenant_id = %s and closed = 'arriving'"
 
 
@@ -99,7 +105,7 @@ class Unpacking:
                     at = _write(database, header.tenant, [row for row in rows if row.position > at], at)
                 case Subjects(rows):
                     _adopt(database, ring, ledger, rows)
-                case Reservations() | Stamps() as beside:
+                case Reservations() | Stamps() | Served() as beside:
                     _beside(database, header.tenant, beside)
                 case End() as end:
                     upto = end.upto
@@ -129,9 +135,12 @@ def _begin(database: Database, header: Header) -> int:
     return int(position)
 
 
-def _beside(database: Database, tenant: UUID, frame: Reservations | Stamps) -> None:
+def _beside(database: Database, tenant: UUID, frame: Reservations | Stamps | Served) -> None:
     if isinstance(frame, Reservations):
         _put(database, tenant, _RESERVE, [(each.scope, each.token, each.stream) for each in frame.rows])
+        return
+    if isinstance(frame, Served):
+        _put(database, tenant, _SERVED, [(m.destination, m.round, m.generation, m.position) for m in frame.rows])
         return
     stamps = [
         (s.credential, s.key, s.request, s.first, s.last, s.stream, _time(s.at), s.generation) for s in frame.rows
