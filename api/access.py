@@ -38,7 +38,7 @@ async def get(edge: Edge, call: Call) -> Reply:
     moment = await past.until(edge, tenant, query.at)
     at = await _clock(edge, tenant, moment)
     org = await past.upto(edge, call, f"{orgs.name}/{tenant}", query.at)
-    ids, whole = await _keys(edge, call)
+    ids, whole = await _keys(edge, call, moment)
     keys = await asyncio.gather(*(past.upto(edge, call, f"{api_keys.name}/{id}", query.at) for id in ids))
     found = list(holders(org, keys, permission, at))
     await edge.eyes.note(call.caller, Sight(query, query.permission, listed=True), len(found))
@@ -55,10 +55,11 @@ async def _clock(edge: Edge, tenant: UUID, moment: int | datetime | None) -> dat
     return moment if isinstance(moment, datetime) else datetime.now(UTC)
 
 
-async def _keys(edge: Edge, call: Call) -> tuple[list[UUID], bool]:
+async def _keys(edge: Edge, call: Call, moment: int | datetime | None) -> tuple[list[UUID], bool]:
     """The keys that were ever issued, the newest first, and whether that is all of them."""
-    # A key that the view does not know of yet would be missing unnoticed.
-    known: tuple[int | None, int] | None = await asyncio.to_thread(edge.logs.of(call.caller.tenant).head)
+    # A key that was issued by then and that the view does not know of yet would be missing unnoticed.
+    generation, last = await asyncio.to_thread(edge.logs.of(call.caller.tenant).head)
+    known: tuple[int, int] | None = generation, moment if isinstance(moment, int) else last
     ids: list[UUID] = []
     cursor = ""
     while len(ids) < MOST:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import Annotated, Literal, get_args
 
 from cyclopts import App, Parameter
+from msgspec.structs import replace
 from rich.console import Console
 
 from benchmarks import report
@@ -36,6 +37,7 @@ Name = Literal[
     "move",
     "startup",
     "growth",
+    "questions",
 ]
 ALL: tuple[Name, ...] = get_args(Name)
 JOBS = {
@@ -59,6 +61,7 @@ JOBS = {
     "move": "move:run",
     "startup": "startup:run",
     "growth": "growth:run",
+    "questions": "questions:run",
 }
 """Imported when it is measured: a job needs what others do not."""
 
@@ -72,12 +75,14 @@ app = App(name="python -m benchmarks", help=__doc__, version_flags=[], help_form
 def bench(
     *jobs: Name,
     quick: Annotated[bool, Parameter(negative="")] = False,
+    events: tuple[int, int] | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
     """Measure Everlog against peers on the same machine in the same run; more is better in every ratio.
 
     Args:
         jobs: What to measure, in this order; everything if none is named.
+        events: Of the job `questions`: events in the organisation that is asked about, and in all.
         quick: Few rounds on little data: ends within five minutes instead of an hour.
         as_json: One JSON object a line on standard output instead of a table.
     """
@@ -90,6 +95,8 @@ def bench(
     failed: list[str] = []
     with screen.status("starting the servers") as status:
         scale = QUICK if quick else FULL
+        if events:
+            scale = replace(scale, questions=events)
         for line in measured(tuple(dict.fromkeys(jobs)) or ALL, Session(scale, status.update), failed):
             lines.append(line)
             if as_json:

@@ -70,6 +70,8 @@ class Scale(Struct, frozen=True):
     backlog: int
     """Events that the workers have before them."""
     writers: tuple[int, ...]
+    questions: tuple[int, int]
+    """Events in the organisation that is asked about, and in all together."""
     share: float
     """What one job may take, its preparation included, before it is cut to fewer rounds."""
 
@@ -88,6 +90,7 @@ FULL = Scale(
     workers=(1, 2, 4),
     backlog=40_000,
     writers=(1, 8, 64, 256),
+    questions=(1_000_000, 10_000_000),
     share=240,
 )
 QUICK = Scale(
@@ -104,9 +107,10 @@ QUICK = Scale(
     workers=(1, 2),
     backlog=4_000,
     writers=(1, 8),
+    questions=(4_000, 8_000),
     share=12,
 )
-LONG = {"growth": 2.5, "move": 6}
+LONG = {"growth": 2.5, "move": 6, "questions": 20}
 """Jobs that are given several shares: they are several jobs in one, or one on a large log."""
 
 
