@@ -29,6 +29,7 @@ from api import (
     reference,
     reports,
     resources,
+    searches,
 )
 from api.direct import Direct
 from api.edge import Edge
@@ -49,6 +50,7 @@ CAPABILITIES: tuple[Route, ...] = (
     *audit.ROUTES,
     *activity.ROUTES,
     *resources.ROUTES,
+    *searches.ROUTES,
     *access.ROUTES,
     *exports.ROUTES,
     *deliveries.ROUTES,

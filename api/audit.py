@@ -129,21 +129,20 @@ def _shown(change: Change, *, may: bool) -> FieldChange:
     )
 
 
+TRAIL = Listing(
+    query=Trail,
+    presenter=_presenter,
+    row=AuditEntry,
+    path="/v1/audit",
+    tag="audit",
+    operation="AuditEntries",
+    summary="Search the trail, newest first",
+    personal=HIDDEN,
+    needs={"about": PERSONAL},
+    further=facts,
+)
 ROUTES: tuple[Route, ...] = (
-    *listed(
-        Listing(
-            query=Trail,
-            presenter=_presenter,
-            row=AuditEntry,
-            path="/v1/audit",
-            tag="audit",
-            operation="AuditEntries",
-            summary="Search the trail, newest first",
-            personal=HIDDEN,
-            needs={"about": PERSONAL},
-            further=facts,
-        )
-    ),
+    *listed(TRAIL),
     Route(
         method="GET",
         path="/v1/audit/{position}",

@@ -133,6 +133,9 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "audit.resource-unknown": Kind(
         404, "There was no such resource then", "Check capability, identifier and moment, or ask for a later one."
     ),
+    "searches.unknown": Kind(404, "There is no such search", "It may be somebody's own: ask them to share it."),
+    "searches.exists": Kind(409, "Another search has this identifier", "Choose another, or leave it out."),
+    "searches.not-yours": Kind(409, "The search is somebody else's", "Save one of your own, or ask its owner."),
     "exports.unknown": Kind(404, "There is no such export", "Its identifier was in the header `Everlog-Export`."),
     "reports.unknown": Kind(404, "There is no such report", "List the reports for what there is."),
     "reports.exists": Kind(409, "Another report or schedule has this identifier", "Choose a new one."),

@@ -132,7 +132,11 @@ def _further(listing: Listing) -> str:
 
 
 async def _page(listing: Listing, edge: Edge, call: Call, asked: Struct) -> Reply:
-    query = listing.query(**shapes.given(asked))
+    return await answered(listing, edge, call, listing.query(**shapes.given(asked)))
+
+
+async def answered(listing: Listing, edge: Edge, call: Call, query: Any) -> Reply:
+    """A page of a list, as it is on record from then on."""
     page = await edge.pipeline.ask(call.caller, query, call.at_least)
     items = await listing.presenter.rows(edge.eyes, call.caller, page.rows, query, listing.personal)
     if listing.further:

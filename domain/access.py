@@ -23,6 +23,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "audit.read": "Search the trail.",
     "audit.export": "Take the trail away as a file; addresses and reasons only with the permission to see them.",
     "audit.read-circumstances": "See from where and for which reason something was done.",
+    "searches.save": "Save searches of the trail, share them and drop them.",
     "privacy.read": "See which erasures are asked for and done, and what is held.",
     "privacy.request": "Ask for a person's erasure, or withdraw that.",
     "privacy.approve": "Approve an erasure that somebody else asked for.",
@@ -81,6 +82,7 @@ _ADMIN = _MANAGER | {
     "reports.schedule",
     "deliveries.read",
     "deliveries.manage",
+    "searches.save",
 }
 
 ROLES: Final[Mapping[str, frozenset[str]]] = {
@@ -99,6 +101,7 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
             "reports.make",
             "reports.schedule",
             "deliveries.read",
+            "searches.save",
         }
     ),
 }
@@ -125,5 +128,6 @@ READS: Final[Mapping[str, str]] = {
     "privacy": "privacy.read",
     "reports": "reports.read",
     "deliveries": "deliveries.read",
+    "searches": "audit.read",
 }
 """The permission under which a capability's facts may be followed; one that is missing here is followed by nobody."""

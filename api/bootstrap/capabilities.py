@@ -14,6 +14,7 @@ from domain.privacy import privacy
 from domain.proofs import proofs
 from domain.prospects import prospects
 from domain.reports import reports
+from domain.searches import searches
 from domain.tenancy import tenancy
 from projections.audit import activity
 from projections.audit import audit as trail
@@ -25,12 +26,14 @@ from projections.privacy import consents, erasures, holds
 from projections.prospects import prospects as list_of_prospects
 from projections.reports import reports as list_of_reports
 from projections.reports import schedules
+from projections.searches import searches as list_of_searches
 
 DECIDERS: dict[str, Decider[Any]] = {
     each.name: each
     for each in (
         *(prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs, keys),
         deliveries,
+        searches,
     )
 }
 MODELS = (
@@ -47,4 +50,5 @@ MODELS = (
     list_of_reports,
     schedules,
     destinations,
+    list_of_searches,
 )

@@ -19,11 +19,12 @@ from projections.predictions.milestones import milestones
 from projections.privacy import consents, erasures, holds
 from projections.prospects import prospects
 from projections.reports import reports, schedules
+from projections.searches import searches
 from tenants.context import SYSTEM
 from tests.api.world import DECIDERS, World
 
 KEPT = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, consents)
-MODELS = (*KEPT, reports, schedules, deliveries)
+MODELS = (*KEPT, reports, schedules, deliveries, searches)
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,7 @@ from domain.privacy import privacy
 from domain.proofs import proofs
 from domain.prospects import prospects
 from domain.reports import reports
+from domain.searches import searches
 from domain.tenancy import tenancy
 from projections.runner import Runner
 from tenants.context import SYSTEM
@@ -52,6 +53,7 @@ DECIDERS = {
     for each in (
         *(prospects, predictions, orgs, api_keys, audit, exports, tenancy, privacy, reports, proofs, keys),
         deliveries,
+        searches,
     )
 }
 OPERATOR = Actor("operator", UUID(int=7))

@@ -32,10 +32,11 @@ def test_the_auditor_reads_the_trail_and_reports_of_it_and_nothing_else():
         "audit",
         "proofs",
         "reports",
+        "searches",
     }
     assert all(
         permission.split(".")[1].startswith(("read", "export"))
-        for permission in held - {"reports.make", "reports.schedule"}
+        for permission in held - {"reports.make", "reports.schedule", "searches.save"}
     )
 
 

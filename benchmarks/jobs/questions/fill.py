@@ -57,8 +57,7 @@ def fill(product: Product, session: Session, tenant: UUID) -> Filled:
     seed = min(SEED, own // 4)
     log = product.logs.of(tenant)
     session.say(f"recording {seed:,} events")
-    old = _record(product, log, seed)
-    old.look()
+    old = _record(product, log, seed, first=True)
     with psycopg.connect(product.superuser, autocommit=True) as connection:
         since = _copied(connection, log, own - seed, until, session)
         held = log.head()[1]
@@ -80,9 +79,11 @@ def fill(product: Product, session: Session, tenant: UUID) -> Filled:
     )
 
 
-def _record(product: Product, log: Log, events: int) -> Officers:
+def _record(product: Product, log: Log, events: int, *, first: bool = False) -> Officers:
     """What prospects and officers do, through the product; folded by its runner."""
     officers, past = Officers(log), Past(log)
+    if first:
+        officers.look()
     while past.events + officers.events < events:
         past.grow(past.events + events // 10, until=time.monotonic() + 3600)
         officers.work(events // 40)
@@ -123,25 +124,26 @@ def _copied(connection: psycopg.Connection, log: Log, upto: int, until: float, s
 def _statements(connection: psycopg.Connection) -> Iterator[str]:
     stream = "left(stream, -36) || " + _OTHER.format("right(stream, 36)")
     yield f"""insert into everlog.events
-        select tenant_id, position + %(by)s, {stream}, version, type, gen_random_uuid(),
-            %(since)s + (position + %(by)s) * %(step)s, meta, body, salt, generation
-        from everlog.events where tenant_id = %(tenant)s and position <= %(seed)s"""
+        select tenant_id, position + %(by)s::bigint, {stream}, version, type, gen_random_uuid(),
+            %(since)s + (position + %(by)s::bigint) * %(step)s, meta, body, salt, generation
+        from everlog.events where tenant_id = %(tenant)s and position <= %(seed)s::bigint"""
     columns = _columns(connection, _VIEW)
-    changed = {"position": "position + %(by)s", "at": "%(since)s + (position + %(by)s) * %(step)s"}
+    changed = {"position": "position + %(by)s::bigint", "at": "%(since)s + (position + %(by)s::bigint) * %(step)s"}
     changed |= {name: _OTHER.format(f"{name}::text") for name in _MINED}
     changed |= {name: "null" for name in columns if name.startswith("circumstances")}
     chosen = ", ".join(changed.get(name, f'"{name}"') for name in columns)
     yield f"""insert into everlog.{_VIEW} select {chosen} from everlog.{_VIEW}
-        where tenant_id = %(tenant)s and position <= %(seed)s"""
+        where tenant_id = %(tenant)s and position <= %(seed)s::bigint"""
     named = "convert_to('@' || " + _OTHER.format("substr(convert_from(token, 'UTF8'), 2)") + "::text, 'UTF8')"
     yield f"""insert into {_WORDS} select tenant_id, case when substr(token, 1, 1) = '@'::bytea
-        then {named} else token end, position + %(by)s, subject
-        from {_WORDS} where tenant_id = %(tenant)s and position <= %(seed)s on conflict do nothing"""
+        then {named} else token end, position + %(by)s::bigint, subject
+        from {_WORDS} where tenant_id = %(tenant)s and position <= %(seed)s::bigint on conflict do nothing"""
     groups = ", ".join(f'"{name}"' for name, _ in activity.columns)
+    numbers = ", ".join(map(str, range(1, 3 + len(activity.columns))))
     kinds = ", ".join(f"coalesce(\"{name}\", '')" for name, _ in activity.columns)
     yield f"""insert into {_SUMS} as stands select tenant_id, at::date, {kinds},
-        count(*) from everlog.{_VIEW} where tenant_id = %(tenant)s and position > %(by)s
-        and position <= %(by)s + %(seed)s group by 1, 2, {", ".join(str(3 + n) for n in range(len(activity.columns)))}
+        count(*) from everlog.{_VIEW} where tenant_id = %(tenant)s and position > %(by)s::bigint
+        and position <= %(by)s::bigint + %(seed)s::bigint group by {numbers}
         on conflict (tenant_id, day, {groups}) do update set change = stands.change + excluded.change"""
 
 

@@ -46,15 +46,14 @@ class Officers:
         wanted = self.events + events
         while self.events < wanted:
             self._shift()
-        for each in self._pending:
-            each.result()
-        self._pending.clear()
+        self._settle()
 
     def look(self) -> None:
         """Record that the whole was looked at, as a worker does once a day."""
         found = {"generation": 1, "events": 1, "sealed": 1, "subjects": 1, "predictions": 1}
         checked = Checked(at=datetime.now(UTC), seconds=1, sound=True, views=(), folded=True, faults=(), **found)
         self._add(_OPERATOR, uuid4().hex, f"proofs/{self.log.tenant}", checked)
+        self._settle()
 
     def _shift(self) -> None:
         officer, session = self._random.choice(_OFFICERS), uuid4().hex
@@ -79,6 +78,11 @@ class Officers:
         roles = (Joined(member, "Viewer"), RoleChanged(member, "Viewer", "Manager"))
         self._add(_OPERATOR, session, f"orgs/{uuid4()}", *roles)
         self._privacy(officer, session)
+
+    def _settle(self) -> None:
+        for each in self._pending:
+            each.result()
+        self._pending.clear()
 
     def _privacy(self, officer: Actor, session: str) -> None:
         other = _OFFICERS[0].id

@@ -1,0 +1,143 @@
+"""Saved searches of the trail, over HTTP: kept for oneself or shared, and asked again."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from msgspec import Meta, Struct, defstruct
+from msgspec.structs import replace
+
+from api import shapes
+from api.audit import TRAIL, AuditEntry
+from api.call import Call
+from api.commands import single
+from api.edge import Edge, reply
+from api.inbound import Reply
+from api.personal import Sight
+from api.problems import Problem
+from api.queries import CURSOR, LIMIT, WAITS, answered
+from api.route import Route
+from application.searches import DropSearch, SaveSearch, ShareSearch, UnshareSearch
+from domain.searches import searches
+from projections.audit import HIDDEN, Trail
+from projections.searches import YES, List, Run
+
+_ONE = "/v1/searches/{id}"
+_FILTER = shapes.parameters(Trail, "SavedFilter", (*HIDDEN, "limit", "cursor"))
+_Shown = shapes.parameters(List, "SearchesQuery", ("by",), limit=LIMIT, cursor=CURSOR)
+_Page = shapes.parameters(
+    Trail, "SearchRunQuery", set(Trail.__struct_fields__) - {"limit", "cursor"}, limit=LIMIT, cursor=CURSOR
+)
+_Entries = defstruct("SearchEntries", [("items", list[AuditEntry]), ("cursor", str | None)], module=__name__)  # type: ignore[valid-type]  # a type made at run time
+
+
+class SavedSearch(Struct, frozen=True, kw_only=True):
+    id: UUID
+    by: UUID
+    """Who saved it: a key or a user."""
+    mine: bool
+    shared: bool
+    name: str
+    filter: dict[str, str]
+    saved_at: Annotated[datetime, Meta(tz=True)]
+    changed_at: Annotated[datetime, Meta(tz=True)]
+
+
+class SavedSearches(Struct, frozen=True, kw_only=True):
+    items: list[SavedSearch]
+    cursor: str | None
+
+
+def _saving() -> Route:
+    """The command's own endpoint, which looks at the filter first: what is kept can be asked."""
+    route = single(
+        SaveSearch,
+        "/v1/searches",
+        "saveSearch",
+        "Save a search of the trail",
+        description="It is one's own until it is shared. Saved again under its identifier, it is changed.",
+    )
+    read = shapes.decoder(route.body)
+
+    async def save(edge: Edge, call: Call) -> Reply:
+        _asked(read(call.body).filter)
+        return await route.serve(edge, call)
+
+    return replace(route, serve=save)
+
+
+def _asked(kept: dict[str, str]) -> dict[str, Any]:
+    """A saved filter as a query has it. Raises `Problem` for one that no address could hold."""
+    return shapes.given(shapes.from_url(urlencode(kept).encode(), _FILTER))
+
+
+async def shown(edge: Edge, call: Call) -> Reply:
+    given = shapes.given(shapes.from_url(call.query, _Shown))
+    me = _me(call)
+    query = List(by=me, **given)
+    page = await edge.pipeline.ask(call.caller, query, call.at_least)
+    await edge.eyes.note(call.caller, Sight(query, query.permission, listed=True), len(page.rows))
+    items = [
+        SavedSearch(
+            id=each.id,
+            by=each.by,
+            mine=each.by == me,
+            shared=each.shared == YES,
+            name=each.name,
+            filter=dict(each.filter),
+            saved_at=each.saved_at,
+            changed_at=each.changed_at,
+        )
+        for each in page.rows
+    ]
+    return reply(SavedSearches(items=items, cursor=page.cursor or None))
+
+
+async def run(edge: Edge, call: Call) -> Reply:
+    given = shapes.given(shapes.from_url(call.query, _Page))
+    stream = f"{searches.name}/{call.id}"
+    await edge.pipeline.authorise(call.caller, Run(id=call.id), stream)
+    search = searches.fold(each.fact for each in await edge.logs.of(call.caller.tenant).history(stream))
+    if search.saved is None or not search.shows(_me(call)):
+        raise Problem("searches.unknown")
+    return await answered(TRAIL, edge, call, Trail(**_asked(dict(search.saved.filter)), **given))
+
+
+def _me(call: Call) -> UUID:
+    """Whoever the caller acts for, as a command's owner is told."""
+    return (call.caller.on_behalf_of or call.caller.actor).id
+
+
+ROUTES = (
+    _saving(),
+    Route(
+        method="GET",
+        path="/v1/searches",
+        operation="listSearches",
+        tag="searches",
+        summary="List saved searches: one's own, or those that are shared",
+        permission=List.permission,
+        parameters=_Shown,
+        answer=SavedSearches,
+        problems=("query.limit", "query.cursor"),
+        headers=WAITS,
+        serve=shown,
+    ),
+    Route(
+        method="GET",
+        path=f"{_ONE}/entries",
+        operation="runSearch",
+        tag="searches",
+        summary="Ask a saved search of the trail, newest first",
+        permission=Run.permission,
+        parameters=_Page,
+        answer=_Entries,
+        problems=("searches.unknown", "query.wrong-type", "query.words", "query.limit", "query.cursor"),
+        headers=WAITS,
+        serve=run,
+    ),
+    single(ShareSearch, f"{_ONE}/share", "shareSearch", "Share a search with whoever may read the trail"),
+    single(UnshareSearch, f"{_ONE}/withdrawal", "withdrawSearch", "Take a shared search back"),
+    single(DropSearch, f"{_ONE}/removal", "dropSearch", "Drop a saved search"),
+)
