@@ -20,7 +20,7 @@ _ALL = "all views: prospects, funnel, audit trail, prediction book, scores, mile
 _ONE = "one view: prospects, with its funnel"
 _BY_HAND = (
     "by hand: 1,000 events a transaction in one JSON parameter, ON CONFLICT, without walls, digests, look-up tokens, "
-    "parking"
+    "words, sums of the trail, parking"
 )
 
 
