@@ -112,8 +112,9 @@ class Courier:
 
     def _look(self) -> None:
         """Which destinations there are, and what may leave."""
-        self._seen, known = self._stand.known()
-        self._ready = self._stand.ready()
+        self._seen, known, generation = self._stand.known()
+        # Most organisations have none, and nothing more is asked about them.
+        self._ready = self._stand.ready() if known else Ready(generation, self._seen, 0)
         if fresh := [id for id, changed in known.items() if self._changed(id, changed)]:
             marks = self._stand.marks()
             for id in fresh:

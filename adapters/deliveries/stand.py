@@ -61,15 +61,20 @@ class Stand:
         self._views = views
         self._database = database
 
-    def known(self) -> tuple[int, dict[UUID, int]]:
-        """The destinations that are not paused, as the read model has them at a position: their last facts."""
-        at = [each.position for each in self._views.checkpoints() if (each.view, each.version) == _VIEW]
+    def known(self) -> tuple[int, dict[UUID, int], int]:
+        """The destinations that are not paused, as the read model has them at a position: their last facts.
+
+        Behind them that position's generation.
+        """
+        at = [each for each in self._views.checkpoints() if (each.view, each.version) == _VIEW]
         slot = self._views.live().get(_VIEW, "a")
         query = sql.SQL("select id, changed from {} where tenant_id = %s and stage = 'active'").format(
             sql.Identifier(SCHEMA, table(deliveries, slot).table.name)
         )
         with self._database.transaction(self.tenant) as connection:
-            return min(at, default=0), dict(connection.execute(query, [self.tenant]).fetchall())
+            found = dict(connection.execute(query, [self.tenant]).fetchall())
+        last = min(at, key=lambda each: (each.generation, each.position), default=None)
+        return (last.position, found, last.generation) if last else (0, found, 0)
 
     def marks(self) -> dict[UUID, Progress]:
         return marks(self._database.query(self.tenant, MARKS, [self.tenant]))

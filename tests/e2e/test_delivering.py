@@ -33,10 +33,10 @@ def test_a_worker_that_is_killed_delivers_again_and_leaves_nothing_out(house, li
     with running(Killing(house, 1)) as collector:
         body = {"name": "SIEM", "kind": "http", "address": f"http://localhost:{collector.port}/in", "secret": "token"}
         made = lived.ask("POST", "/v1/deliveries", json=body).json()
+        # What was accepted and not marked comes twice: the kill hit where it should.
+        until(lambda: collector.positions.count(MOST + 1) == 2, 180)
         until(lambda: set(range(1, head + 1)) <= set(collector.positions), 180)
         assert len(collector.killed) == 1
-        # What was accepted and not marked came twice: the kill hit where it should.
-        assert collector.positions.count(MOST + 1) == 2
         assert collector.positions.count(1) == 1
         served = lambda: lived.get(f"/v1/deliveries/{made['id']}")["served"]  # noqa: E731 - asked for again and again
         until(lambda: served()["position"] >= head, 60)
