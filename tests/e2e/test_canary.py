@@ -45,6 +45,8 @@ def plant(url, key):
         post("/v1/prospects", 201, id=person[-36:], name=f"{SECRET} name", **captured)
         post(f"{person}/signals", 200, kind="visit", strength=0.5, codes=[SECRET])
         post(f"{person}/notes", 200, text=f"{SECRET} note")
+        told_anew = {"name": f"{SECRET} new", "email": f"{SECRET}.new@example.org", "attributes": {SECRET: NUMBER}}
+        post(f"{person}/rectification", 200, reason=f"{SECRET} married", **told_anew)
         post(f"{person}/lose", 200, reason=f"{SECRET} too dear")
         erasure = f"/v1/privacy/erasures/{person[-36:]}"
         post(erasure, 200, basis="objection", reference=f"{OPEN} ticket", reason=f"{SECRET} asked for it")
