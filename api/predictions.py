@@ -186,7 +186,7 @@ ROUTES: tuple[Route, ...] = (
         ),
         permission=Recompute.permission,
         answer=Recomputation,
-        problems=("predictions.unknown", "predictions.far", "predictions.unanswered"),
+        problems=("predictions.unknown", "predictions.far", "predictions.unanswered", "predictions.prospect-not-open"),
         serve=recomputation,
     ),
     Route(

@@ -117,7 +117,15 @@ def parent(pid: int) -> int:
 
 def alive(pids: list[int]) -> list[int]:
     """Those that run; a zombie does not."""
-    return [pid for pid in pids if parent(pid) and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][1] != "Z"]
+    return [pid for pid in pids if _state(pid) not in {"", "Z"}]
+
+
+def _state(pid: int) -> str:
+    """As /proc has it; nothing where the process has gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][1]
+    except OSError:
+        return ""
 
 
 def gone(pids: list[int], seconds: float = 20) -> bool:

@@ -165,7 +165,7 @@ def test_a_folder_that_is_in_use_is_a_plain_message(house):
 def test_a_part_that_no_worker_has_is_a_plain_message(run):
     done = run("worker", "vews")
     assert done.returncode == 1
-    assert done.stderr == "everlog: A worker has the parts views, relay, learning, seal, and no vews.\n"
+    assert done.stderr == "everlog: A worker has the parts views, relay, learning, seal, check, deliver, and no vews.\n"
 
 
 def test_what_serve_says_is_where_it_answers(house):
@@ -296,4 +296,4 @@ def test_an_ordinary_users_database_server_can_read_what_the_product_can(tmp_pat
     if as_root:
         os.chown(tmp_path, 65534, -1)
         assert read(given).shared
-    assert not read({**given, "EVERLOG_DATABASE_URL": "postgresql://app@x/y", "EVERLOG_NATS_URL": "nats://x"}).shared
+    assert not read({**given, "EVERLOG_DATABASE_URL": "postgresql://app@x/y", "EVERLOG_NATS_URL": "tls://x"}).shared

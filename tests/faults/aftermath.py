@@ -189,9 +189,10 @@ def _digest(views: Views, build: Build) -> bytes:
 
 
 def _sums(product: Product, tenant: UUID, build: Build) -> list[Any]:
-    """The rows of a build's aggregates; those that came to nothing are as if they were not."""
+    """The rows of a build's aggregates, where those that came to nothing are as if they were not, and its words."""
     found: list[Any] = []
     for table in tables(build)[1:]:
-        sql = f"select * from everlog.{table.name} where tenant_id = %s and change <> 0"
+        some = " and change <> 0" if "change" in table.c else ""
+        sql = f"select * from everlog.{table.name} where tenant_id = %s{some}"
         found += sorted(product.database.query(tenant, sql, [tenant]), key=repr)
     return found

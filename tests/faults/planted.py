@@ -100,7 +100,7 @@ def standing(stage: Stage, tenant: UUID, leave: str = "") -> Standing:
         for each in MODELS:
             for slot in ("a", "b"):
                 name = (table(each, slot).table if isinstance(each, View) else sums(each, slot)).name
-                if each.name != leave:
+                if (each if isinstance(each, View) else each.of).name != leave:
                     [rows[name]] = connection.execute(DIGEST.format(name).encode(), [tenant])
         of_tenant = "select * from everlog.{} where tenant_id = %s and view <> %s order by view, version"
         checkpoints, pointers = (
