@@ -8,6 +8,7 @@ import pytest
 
 from projections.audit import activity as kept
 from projections.audit.activity import FACETS
+from tests.waiting import until
 
 LATER = timedelta(days=1)
 
