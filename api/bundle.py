@@ -17,8 +17,7 @@ from api.exports.leaving import Leaving
 from api.placed import placed
 from api.proofs import bundles
 from api.settings import Unset
-from api.shell import OPERATOR, Json, ask, say, zoned
-from application.kernel import Caller
+from api.shell import Json, ask, operator, say, zoned
 from application.pipeline import Pipeline
 from application.proofs import Proofs
 from domain.kernel import Refused
@@ -108,7 +107,7 @@ def bundle(
 async def written(pipeline: Pipeline, tenant: UUID, proofs: Proofs, choice: Choice, output: Path) -> int:
     """Write it and record that, as the operator; how many lines of events it has. Raises `Unset`."""
     head, lines = await asyncio.to_thread(opened, lambda: proofs.bundle(tenant, choice))
-    leaving = Leaving(pipeline, Caller(tenant=tenant, actor=OPERATOR), bundles.begun(choice, head))
+    leaving = Leaving(pipeline, operator(tenant), bundles.begun(choice, head))
     with placed(output) as file:
         await leaving.begin()
 

@@ -14,6 +14,7 @@ import msgspec
 from api import serve, verify
 from api import settings as configuration
 from api.settings import Settings
+from application.kernel import Caller
 from domain.kernel import Actor
 from domain.proofs import Checked
 from tenants.context import SYSTEM
@@ -30,7 +31,7 @@ def look(settings: Settings, tenant: UUID) -> Checked:
         # What passes by itself, such as an erasure that was under way, is no alarm.
         verdict = verify.verify(settings, tenant, 1, [], most=MOST)
     found = verify.checked(verdict, at, monotonic() - began)
-    if why := verify.note(settings, tenant, found, Actor("system", SYSTEM)):
+    if why := verify.note(settings, tenant, found, Caller(tenant=tenant, actor=Actor("system", SYSTEM))):
         sys.stderr.write(f"everlog: the look at {tenant} is not in its trail: {why}\n")
     return found
 

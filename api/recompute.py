@@ -1,10 +1,13 @@
 """`everlog predictions recompute`: a past prediction made again from the log alone."""
 
+import asyncio
 from uuid import UUID
 
 from api import bootstrap
 from api.learning import opened
 from api.settings import Settings, Unset
+from api.shell import operator
+from application.audit import operated
 from application.predictions import Recomputed, recompute
 from domain.predictions import Made, predictions
 
@@ -18,5 +21,6 @@ def recomputed(settings: Settings, id: UUID, tenant: UUID | None = None) -> Reco
             for recorded in log.stream(f"{predictions.name}/{id}"):
                 made = log.open(recorded.fact)
                 if isinstance(made, Made):
+                    asyncio.run(operated(product.logs, operator(whose), "predictions recompute", {"id": id}))
                     return recompute(made, opened(log, made.position), bootstrap.learner())
     raise Unset(f"There is no prediction {id} here. Ids are listed by GET /v1/predictions.")

@@ -53,6 +53,7 @@ NAMES = {
     "region": "EVERLOG_REGION",
     "router": "EVERLOG_ROUTER_SECRET",
     "hosts": "EVERLOG_OUTBOUND_HOSTS",
+    "reason": "EVERLOG_REASON",
 }
 
 
@@ -137,6 +138,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     def outbound(self) -> frozenset[str]:
         """The hosts, by name."""
         return frozenset(each.strip().lower() for each in self.hosts.split(",") if each.strip())
+
+    reason: Annotated[str, Meta(max_length=500)] = ""
+    """Why an operator gives the command that this stands before: it is kept in the organisation's trail."""
 
     def __repr__(self) -> str:
         # Addresses hold passwords, and an error may be told with the values around it.

@@ -12,9 +12,8 @@ from cyclopts.validators import Number
 from api import bootstrap
 from api.bootstrap import Product
 from api.settings import Unset
-from api.shell import OPERATOR, Flag, Json, ask, say
+from api.shell import Flag, Json, Told, ask, operator, say
 from api.shell.tenants import named, tenants
-from application.kernel import Caller
 from application.pipeline import Asked
 from application.tenancy import Arrive, Create, Leave, Reside, Stay
 from domain.tenancy import tenancy
@@ -69,12 +68,12 @@ def export_tenant(
         own = await product.logs.of(tenant).load(f"{tenancy.name}/{tenant}", tenancy)
         if leave:
             left = Asked(Leave(to=there.fingerprint), tenant)
-            await product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), left)
+            await product.pipeline.run(operator(tenant), left)
             await asyncio.to_thread(moving.close, tenant)
         pack = partial(moving.pack, leaves=leave, region=own.state.region)
         return await asyncio.to_thread(pack, tenant, name, there, after, output.absolute())
 
-    upto = ask(work, tenant)
+    upto = ask(work, tenant, told=Told("tenants export", {"to": to, "after": after, "leave": leave}))
     words = f"Positions {after + 1} to {upto} are in {output}."
     words += " The organisation can only be read here now." if leave else f" Go on with --after {upto} --leave."
     say({"tenant": str(tenant), "after": after, "upto": upto, "left": leave, "file": str(output)}, words, json=json)
@@ -103,14 +102,14 @@ def import_tenant(
         there = moving.receiver(sender)
         region = product.settings.region
         came = await asyncio.to_thread(partial(moving.unpack, relocate=relocate), file, there, region)
-        known = Caller(tenant=SYSTEM, actor=OPERATOR)
+        known = operator(SYSTEM)
         await product.pipeline.run(known, Asked(Create(name=came.name or str(came.tenant)), came.tenant))
         if came.here:
             arrived = Asked(Arrive(origin=there.fingerprint, after=came.upto), came.tenant)
-            await product.pipeline.run(Caller(tenant=came.tenant, actor=OPERATOR), arrived)
+            await product.pipeline.run(operator(came.tenant), arrived)
             if region:
                 resides = Asked(Reside(region=region), came.tenant)
-                await product.pipeline.run(Caller(tenant=came.tenant, actor=OPERATOR), resides)
+                await product.pipeline.run(operator(came.tenant), resides)
         return {"tenant": str(came.tenant), "name": came.name, "upto": came.upto, "here": came.here}
 
     done = ask(work)
@@ -129,7 +128,7 @@ def reopen(tenant: UUID, *, json: Json = False) -> None:
 
     async def work(product: Product) -> None:
         await asyncio.to_thread(bootstrap.moving(product).reopen, tenant)
-        await product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), Asked(Stay(), tenant))
+        await product.pipeline.run(operator(tenant), Asked(Stay(), tenant))
 
     ask(work, tenant)
     say({"tenant": str(tenant), "reopened": True}, "The organisation goes on here.", json=json)

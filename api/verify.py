@@ -23,13 +23,13 @@ from api.bootstrap import Product
 from api.failures import plain
 from api.learning import opened
 from api.settings import Settings, Unset
-from api.shell import OPERATOR, within
+from api.shell import operator, within
 from application.kernel import Caller
 from application.pipeline import Asked
 from application.ports import Log
 from application.predictions import recompute
 from application.proofs import Check
-from domain.kernel import Actor, Recorded, Unreadable
+from domain.kernel import Recorded, Unreadable
 from domain.predictions import Made
 from domain.proofs import Checked, Fault
 from projections.proofs.found import Finding, Findings
@@ -78,7 +78,7 @@ def run(tenant: UUID, sample: int | None, *, json: bool) -> int:
             return UNKNOWN
         sys.stderr.write(f"everlog: nothing could be verified: {words}\n")
         return UNKNOWN
-    if why := note(settings, tenant, checked(verdict, at, monotonic() - began), OPERATOR):
+    if why := note(settings, tenant, checked(verdict, at, monotonic() - began), operator(tenant)):
         verdict.notes.append(f"That it was looked at is not in the trail: {why}")
     sys.stdout.write(msgspec.json.encode(verdict).decode() + "\n" if json else _told(verdict))
     return 0 if verdict.sound else 1
@@ -141,12 +141,10 @@ def checked(verdict: Verdict, at: datetime, seconds: float) -> Checked:
     )
 
 
-def note(settings: Settings, tenant: UUID, found: Checked, actor: Actor) -> str:
+def note(settings: Settings, tenant: UUID, found: Checked, caller: Caller) -> str:
     """Record it in the tenant's own log; why that could not be, or nothing."""
     try:
-        within(
-            settings, lambda it: it.pipeline.run(Caller(tenant=tenant, actor=actor), Asked(Check(found=found), tenant))
-        )
+        within(settings, lambda it: it.pipeline.run(caller, Asked(Check(found=found), tenant)))
     except Exception as problem:  # noqa: BLE001 - whatever it is, what was found is told all the same
         return plain(problem) or type(problem).__name__
     return ""

@@ -1,4 +1,4 @@
-"""The trail of what was refused. What was done stands in the log anyway."""
+"""The trail of what was refused, and of what operators look at. What was done stands in the log anyway."""
 
 from collections import Counter
 from time import monotonic
@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from application.kernel import Caller
 from application.patience import Patience
-from application.ports import Appended, Logs
-from domain.audit import Denial, audit
-from domain.kernel import Meta
+from application.ports import Appended, Closed, Logs
+from domain.audit import Denial, Operated, audit
+from domain.kernel import Fact, Meta
+from tenants.context import SYSTEM
 from tenants.quotas import Quota
 
 
@@ -31,16 +32,30 @@ class Trail:
             self._more[caller.tenant] += 1
             return None
         denial = replace(denial, more=self._more.pop(caller.tenant, 0))
-        event = uuid4()
-        meta = Meta(
-            event=event,
-            actor=caller.actor,
-            permission=denial.permission,
-            rule=rule,
-            on_behalf_of=caller.on_behalf_of,
-            correlation=caller.correlation,
-            trace=caller.trace,
-            circumstances=caller.circumstances,
-        )
-        log = self._logs.of(caller.tenant)
-        return await Patience().answer(log.submit(f"{audit.name}/{event}", 0, [denial], meta))
+        return await _told(self._logs, caller, denial, denial.permission, rule)
+
+
+async def operated(logs: Logs, caller: Caller, command: str, given: dict[str, object]) -> Appended:
+    """Record what an operator is about to look at: in the tenant's log, or the system's where that one has left."""
+    named = tuple((name, str(value)) for name, value in given.items() if value not in (None, ""))
+    try:
+        return await _told(logs, caller, Operated(command, named))
+    except Closed:
+        here = replace(caller, tenant=SYSTEM)
+        return await _told(logs, here, Operated(command, (("tenant", str(caller.tenant)), *named)))
+
+
+async def _told(logs: Logs, caller: Caller, fact: Fact, permission: str = "", rule: str = "") -> Appended:
+    """In a stream of its own."""
+    event = uuid4()
+    meta = Meta(
+        event=event,
+        actor=caller.actor,
+        permission=permission,
+        rule=rule,
+        on_behalf_of=caller.on_behalf_of,
+        correlation=caller.correlation,
+        trace=caller.trace,
+        circumstances=caller.circumstances,
+    )
+    return await Patience().answer(logs.of(caller.tenant).submit(f"{audit.name}/{event}", 0, [fact], meta))

@@ -60,18 +60,27 @@ class Damaged(Fact, frozen=True, tag="audit.damaged"):
     """When the first answer after the last place was given; None where there is none."""
 
 
+class Operated(Fact, frozen=True, tag="audit.operated"):
+    """An operator looks at this tenant from a terminal; recorded before it is shown."""
+
+    command: str
+    """As it is typed, behind `everlog`."""
+    given: tuple[tuple[str, str], ...] = ()
+    """What was asked for, by name."""
+
+
 class Refusal(Struct, frozen=True):
     denial: Denial | None = None
 
 
-Facts = Denial | Read | Damaged
+Facts = Denial | Read | Damaged | Operated
 
 
 def evolve(refusal: Refusal, fact: Facts) -> Refusal:
     match fact:
         case Denial():
             return replace(refusal, denial=fact)
-        case Read() | Damaged():
+        case Read() | Damaged() | Operated():
             return refusal
 
 

@@ -18,7 +18,7 @@ from api.bootstrap import Product
 from api.exports.taking import Means, begun, manifest
 from api.placed import placed
 from api.settings import Unset
-from api.shell import OPERATOR, Json, ask, say, zoned
+from api.shell import Json, ask, operator, say, zoned
 from application.kernel import Caller
 from domain.exports import Format
 from projections.audit.trail import Kind, Outcome
@@ -136,7 +136,7 @@ def beside(output: Path) -> Path:
 def _taken(tenant: UUID, kind: Format, given: dict[str, Any], output: Path) -> Callable[[Product], Awaitable[Manifest]]:
     async def work(product: Product) -> Manifest:
         means = Means(product.pipeline, product.logs, bootstrap.proofs(product))
-        caller = Caller(tenant=tenant, actor=OPERATOR)
+        caller = operator(tenant)
         taking = await begun(means, caller, kind, given)
         with placed(output) as file:
 

@@ -8,9 +8,8 @@ from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from api.bootstrap import Product
-from api.shell import OPERATOR, Json, Name, ask, say
+from api.shell import Json, Name, ask, operator, say
 from application.api_keys import Revoke, mint
-from application.kernel import Caller
 from application.pipeline import Asked
 from domain.access import Role
 
@@ -45,12 +44,12 @@ def revoke_key(tenant: UUID, id: UUID, *, json: Json = False) -> None:
         id: The key's id, as `api-keys create` answered it.
         json: Answer with one JSON object.
     """
-    ask(lambda product: product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), Asked(Revoke(), id)), tenant)
+    ask(lambda product: product.pipeline.run(operator(tenant), Asked(Revoke(), id)), tenant)
     say({"revoked": str(id)}, f"Key {id} is revoked.", json=json)
 
 
 async def issue(product: Product, tenant: UUID, name: str, role: Role, days: int | None) -> dict[str, str]:
     expires = datetime.now().astimezone() + timedelta(days=days) if days else None
     minted = mint(tenant, name, role, None, expires)
-    await product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), Asked(minted.issue, minted.id))
+    await product.pipeline.run(operator(tenant), Asked(minted.issue, minted.id))
     return {"id": str(minted.id), "role": role, "key": minted.text}

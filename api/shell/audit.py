@@ -9,8 +9,7 @@ import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from api.shell import OPERATOR, Flag, Json, Limit, ask, say, zoned
-from application.kernel import Caller
+from api.shell import Flag, Json, Limit, Told, ask, operator, say, zoned
 from projections.audit import Trail
 
 Sample = Annotated[int, Parameter(validator=Number(gte=0))]
@@ -43,7 +42,8 @@ def ask_trail(
         json: Answer with one JSON object.
     """
     asked = Trail(actor=actor, type=type, since=zoned(since), before=zoned(until), limit=limit)
-    page = ask(lambda product: product.pipeline.ask(Caller(tenant=tenant, actor=OPERATOR), asked), tenant)
+    told = Told("audit", {"actor": actor, "type": type, "since": since, "until": until, "limit": limit})
+    page = ask(lambda product: product.pipeline.ask(operator(tenant), asked), tenant, told=told)
     form = "{0.position:>8}  {0.at:%Y-%m-%d %H:%M:%S}  {0.actor_kind}:{0.actor}  {0.type}"
     lines = [form.format(row) for row in page.rows]
     say(msgspec.to_builtins(page.rows), "\n".join(lines) or "Nothing.", json=json)

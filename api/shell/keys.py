@@ -7,8 +7,7 @@ from cyclopts import App
 
 from api import bootstrap
 from api.bootstrap import Product
-from api.shell import OPERATOR, Json, ask, say
-from application.kernel import Caller
+from api.shell import Json, ask, operator, say
 from application.keys import Expire, Move, Rotate
 from application.pipeline import Asked
 
@@ -32,7 +31,7 @@ def move(tenant: UUID, service: str, *, json: Json = False) -> None:
         custody = product.logs.rings.custody(tenant)
         many = await asyncio.to_thread(custody.bring, bootstrap.BACK if service == INSTALLATION else service)
         done = Move(service=service.partition("?")[0], many=many)
-        await product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), Asked(done, tenant))
+        await product.pipeline.run(operator(tenant), Asked(done, tenant))
         return many
 
     many = ask(work, tenant, worker=True)
@@ -61,7 +60,7 @@ def carry(service: str, *, json: Json = False) -> None:
             carried[str(tenant)] = many = await asyncio.to_thread(custody.carry, to)
             if many:
                 done = Move(service=service.partition("?")[0], many=many)
-                await product.pipeline.run(Caller(tenant=tenant, actor=OPERATOR), Asked(done, tenant))
+                await product.pipeline.run(operator(tenant), Asked(done, tenant))
         return carried
 
     carried = ask(work, worker=True)
@@ -82,7 +81,7 @@ def rotate(tenant: UUID, *, json: Json = False) -> None:
     """
 
     async def work(product: Product) -> tuple[int, int, list[int]]:
-        custody, caller = product.logs.rings.custody(tenant), Caller(tenant=tenant, actor=OPERATOR)
+        custody, caller = product.logs.rings.custody(tenant), operator(tenant)
         epoch, begun, subjects = await asyncio.to_thread(custody.rotate, early=True)
         await product.pipeline.run(caller, Asked(Rotate(epoch=epoch, begun=begun, subjects=subjects), tenant))
         gone = await asyncio.to_thread(custody.expire)

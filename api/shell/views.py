@@ -7,7 +7,7 @@ import msgspec
 from cyclopts import App
 
 from api import bootstrap
-from api.shell import Json, Limit, ask, say
+from api.shell import Json, Limit, Told, ask, say
 
 views = App("views")
 
@@ -36,7 +36,11 @@ def parked(tenant: UUID, *, limit: Limit = 100, json: Json = False) -> None:
         limit: At most so many, 1 to 200.
         json: Answer with one JSON object.
     """
-    found = ask(lambda product: asyncio.to_thread(bootstrap.store(product, tenant).parked, limit), tenant)
+    found = ask(
+        lambda product: asyncio.to_thread(bootstrap.store(product, tenant).parked, limit),
+        tenant,
+        told=Told("views parked", {"limit": limit}),
+    )
     form = "{0.view:<16} {1.position:>8}  {1.type:<28} {1.why}"
     lines = [form.format(each, each.event) for each in found]
     told = [
