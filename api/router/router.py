@@ -53,6 +53,8 @@ class Router:
         try:
             return self._cells[await self._placed.get(presented.tenant)]
         except Misplaced as nowhere:
+            # What was known before is not true any more: nobody else is to be sent by it.
+            self._placed.drop(presented.tenant)
             raise Problem(nowhere.code) from nowhere
 
     async def _place(self, tenant: UUID) -> str:

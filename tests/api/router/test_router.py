@@ -21,6 +21,7 @@ from api.router import Router
 from api.router.router import cells
 from api.settings import Unset
 from domain import api_keys
+from tenants.residency import Claim
 from tests.waiting import until
 
 SECRET = "s" * 32
@@ -55,6 +56,8 @@ class House:
         self.world = world
         self.noting, self.empty = Noting(world.app), Noting(self.nothing)
         self.url = {"eu": f"http://127.0.0.1:{ports.choose()}", "us": f"http://127.0.0.1:{ports.choose()}"}
+        self.claimed = set()
+        """Tenants that the second cell says live there."""
         self.port = 0
         self._up, self._down = threading.Event(), threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -62,8 +65,8 @@ class House:
     async def here(self, tenant):
         return await standing(self.world.database, tenant)
 
-    async def nowhere(self, _):
-        return None
+    async def nowhere(self, tenant):
+        return Claim("live", 1, 1) if tenant in self.claimed else None
 
     async def nothing(self, scope, receive, send):
         await send({"type": "http.response.start", "status": 418, "headers": []})
@@ -209,6 +212,20 @@ def test_what_is_no_http_is_told_so_and_reaches_nobody(house, raw):
             answer += part
     assert b"HTTP/1.1 400" in answer
     assert house.noting.seen == []
+
+
+def test_once_two_cells_claim_a_tenant_nobody_is_answered_by_what_was_known_before(house, other):
+    def asked():
+        return house.ask("GET", "/v1/prospects", other.keys["Admin"]).status_code
+
+    assert asked() == 200
+    house.claimed.add(other.id)
+    try:
+        until(lambda: asked() == 503)
+        assert {asked() for _ in range(10)} == {503}
+    finally:
+        house.claimed.clear()
+    until(lambda: asked() == 200)
 
 
 def test_it_says_itself_that_it_is_alive(house):
