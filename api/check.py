@@ -1,7 +1,7 @@
 """One look at one organisation's whole record, in a process of its own: what `api.checking` starts.
 
 Prints what was found as JSON and exits with 0, whether it is sound or not; with 2, and the kind of problem, where it
-could not be looked at.
+could not be looked at, and with 3 where the organisation's owner has closed its keys.
 """
 
 import sys
@@ -11,8 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from api import serve, verify
+from api import bootstrap, serve, verify
 from api import settings as configuration
+from api.checking import WITHHELD
 from api.settings import Settings
 from application.kernel import Caller
 from domain.kernel import Actor
@@ -40,6 +41,8 @@ def main() -> None:
     serve.follow()
     try:
         found = look(configuration.of_running(configuration.read()), UUID(sys.argv[1]))
+    except bootstrap.REVOKED:
+        sys.exit(WITHHELD)
     except Exception as problem:  # noqa: BLE001 - whatever it is, nothing was looked at
         # Its words may quote what a row says.
         sys.stdout.write(type(problem).__name__)

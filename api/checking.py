@@ -22,6 +22,8 @@ from api.settings import LEASH, Settings, environment
 from application.ports import Log
 from domain.proofs import Checked, proofs
 
+WITHHELD = 3
+"""The exit code where the organisation's owner has closed its keys."""
 _log = structlog.get_logger(__name__)
 _AGAIN = 24
 """Where it could not be looked at all, the next try comes after this part of the time between two looks."""
@@ -37,11 +39,17 @@ class Told(Protocol):
 
     def failed(self, tenant: UUID) -> None: ...
 
+    def withheld(self, tenant: UUID) -> None: ...
+
     def keep(self, tenants: AbstractSet[UUID]) -> None: ...
 
 
 class Unlooked(Exception):
     """It could not be looked at; named by the kind of problem."""
+
+
+class Withheld(Exception):
+    """The organisation's owner has closed its keys: that it cannot be looked at is as they will."""
 
 
 class Look:
@@ -52,7 +60,7 @@ class Look:
         self._pause = pause
 
     def __call__(self, tenant: UUID, meanwhile: Callable[[], bool]) -> Checked | None:
-        """What was found; None where `meanwhile` said to end it. Raises `Unlooked`."""
+        """What was found; None where `meanwhile` said to end it. Raises `Unlooked` and `Withheld`."""
         leash = os.environ.get(LEASH)
         child = subprocess.Popen(
             [sys.executable, "-m", "api.check", str(tenant)],
@@ -77,6 +85,8 @@ class Look:
             except subprocess.TimeoutExpired:
                 if not meanwhile():
                     return None
+        if child.returncode == WITHHELD:
+            raise Withheld
         if child.returncode:
             raise Unlooked(told.decode() or f"status {child.returncode}")
         return msgspec.json.decode(told, type=Checked)
@@ -125,10 +135,9 @@ class Checker:
     def _one(self, tenant: UUID, meanwhile: Callable[[], bool]) -> bool:
         try:
             found = self._look(tenant, meanwhile)
-        except Unlooked as problem:
+        except (Unlooked, Withheld) as problem:
             self._due[tenant] = datetime.now(UTC) + self._every / _AGAIN
-            self._told.failed(tenant)
-            _log.error("proofs.not-checked", tenant=str(tenant), problem=f"{problem}")
+            self._unlooked(tenant, problem)
             return False
         if found is None:
             return False
@@ -138,6 +147,14 @@ class Checker:
         for each in found.faults:
             _log.error("proofs.not-sound", tenant=str(tenant), type=each.kind, count=each.count, position=each.position)
         return True
+
+    def _unlooked(self, tenant: UUID, problem: Unlooked | Withheld) -> None:
+        if isinstance(problem, Withheld):
+            self._told.withheld(tenant)
+            _log.info("proofs.withheld", tenant=str(tenant))
+        else:
+            self._told.failed(tenant)
+            _log.error("proofs.not-checked", tenant=str(tenant), problem=f"{problem}")
 
     def _go_on(self, stop: threading.Event) -> bool:
         self._hold()

@@ -22,7 +22,8 @@ from projections.predictions import book, card
 
 Prediction = shapes.answer(book.Predicted, "Prediction")
 Scored = shapes.answer(Made, "Scored")
-_booked, _made = Presenter(book.Predicted), Presenter(Made)
+REASONS = "predictions.read-reasons"
+_booked, _made = Presenter(book.Predicted, REASONS), Presenter(Made, REASONS)
 _Compare = shapes.parameters(card.Compare, "ScoresQuery", leave=("model",))
 _Describe = shapes.parameters(
     card.Describe, "ModelQuery", leave=("model",), history=Annotated[int, Meta(ge=1, le=200, description="Milestones.")]

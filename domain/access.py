@@ -17,6 +17,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "prospects.note": "Write a note about a prospect.",
     "funnel.read": "See how many prospects stand in each stage, over time.",
     "predictions.read": "See predictions, what became of them, and the models' cards and scores.",
+    "predictions.read-reasons": "See why a model decided as it did about a person.",
     "predictions.score": "Ask a model for a prediction now.",
     "predictions.record": "Record predictions and the life of models: for models alone.",
     "events.read": "Follow the live stream of facts, each fact as far as its own capability may be read.",
@@ -62,6 +63,7 @@ _MEMBER = _VIEWER | {
     "prospects.lose",
     "prospects.note",
     "predictions.score",
+    "predictions.read-reasons",
 }
 _MANAGER = _MEMBER | {"orgs.read", "api_keys.read", "prospects.rectify", "privacy.consent"}
 _ADMIN = _MANAGER | {
@@ -92,6 +94,8 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     "Viewer": _VIEWER,
     "Auditor": frozenset(
         {
+            "predictions.read",
+            "predictions.read-reasons",
             "proofs.read",
             "audit.read",
             "audit.export",
@@ -106,12 +110,20 @@ ROLES: Final[Mapping[str, frozenset[str]]] = {
     ),
 }
 """What members and API keys can be. The Auditor reads and exports the trail, makes reports of it, and sees what was
-erased or is held."""
+erased or is held, and what models decided and why; nothing else about a person."""
 
 KINDS: Final[Mapping[str, frozenset[str]]] = {
     "system": frozenset(PERMISSIONS) - {"predictions.record"},
     "operator": frozenset(PERMISSIONS) - {"predictions.record"},
-    "model": frozenset({"predictions.record", "predictions.read", "prospects.read", "prospects.read-personal"}),
+    "model": frozenset(
+        {
+            "predictions.record",
+            "predictions.read",
+            "predictions.read-reasons",
+            "prospects.read",
+            "prospects.read-personal",
+        }
+    ),
 }
 """What actors that no request can claim to be may do: the program itself, who runs it, and its models."""
 
@@ -131,3 +143,9 @@ READS: Final[Mapping[str, str]] = {
     "searches": "audit.read",
 }
 """The permission under which a capability's facts may be followed; one that is missing here is followed by nobody."""
+
+PERSONAL: Final[Mapping[str, frozenset[str]]] = {
+    "predictions": frozenset({"prospects.read-personal", "predictions.read-reasons"}),
+}
+"""Of a capability, the permissions any of which shows what it has sealed about persons, where that is not
+`prospects.read-personal` alone."""

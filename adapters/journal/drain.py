@@ -6,7 +6,8 @@ before it could be taken away meets its own streams, and adds nothing.
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple, Protocol, Self
@@ -33,6 +34,7 @@ GRACE = 600.0
 ASIDE = ("damaged", "left")
 """Why a file was set aside: its ending."""
 
+Waiting = dict[UUID, frozenset[UUID]]
 _TENANT = 16
 """Bytes of a payload that name its tenant."""
 _NOWHERE = (0, 0)
@@ -57,8 +59,10 @@ def seal(key: bytes, seen: Seen) -> bytes:
     return seen.tenant.bytes + Cipher(key).seal(_encode(seen), b"journal" + seen.tenant.bytes)
 
 
-def carry(segment: Segment, logs: Logs, waiting: dict[UUID, frozenset[UUID]] | None = None) -> None:
+def carry(segment: Segment, logs: Logs, waiting: Waiting | None = None, held: list[Seen] | None = None) -> None:
     """Put all of a file into the logs, then take it away. Raises what the logs raise; the file then stays as it is.
+
+    `held` is what its own process has written to it, which spares opening every frame; anybody else has to read it.
 
     What was read of an organisation whose keys are not to be had just now waits in its file, and the rest of it is
     carried over meanwhile, once: `waiting` tells of a file which tenants that is for.
@@ -68,7 +72,7 @@ def carry(segment: Segment, logs: Logs, waiting: dict[UUID, frozenset[UUID]] | N
     aside once the rest of it is in the logs, and the logs tell of the damage.
     """
     waiting = {} if waiting is None else waiting
-    contents = Contents.of(segment, logs)
+    contents = Contents.of(segment, logs) if held is None else Contents(held)
     shut = frozenset(contents.shut)
     if shut and waiting.get(segment.id) == shut:
         raise next(iter(contents.shut.values()))
@@ -116,12 +120,12 @@ class Contents(NamedTuple):
     """What a file holds, and between which two answers it is damaged."""
 
     found: list[Seen]
-    places: int
-    since: datetime | None
-    until: datetime | None
-    hinted: set[UUID]
+    places: int = 0
+    since: datetime | None = None
+    until: datetime | None = None
+    hinted: AbstractSet[UUID] = frozenset()
     """Tenants that damaged places may be about."""
-    shut: dict[UUID, Exception]
+    shut: Mapping[UUID, Exception] = {}
     """Tenants whose keys are not to be had, and why."""
 
     @classmethod

@@ -25,7 +25,9 @@ SEARCH = 5.0
 """Seconds between searches for files of processes that have died."""
 
 _log = logging.getLogger(__name__)
-_Kept = tuple[bytes, Pending[None]]
+_Kept = tuple[bytes, Seen, Pending[None]]
+_Full = tuple[Segment, list[Seen] | None]
+"""A file, and what this process knows to be in it; None where it must be read."""
 
 
 class Journal:
@@ -40,11 +42,12 @@ class Journal:
         self._every = every
         self._most = most
         self._segment: Segment | None = None
+        self._held: list[Seen] = []
         self._began = 0.0
         self._behind = 0
         self._waiting: dict[UUID, frozenset[UUID]] = {}
         self._asked: SimpleQueue[_Kept | None] = SimpleQueue()
-        self._full: SimpleQueue[Segment | None] = SimpleQueue()
+        self._full: SimpleQueue[_Full | None] = SimpleQueue()
         self._threads = [threading.Thread(target=run, name="journal") for run in (self._write, self._carry)]
 
     def __enter__(self) -> Self:
@@ -69,7 +72,7 @@ class Journal:
             raise Unrecorded
         key = await self._logs.of(seen.tenant).tokened("journal", "seal")
         pending: Pending[None] = Pending()
-        self._asked.put((seal(key, seen), pending))
+        self._asked.put((seal(key, seen), seen, pending))
         await pending
 
     def _write(self) -> None:
@@ -100,21 +103,23 @@ class Journal:
             if self._segment is None:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._segment, self._began = Segment.create(self._folder), monotonic()
-            self._segment.write([payload for payload, _ in batch])
+            self._segment.write([payload for payload, _, _ in batch])
         except OSError as problem:
             _log.error("The journal takes no reads (%s), and nothing personal is shown.", problem.strerror)
             # What follows half a frame could not be read, and after a failed sync nobody knows what is on disk.
-            self._hand_over()
-            for _, pending in batch:
+            self._hand_over(sure=False)
+            for _, _, pending in batch:
                 pending.set_exception(Unrecorded())
             return
-        for _, pending in batch:
+        for _, seen, pending in batch:
+            self._held.append(seen)
             pending.set_result(None)
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, *, sure: bool = True) -> None:
+        held, self._held = self._held, []
         if segment := self._segment:
             self._segment = None
-            self._full.put(segment)
+            self._full.put((segment, held if sure else None))
 
     def _carry(self) -> None:
         due = 0.0
@@ -128,10 +133,10 @@ class Journal:
                 # The disk may be away for a while: who carries must outlast that.
                 _log.warning("The journal's folder cannot be looked through: %s.", problem.strerror)
             with suppress(Empty):
-                segment = self._full.get(timeout=SEARCH)
-                if segment is None:
+                full = self._full.get(timeout=SEARCH)
+                if full is None:
                     return
-                self._try(segment)
+                self._try(*full)
 
     def _search(self) -> None:
         """What processes that are no more, or the log's refusals, have left."""
@@ -140,9 +145,9 @@ class Journal:
                 if segment := Segment.abandoned(path):
                     self._try(segment)
 
-    def _try(self, segment: Segment) -> None:
+    def _try(self, segment: Segment, held: list[Seen] | None = None) -> None:
         try:
-            carry(segment, self._logs, self._waiting)
+            carry(segment, self._logs, self._waiting, held)
         except Exception as problem:  # noqa: BLE001 - whatever it is, the file stays and is tried again
             _log.warning("%s is not in the log yet: %s.", segment.path.name, type(problem).__name__)
             segment.close()

@@ -39,6 +39,12 @@ class Checks(Collector):
         with self._lock:
             self._failed.add(tenant)
 
+    def withheld(self, tenant: UUID) -> None:
+        """Its owner has closed its keys: no look is due; what was found before stands."""
+        with self._lock:
+            self._failed.discard(tenant)
+            self._last.pop(tenant, None)
+
     def keep(self, tenants: AbstractSet[UUID]) -> None:
         with self._lock:
             self._last = {tenant: at for tenant, at in self._last.items() if tenant in tenants}

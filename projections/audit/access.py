@@ -4,18 +4,19 @@ What each role holds is this release's: roles cannot be changed by facts yet.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Struct
 
-from domain.access import KINDS, READS, ROLES
+from domain.access import KINDS, PERSONAL, READS, ROLES
 from domain.api_keys import Issued, Revoked
 from domain.kernel import Recorded
 from domain.orgs import Joined, Removed, RoleChanged
 
-PERSONAL = "prospects.read-personal"
+_PERSONAL = frozenset({"prospects.read-personal"})
 MOST = 1000
 """Keys that are looked at."""
 
@@ -69,7 +70,7 @@ def holders(
     """Members, then keys, then kinds; histories up to the moment."""
     for member, (role, recorded) in _roles(org).items():
         if permission in ROLES.get(role, ()):
-            yield _holder("user", member, role, permission, recorded, personal=PERSONAL in ROLES[role])
+            yield _holder("user", member, role, permission, recorded, personal=_personal(permission, ROLES[role]))
     for history in keys:
         if history and (holder := _key(history, permission, at)):
             yield holder
@@ -83,8 +84,12 @@ def holders(
                 granted_at=None,
                 granted_by=None,
                 position=None,
-                personal=PERSONAL in held,
+                personal=_personal(permission, held),
             )
+
+
+def _personal(permission: str, held: AbstractSet[str]) -> bool:
+    return not PERSONAL.get(permission.partition(".")[0], _PERSONAL).isdisjoint(held)
 
 
 def _roles(org: Iterable[Recorded]) -> dict[UUID, tuple[str, Recorded]]:
@@ -110,7 +115,7 @@ def _key(history: Sequence[Recorded], permission: str, at: datetime) -> Holder |
         held = held.intersection(issued.scopes)
     if permission not in held:
         return None
-    return _holder("key", history[0].id, issued.role, permission, history[0], personal=PERSONAL in held)
+    return _holder("key", history[0].id, issued.role, permission, history[0], personal=_personal(permission, held))
 
 
 def _holder(

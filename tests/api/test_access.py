@@ -10,7 +10,6 @@ from application.kernel import Caller
 from application.orgs import ChangeRole, Join, Remove
 from domain.access import READS
 from domain.kernel import Actor
-from projections.audit.access import PERSONAL
 from tests.api.test_audit import position
 from tests.api.world import ROLES
 from tests.waiting import until
@@ -102,7 +101,7 @@ def test_what_is_told_of_now_is_what_access_decides_now(world, tenant, captured)
     seeing = {each["id"] for each in holders}
     # The enforcer looks once a second.
     assert until(lambda: world.run(decided(READS["prospects"])) == seeing)
-    assert {each["id"] for each in holders if each["personal"]} == world.run(decided(PERSONAL))
+    assert {each["id"] for each in holders if each["personal"]} == world.run(decided("prospects.read-personal"))
 
 
 def test_what_was_not_there_then_could_be_seen_by_nobody(world, tenant, captured):

@@ -5,34 +5,19 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
-from structlog.testing import capture_logs
 
 from adapters.proofs.sealer import Sealer
-from adapters.telemetry.checks import Checks
 from api import check
-from api.checking import Checker, Look
-from api.settings import Settings
+from api.checking import Look
 from tenants.context import SYSTEM
+from tests.api.looks import Checking, worker
 from tests.api.test_proofs import get, person
 from tests.waiting import until
-
-HOURS = 1e-9
-"""Always due."""
 
 
 @pytest.fixture
 def settings(world, migrated, tmp_path):
-    addresses = migrated.addresses
-    return Settings(
-        home=tmp_path,
-        journal=tmp_path / "journal",
-        keys=world.secrets["keys"],
-        kms=f"file:{world.secrets['kms']}",
-        database=addresses.app,
-        worker=addresses.worker,
-        nats=addresses.nats,
-    )
+    return worker(world, migrated, tmp_path)
 
 
 @pytest.fixture
@@ -46,26 +31,6 @@ def sealed(world):
         return tenant
 
     return made
-
-
-class Checking:
-    """A worker that holds these tenants."""
-
-    def __init__(self, world, look, *tenants, hours=HOURS):
-        self.registry = CollectorRegistry()
-        self.held = {each.id for each in tenants}
-        told = Checks(self.registry)
-        self.checker = Checker(lambda: self.held, 0.1, hours, world.logs.of, look, told)
-
-    def advance(self):
-        """How many were looked at, and what it said of those that are not as they should be."""
-        with capture_logs() as lines:
-            looked = self.checker.advance(threading.Event())
-        return looked, [(each["event"], each["tenant"], each.get("type"), each.get("position")) for each in lines]
-
-    def told(self, name):
-        found = [line.rsplit(" ", 1) for line in generate_latest(self.registry).decode().splitlines()]
-        return next(float(value) for each, value in found if each == f"everlog_check_{name}")
 
 
 def test_what_the_superuser_edits_raises_an_alarm_and_what_nobody_touched_does_not(world, settings, migrated, sealed):

@@ -8,9 +8,12 @@ from msgspec.structs import replace
 from adapters.keyring import BACK, Custody, Services
 from adapters.kms import named
 from adapters.postgres.database import Database
+from adapters.proofs.sealer import Sealer
+from api.checking import Look
 from api.http import PASSING
 from tenants.keys import OWN
 from tests.adapters.kms.transit import Transit, certified, serving
+from tests.api.looks import Checking, worker
 from tests.waiting import until
 
 
@@ -63,7 +66,7 @@ def owning(world, transit, tmp_path, monkeypatch):
     (tmp_path / "token").write_text(transit.token)
     monkeypatch.setattr(world.edge, "_passing", PASSING)
     installation = world.logs.rings.services.at(uuid4(), "any")[0]
-    services = Services(installation, tmp_path, lambda setting: named(setting, tmp_path, 2.0))
+    services = Services(installation, world.secrets["keys"], lambda setting: named(setting, tmp_path, 2.0))
     monkeypatch.setattr("tenants.keys.OWN", replace(OWN, renew=0.2, dead=1.0))
     with serving(transit, certificate, private) as url, monkeypatch.context() as patch:
         patch.setattr(world.logs.rings, "services", services)
@@ -110,3 +113,17 @@ def test_a_key_service_that_stays_away_closes_it_too(world, acme, owning, transi
     assert {asked(world, acme, path) for path in PATHS} == {(200, "")}
     transit.states = []
     until(lambda: asked(world, owning, PATHS[0]) == (200, ""))
+
+
+def test_who_closed_an_organisation_raises_no_alarm_and_its_record_is_looked_at_once_it_is_open(
+    world, owning, transit, migrated, tmp_path
+):
+    sealer = Sealer(owning.id, world.keeper, world.signer)
+    while sealer.seal():
+        pass
+    checking = Checking(world, Look(worker(world, migrated, tmp_path)), owning)
+    transit.token = "another"
+    assert checking.advance() == (0, [("proofs.withheld", str(owning.id), None, None)])
+    assert (checking.told("failed_tenants"), checking.told("age_seconds")) == (0, 0)
+    transit.token = "first"
+    assert until(checking.advance) == (1, [])

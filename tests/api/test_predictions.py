@@ -4,8 +4,10 @@ from uuid import uuid4
 
 import pytest
 
+from api.predictions import REASONS
 from api.problems import Problem
 from application.ports import Unanswered
+from domain.access import ROLES
 from domain.kernel import Refused
 from tests.api.world import made
 
@@ -43,6 +45,16 @@ def test_reasons_and_features_are_withheld_from_who_may_not_see_a_person(world, 
     told = world.ask("POST", "/v1/predictions", key, json={"prospect": str(uuid4())}).json()
     assert (told["reasons"], told["features"], told["withheld"]) == (None, None, ["features", "reasons"])
     assert told["probability"] == 0.5
+
+
+def test_why_a_model_decided_has_a_permission_of_its_own_which_auditors_hold(world, acme, monkeypatch):
+    monkeypatch.setattr(world.scorer, "answer", made)
+    key = world.key(acme, "Admin", "reasons", scopes=("predictions.score", "predictions.read-reasons"))
+    told = world.ask("POST", "/v1/predictions", key, json={"prospect": str(uuid4())}).json()
+    assert (len(told["reasons"]), told["withheld"]) == (1, [])
+    assert {role for role, held in ROLES.items() if REASONS in held} == {"Admin", "Manager", "Member", "Auditor"}
+    assert world.ask("GET", "/v1/predictions", acme.keys["Auditor"]).status_code == 200
+    assert world.ask("GET", f"/v1/prospects/{uuid4()}", acme.keys["Auditor"]).status_code == 403
 
 
 def test_where_nobody_answers_the_caller_is_told_when_to_try_again(ask):
