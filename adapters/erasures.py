@@ -15,6 +15,8 @@ ERASE = """
     on conflict (tenant_id, subject) do update set wrapped = null, erased_at = excluded.erased_at
     where k.wrapped is not null"""
 """A subject of whom the database has not heard is noted as well: no key is ever minted for it again."""
+_AGAIN = ERASE.replace("set wrapped = null,", "set wrapped = null, epoch = -1,")
+"""Whose key came back with a backup or a replica is marked: read models that came too hold what finds them."""
 _GONE = """
     select count(*) from everlog.subject_keys
     where tenant_id = %s and subject = any(%s) and wrapped is null"""
@@ -76,9 +78,9 @@ class Erasures:
         return 0 if self._stand(known[-_LOOK:]) else self.replay()
 
     def replay(self) -> int:
-        """Erase everybody whom the ledger names; how many those are."""
+        """Erase everybody whom the ledger names; how many those are. A worker clears what else came back of them."""
         known = [each for each in self._ledger.read() if isinstance(each, Erased)]
-        self._apply(known)
+        self._apply(known, _AGAIN)
         return len(known)
 
     def _stand(self, entries: Sequence[Erased]) -> bool:
@@ -87,9 +89,9 @@ class Erasures:
             for tenant, subjects in _by_tenant(entries)
         )
 
-    def _apply(self, entries: Sequence[Erased]) -> None:
+    def _apply(self, entries: Sequence[Erased], sql: str = ERASE) -> None:
         for tenant, subjects in _by_tenant(entries):
-            self._database.query(tenant, ERASE, [tenant, [*subjects], [*subjects.values()]])
+            self._database.query(tenant, sql, [tenant, [*subjects], [*subjects.values()]])
             self.forget(tenant, subjects)
 
 

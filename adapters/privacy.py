@@ -27,7 +27,8 @@ from projections.privacy import erasures
 from tenants.isolation import SCHEMA
 
 _ERASED_AT = "select erased_at from everlog.subject_keys where tenant_id = %s and subject = %s and wrapped is null"
-# `adapters.parcel` marks those who had a key here, and whose erasure came from elsewhere.
+# `adapters.parcel` and `adapters.erasures` mark those who had a key here when their erasure came from elsewhere, or was
+# done again after a restore.
 _BROUGHT = "select subject from everlog.subject_keys where tenant_id = %s and epoch = -1"
 _CLEARED = "update everlog.subject_keys set epoch = 0 where tenant_id = %s and subject = %s and epoch = -1"
 # The log has no index by subject: an erasure is rare, and reads the tenant's events once.

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from adapters.ledger import Ledger
+from adapters.erasures import Erasures
+from adapters.ledger import Erased, Ledger
 from adapters.parcel.content import Subject
 from adapters.parcel.unpack import _adopt
 from tests.api.erasures import erasing
@@ -53,6 +54,22 @@ def test_no_token_of_somebody_erased_on_the_way_stays(world, acme, brought, tmp_
     assert until(lambda: [work.advance()] and found(world, key, person["email"]) == 0)
     assert found(world, key, other["email"]) == 1
     assert marked(world, acme) == 0
+
+
+def test_no_token_of_somebody_stays_whom_a_restore_brought_back(world, acme, tmp_path):
+    """The backup is of before the erasure: the ledger alone knows of it, and the read models hold what it cleared."""
+    key, other = acme.keys["Admin"], capture(world, acme.keys["Admin"])[1]
+    id, person = capture(world, key)
+    assert until(lambda: found(world, key, person["email"]) == 1)
+    ledger = Ledger(tmp_path)
+    ledger.add([Erased(acme.id, UUID(id), datetime.now(UTC))])
+    Erasures(world.keeper, ledger, world).settle()
+    assert found(world, key, person["email"]) == 1, (
+        "the control: the key is gone, and what they are looked up by is not"
+    )
+    work = erasing(world, acme.id, tmp_path)
+    assert until(lambda: [work.advance()] and found(world, key, person["email"]) == 0)
+    assert (found(world, key, other["email"]), marked(world, acme)) == (1, 0)
 
 
 def test_somebody_of_whom_nothing_was_folded_here_leaves_nothing_to_do(world, acme, brought, tmp_path):

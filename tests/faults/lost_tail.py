@@ -1,6 +1,7 @@
 """Those who stand in a log's tail when it is lost, and whether each of them ends up with the log that there is."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -14,6 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from adapters.erasures import Erasures
+from adapters.journal.segment import SUFFIX
 from adapters.ledger import Ledger as Remembered
 from adapters.nats import message, subjects
 from adapters.nats.consume import Gap, Order
@@ -23,7 +25,7 @@ from api import settings as configuration
 from api.demo.applications import applications, commands
 from api.demo.client import Client
 from domain.kernel import Recorded
-from tests.faults.aftermath import Aftermath, aftermath, settled
+from tests.faults.aftermath import CALM, Aftermath, aftermath, head, settled
 from tests.faults.evidence import Ledger, counted
 from tests.faults.kills import organisation
 from tests.faults.trial import Found
@@ -146,11 +148,19 @@ def stale(client: Client, given: Tokens, url: str) -> list[str]:
     ]
 
 
-def compared(stream: Stream, consumer: Consumer, after: Aftermath) -> Found:
-    """Whether both hold the log that there is, each event once. The control: those who go by numbers alone do not."""
+def compared(stream: Stream, consumer: Consumer, after: Aftermath, until: int) -> Found:
+    """Whether both hold the log that there is up to a position, each event once.
+
+    The control: those who go by numbers alone do not.
+    """
     found = Found()
-    wanted = visible(after.log)
-    for who, held, all_of_it in (("the stream", stream.held, wanted), ("the consumer", consumer.held, after.digests)):
+    digests = after.digests[:until]
+    followed = [each for each in stream.held if each[1] <= until]
+    received = [each for each in consumer.held if each[0] <= until]
+    for who, held, all_of_it in (
+        ("the stream", followed, visible(after.log[:until])),
+        ("the consumer", received, digests),
+    ):
         found.skipped += len(set(all_of_it) - set(held))
         found.duplicated += len(held) - len(set(held))
         if held != all_of_it:
@@ -158,7 +168,7 @@ def compared(stream: Stream, consumer: Consumer, after: Aftermath) -> Found:
     if consumer.gaps or stream.resets != 1:
         found.violations.append(f"{consumer.gaps} gaps, {stream.resets} resets")
     blind = consumer.blind()
-    found.control_red = blind.held != after.digests and bool(set(after.digests) - set(blind.held))
+    found.control_red = blind.held != digests and bool(set(digests) - set(blind.held))
     return found
 
 
@@ -175,6 +185,7 @@ class Witnesses:
         self.url, self.tenant, key = organisation(product)
         self.client, self.ledger = Client(self.url, self.tenant, key), Ledger()
         self.stream, self.consumer = Stream(), Consumer("apart")
+        self.until = 0
 
     def send(self, first: int, last: int, ledger: Ledger) -> None:
         send(self.client, ledger, some(self.tenant, first, last))
@@ -196,14 +207,32 @@ class Witnesses:
         if not self.client.get(f"/v1/prospects/{erased}")["erased"]:
             wrong.append("who was erased in the lost tail is back")
         lag = settled(self.product.settings, self.tenant, captures)
+        self.calm(captures)
+        # What is read now is recorded in its turn, behind what is judged.
+        self.until = head(self.product.settings, self.tenant)
         self.read()
+        self.calm(captures)
         return wrong, lag
+
+    def calm(self, captures: int) -> None:
+        """Wait until all that was read is in the log, and nothing of who was erased again is left to be cleared."""
+        settings, began = self.product.settings, time.monotonic()
+        while any(settings.journal.glob(f"*{SUFFIX}")) or self._marked():
+            assert time.monotonic() - began < CALM
+            time.sleep(0.2)
+        settled(settings, self.tenant, captures)
+
+    def _marked(self) -> int:
+        sql = "select count(*) from everlog.subject_keys where tenant_id = %s and epoch = -1"
+        with Database(self.product.settings.database) as database:
+            [(count,)] = database.query(self.tenant, sql, [self.tenant])
+        return int(count)
 
     def judged(self) -> Found:
         """Everything beside the log that there is, the product being stopped."""
         after = aftermath(configuration.read(self.product.environment), self.tenant)
         found = counted(self.ledger, after.log)
-        followed = compared(self.stream, self.consumer, after)
+        followed = compared(self.stream, self.consumer, after, self.until)
         found.add(followed)
         found.control_red = followed.control_red
         found.violations += [f"{view} differs from its rebuild: {rows[:2]}" for view, rows in after.differing.items()]
