@@ -17,6 +17,7 @@ MOST = 64 * 1024
 """Bytes of a request's body."""
 PATIENCE = 30.0
 """Seconds in which something has to come over a connection."""
+_LAST_PORT = 65535
 
 
 class Listener(ThreadingHTTPServer):
@@ -86,8 +87,8 @@ def run(state: Path, name: str, keys: list[str], listen: str, shown: Identity | 
     """Answer until SIGINT or SIGTERM."""
     ended = told()
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
-        raise Unready("Write --listen HOST:PORT.")
+    if not host or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise Unready("Write --listen HOST:PORT, with a port up to 65535.")
     witness = Witness(state, name, keys)
     try:
         with Listener(witness, host.strip("[]"), int(port), shown) as listener:

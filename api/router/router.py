@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import re
 import signal
 import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 from api.bootstrap.cells import Cell, Cells
@@ -21,6 +22,8 @@ from domain import api_keys
 from tenants.residency import Misplaced, named, place
 
 _log = logging.getLogger(__name__)
+_LAST_PORT = 65535
+_SECRET = re.compile("[!-~]{32,}")
 TOLD = 2.0
 """Seconds for which a placement holds: a tenant that has moved is found in its new cell after at most as long."""
 
@@ -70,15 +73,38 @@ class Router:
 def run(
     given: Sequence[str], secret: Path, listen: str, authority: Path | None = None, shown: Identity | None = None
 ) -> None:
-    """Route until SIGINT or SIGTERM. Raises `Unset` for what names no cells, and `OSError`."""
+    """Route until SIGINT or SIGTERM. Raises `Unset` for what cannot be worked with, and `Insecure` as `shown` does."""
     import uvloop
 
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
-        raise Unset("Write --listen HOST:PORT.")
-    trust = ssl.create_default_context(cafile=authority) if authority else None
-    router = Router(cells(given), secret.read_text(encoding="utf-8").strip(), trust)
+    if not host or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise Unset("Write --listen HOST:PORT, with a port up to 65535.")
+    router = Router(cells(given), _word(secret), _trust(authority) if authority else None)
     uvloop.run(_serve(router, host.strip("[]"), int(port), shown.context() if shown else None))
+
+
+def _word(file: Path) -> str:
+    """What says to a cell that a router asks, as the cells' setting has it."""
+    try:
+        word = file.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as problem:
+        raise Unset(f"The secret in {file} cannot be read ({_why(problem)}).") from problem
+    if not _SECRET.fullmatch(word):
+        raise Unset(
+            f"The secret in {file} has to be EVERLOG_ROUTER_SECRET of the cells: at least 32 printable characters."
+        )
+    return word
+
+
+def _trust(authority: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except OSError as problem:
+        raise Unset(f"The authority in {authority} cannot be read as PEM ({_why(problem)}).") from problem
+
+
+def _why(problem: Exception) -> str:
+    return getattr(problem, "reason", None) or getattr(problem, "strerror", None) or "no text"
 
 
 def cells(given: Sequence[str]) -> dict[str, Cell]:
@@ -87,17 +113,29 @@ def cells(given: Sequence[str]) -> dict[str, Cell]:
     for text in given:
         region, _, url = text.partition("=")
         address = urlsplit(url)
-        if not named(region) or address.scheme not in {"http", "https"} or not address.hostname or region in found:
+        if not named(region) or not _reachable(address) or region in found:
             raise Unset(f"`{text}` is no cell: write REGION=URL, such as eu=https://eu.example.org, once for each.")
         found[region] = Cell(region, url.rstrip("/"))
     return found
+
+
+def _reachable(address: SplitResult) -> bool:
+    try:
+        return address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
+    except ValueError:
+        # The port is none.
+        return False
 
 
 async def _serve(router: Router, host: str, port: int, context: ssl.SSLContext | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    server = await asyncio.start_server(router.connected, host, port, ssl=context)
+    try:
+        server = await asyncio.start_server(router.connected, host, port, ssl=context)
+    except OSError as problem:
+        why = f"Cannot listen on {host}, port {port} ({problem.strerror}): choose another --listen."
+        raise Unset(why) from problem
     listening = server.sockets[0].getsockname()
     sys.stdout.write(f"The router answers on {'https' if context else 'http'}://{host}:{listening[1]}\n")
     sys.stdout.flush()

@@ -17,7 +17,7 @@ from adapters.cells import Cell
 from adapters.embedded import ports
 from adapters.postgres.standing import standing
 from api.cell import Celled
-from api.router import Router
+from api.router import Router, run
 from api.router.router import cells
 from api.settings import Unset
 from domain import api_keys
@@ -234,7 +234,9 @@ def test_it_says_itself_that_it_is_alive(house):
     assert house.noting.seen == []
 
 
-@pytest.mark.parametrize("text", ["eu", "eu=", "eu=ftp://a", "EU=http://a", "eu=http://a", "=http://a"])
+@pytest.mark.parametrize(
+    "text", ["eu", "eu=", "eu=ftp://a", "EU=http://a", "eu=http://a", "us=http://a:99999", "=http://a"]
+)
 def test_what_names_no_cell_is_refused(text):
     with pytest.raises(Unset, match="is no cell"):
         cells(["eu=http://b", text])
@@ -254,3 +256,26 @@ def test_a_cell_that_is_away_is_told_so(acme):
     answer = asyncio.run(asked())
     assert (answer.status_code, answer.json()["code"]) == (503, "cells.away")
     assert answer.headers["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"secret": "missing"}, "cannot be read"),
+        ({"secret": "short"}, "at least 32 printable"),
+        ({"listen": "127.0.0.1:99999"}, "up to 65535"),
+        ({"listen": "nowhere"}, "HOST:PORT"),
+        ({"listen": "taken"}, "choose another --listen"),
+        ({"authority": "short"}, "cannot be read as PEM"),
+        ({"authority": "missing"}, "cannot be read as PEM"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_worked_with_is_told_and_nothing_is_served(tmp_path, given, told):
+    (tmp_path / "good").write_text("s" * 32)
+    (tmp_path / "short").write_text("short")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = given.get("listen", "127.0.0.1:0").replace("taken", f"127.0.0.1:{taken.getsockname()[1]}")
+        authority = tmp_path / given["authority"] if "authority" in given else None
+        with pytest.raises(Unset, match=told):
+            run(["eu=http://127.0.0.1:9"], tmp_path / given.get("secret", "good"), listen, authority)
