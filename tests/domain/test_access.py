@@ -26,14 +26,16 @@ def test_each_role_may_do_what_those_below_it_may():
     assert ROLES["Viewer"] < ROLES["Member"] < ROLES["Manager"] < ROLES["Admin"]
 
 
-def test_the_auditor_reads_the_trail_and_reports_of_it_and_nothing_else():
+def test_the_auditor_reads_the_trail_and_reports_of_it_and_what_models_decided_and_nothing_else():
     held = ROLES["Auditor"]
     assert {permission.split(".")[0] for permission in held - {"privacy.read", "deliveries.read"}} == {
         "audit",
+        "predictions",
         "proofs",
         "reports",
         "searches",
     }
+    assert not any("personal" in permission for permission in held)
     assert all(
         permission.split(".")[1].startswith(("read", "export"))
         for permission in held - {"reports.make", "reports.schedule", "searches.save"}
