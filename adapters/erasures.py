@@ -9,13 +9,13 @@ from uuid import UUID
 from adapters.ledger import Erased, Ledger
 from tenants.context import SYSTEM
 
-ERASE = """
+_NOTED = """
     insert into everlog.subject_keys as k (tenant_id, subject, epoch, wrapped, erased_at)
     select %s, given.subject, 0, null, given.at from unnest(%s::uuid[], %s::timestamptz[]) as given (subject, at)
-    on conflict (tenant_id, subject) do update set wrapped = null, erased_at = excluded.erased_at
+    on conflict (tenant_id, subject) do update set wrapped = null, erased_at = excluded.erased_at, epoch = {}
     where k.wrapped is not null"""
 """A subject of whom the database has not heard is noted as well: no key is ever minted for it again."""
-_AGAIN = ERASE.replace("set wrapped = null,", "set wrapped = null, epoch = -1,")
+ERASE, _AGAIN = _NOTED.format("k.epoch"), _NOTED.format(-1)
 """Whose key came back with a backup or a replica is marked: read models that came too hold what finds them."""
 _GONE = """
     select count(*) from everlog.subject_keys

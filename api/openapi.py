@@ -31,7 +31,8 @@ DESCRIPTION = """Every change is an event in your organisation's own log; what i
   waits, up to 5 seconds, until it sees what the command did; then it answers 503 `views.behind` with `Retry-After`.
 - **Idempotency**: a request sent again under the same `Idempotency-Key` is done once and answered alike.
 - **Versions**: an `ETag` sent back as `If-Match` lets a command through only if nothing changed meanwhile.
-- **People**: what is about a person is null, and listed in `withheld`, for callers without `prospects.read-personal`.
+- **People**: what is about a person is null, and listed in `withheld`, for callers without `prospects.read-personal`;
+  why a model decided about them, for callers without `predictions.read-reasons`.
   Such fields are found by their exact value in a body, never in a URL, and never sorted.
 - **Problems**: RFC 9457, with a stable `code`; see [the list](/docs/errors).
 - **Rate**: `RateLimit` tells what is left of `RateLimit-Policy`; beyond it, 429 with `Retry-After`. Each process of an
