@@ -16,6 +16,7 @@ from api.commands import single
 from api.edge import Edge, reply
 from api.inbound import Reply
 from api.personal import Presenter
+from api.predictions import REASONS
 from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
@@ -45,7 +46,7 @@ from projections.reports import (
 Time = Annotated[datetime, Meta(tz=True)]
 Shown = shapes.answer(Made, "Report")
 ReportSchedule = shapes.answer(Planned, "ReportSchedule")
-_made, _planned, _predicted = Presenter(Made), Presenter(Planned), Presenter(Predicted)
+_made, _planned, _predicted = Presenter(Made), Presenter(Planned), Presenter(Predicted, REASONS)
 _SCHEDULE = "/v1/reports/schedules/{id}"
 PAGE = 200
 MEDIA: Final[dict[Format, str]] = {

@@ -136,8 +136,10 @@ def refusing(owner: Any, name: str, *errors: type[BaseException]) -> Place:
 
 
 def refused(trap: Trap) -> None:
-    """The same of everything that a worker writes of its views: whether it comes too late, or its session has ended."""
+    """The same of a worker's views: its write comes too late, or its session has ended and what was in hand with it."""
     refusing(Views, "write", builds.Stale, psycopg.Error)(trap)
+    # A session may as well be found ended by the load before the write: the batch is given up there.
+    refusing(Views, "load", psycopg.Error)(trap)
     inner = Views.work
 
     @contextmanager
