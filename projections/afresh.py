@@ -1,13 +1,14 @@
 """A view folded once more, in memory, from the log alone: what its rows and sums have to be."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
 from domain.kernel import Recorded
 from projections.builds import Build, Changes, Parked, Wanted
 from projections.fold import Fold
+from projections.words import Words
 
 _BATCH = 500
 
@@ -15,13 +16,15 @@ _BATCH = 500
 class Afresh:
     """Memory holds the view's rows, not the log."""
 
-    def __init__(self, build: Build) -> None:
+    def __init__(self, build: Build, heard: Callable[[Sequence[tuple[int, Words]]], object] | None = None) -> None:
+        """`heard` is told the words of each event, by its position."""
         self.rows: dict[Hashable, Any] = {}
         self.sums: dict[str, dict[tuple[Any, ...], int]] = {each.name: defaultdict(int) for each in build.aggregates}
         """By the aggregate's name; the changes by day and group."""
         self.parked: list[Parked] = []
         self._key = attrgetter(build.view.key)
         self._fold = Fold(build)
+        self._heard = heard
         self._columns: dict[str, dict[Hashable, set[Hashable]]] = {}
 
     def add(self, events: list[Recorded]) -> None:
@@ -54,3 +57,5 @@ class Afresh:
             for day, group, by in moves:
                 self.sums[name][day, *group] += by
         self.parked += changes.parked
+        if self._heard and changes.words:
+            self._heard(changes.words)

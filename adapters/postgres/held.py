@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from adapters.postgres.heard import Heard
 from adapters.postgres.tables import table
 from adapters.postgres.views import Transaction, Views
 from domain.kernel import Erased, Recorded
@@ -25,7 +26,7 @@ def held(
     """The views that were looked at, all as they were at one moment.
 
     Where they are folded their rows are held in memory meanwhile; else only their kept digests speak for the rows, and
-    nothing for the sums.
+    nothing for words and sums.
     """
     declared = {(each.view.name, each.view.version): each for each in builds(models)}
     with ExitStack() as stack:
@@ -36,19 +37,21 @@ def held(
             if (each.view, each.version) in declared
         ]
         head = log.head()[1]
-        folds = [Afresh(build) for _, build in copies] if fold else []
+        heard = [Heard(views.keys) for _ in copies]
+        folds = [Afresh(build, each.say) for (_, build), each in zip(copies, heard, strict=True)] if fold else []
         upto = min(head, max((each.position for each, _ in copies), default=0))
         for events in _batches(log, upto) if fold else ():
             for (checkpoint, _), afresh in zip(copies, folds, strict=True):
                 afresh.add([each for each in events if each.position <= checkpoint.position])
         for checkpoint, _ in copies:
             _place(checkpoint, log, head, findings)
-        for (checkpoint, build), afresh in zip(copies, folds, strict=False):
+        for (checkpoint, build), afresh, words in zip(copies, folds, heard, strict=False):
             wrong = _rows(work, build, afresh)
             wrong = _looked_up(views, work, build, afresh) | wrong
             last = _last(build.view, afresh, wrong, _batches(log, checkpoint.position)) if wrong else {}
             for which, why in wrong.items():
                 findings.row("view", why, f"{which}", build.view.name, last.get(which))
+            _words(work, build, words, findings)
             _sums(work, build, afresh, findings)
         for checkpoint, build in copies:
             if work.digest(build) != checkpoint.digest:
@@ -134,6 +137,12 @@ def _last(
                 touched = [which for which, row in rows.items() if getattr(row, where.column) == where.value]
             last |= dict.fromkeys(touched, recorded.position)
     return last
+
+
+def _words(work: Transaction, build: Build, heard: Heard, findings: Findings) -> None:
+    for position in heard.unlike(work.words(build)) if build.view.words else ():
+        why = "The words by which this event is found are not those that it says."
+        findings.view("words", why, build.view.name, position)
 
 
 def _sums(work: Transaction, build: Build, fold: Afresh, findings: Findings) -> None:

@@ -25,7 +25,7 @@ from tenants.isolation import SCHEMA
 from tenants.keys import Tokens
 
 _KINDS = (BYTES, BIGINT, ID)
-_HIDDEN = b"\0"
+HIDDEN = b"\0"
 """Leads an HMAC: no word begins with it."""
 _SIZE = 16
 """Bytes of an HMAC that are kept: words of one organisation are few beside 2**64."""
@@ -71,27 +71,42 @@ def plain(word: str) -> bytes:
     return word.encode()
 
 
-def hidden(tokens: Any, scope: str, word: str) -> bytes:
-    """`tokens` has `token`: `tenants.keys.Tokens`, or what queries know of it."""
-    mac: bytes = tokens.token(scope, word)
-    return _HIDDEN + mac[:_SIZE]
+def hidden(keys: Any, scope: str, word: str) -> bytes:
+    """`keys` has `token`: `tenants.keys.Tokens`, or what queries know of it."""
+    mac: bytes = keys.token(scope, word)
+    return HIDDEN + mac[:_SIZE]
 
 
-def packed(said: Sequence[tuple[int, Words]], tokens: Tokens) -> list[Any]:
+def packed(said: Sequence[tuple[int, Words]], keys: Tokens) -> list[Any]:
     """The arrays that are inserted, in the order of the index, which costs least."""
-    found: list[Token] = [(plain(word), position, None) for position, each in said for word in each.plain]
-    found += _hidden([(position, each) for position, some in said for each in some.hidden], tokens)
+    parts = sealed(said)
+    found = list(tokens(said, parts, opened(parts, keys), keys))
     return arrays(_KINDS, zip(*sorted(found, key=lambda each: each[:2]), strict=True)) if found else []
 
 
-def _hidden(said: Sequence[tuple[int, Hidden]], tokens: Tokens) -> Iterator[Token]:
-    """All are opened together: keys that are not at hand then cost one query."""
-    opened = tokens.open(tuple(each.value for _, each in said))
-    known: dict[tuple[str, str], bytes] = {}
-    for (position, each), value in zip(said, opened, strict=True):
+def sealed(said: Sequence[tuple[int, Words]]) -> list[tuple[int, Hidden]]:
+    """The texts of what is said that have to be opened first, each with its position."""
+    return [(position, part) for position, each in said for part in each.hidden]
+
+
+def opened(parts: Sequence[tuple[int, Hidden]], keys: Tokens) -> Sequence[Any]:
+    """All together: keys that are not at hand then cost one query."""
+    values: Sequence[Any] = keys.open(tuple(each.value for _, each in parts))
+    return values
+
+
+def tokens(
+    said: Sequence[tuple[int, Words]], parts: Sequence[tuple[int, Hidden]], known: Sequence[Any], keys: Tokens
+) -> Iterator[Token]:
+    """Those of what is said in the clear, and of its `sealed` parts, given what was `opened` of them."""
+    for position, each in said:
+        for word in each.plain:
+            yield plain(word), position, None
+    made: dict[tuple[str, str], bytes] = {}
+    for (position, part), value in zip(parts, known, strict=True):
         if isinstance(value, Erased):
             continue
-        for word in words(getattr(value, each.part) if each.part else value):
-            if (each.scope, word) not in known:
-                known[each.scope, word] = hidden(tokens, each.scope, word)
-            yield known[each.scope, word], position, each.value.subject
+        for word in words(getattr(value, part.part) if part.part else value):
+            if (part.scope, word) not in made:
+                made[part.scope, word] = hidden(keys, part.scope, word)
+            yield made[part.scope, word], position, part.value.subject

@@ -49,10 +49,10 @@ class Held(Struct, frozen=True):
 class Views:
     """A tenant's store, for `projections.runner.Runner`. The database's role is the worker's."""
 
-    def __init__(self, tenant: UUID, database: Database, tokens: Tokens) -> None:
+    def __init__(self, tenant: UUID, database: Database, keys: Tokens) -> None:
         self.tenant = tenant
         self._database = database
-        self._tokens = tokens
+        self.keys = keys
 
     def checkpoints(self) -> list[Checkpoint]:
         return [Checkpoint(*row) for row in self._database.query(self.tenant, statements.CHECKPOINTS, [self.tenant])]
@@ -101,11 +101,11 @@ class Views:
 
     def tokens(self, build: Build, rows: Sequence[Any]) -> list[tuple[bytes | Erased | None, ...]]:
         """What each of these rows is to be looked up by; `Erased` where nobody can tell."""
-        return Given(table(build.view, build.slot), self._tokens).tokens(rows)
+        return Given(table(build.view, build.slot), self.keys).tokens(rows)
 
     def pack(self, build: Build, changes: Changes) -> Sheet:
         try:
-            return packed(self.tenant, build, changes, self._tokens)
+            return packed(self.tenant, build, changes, self.keys)
         except _MISFITS as error:
             raise Unstorable(build, type(error).__name__) from error
 
@@ -215,6 +215,15 @@ class Transaction:
         with psycopg.ServerCursor(self._connection, f"tokens_{build.slot}") as cursor:
             cursor.itersize = _CHUNK
             yield from cursor.execute(query, [self._tenant])
+
+    def words(self, build: Build) -> Iterator[tuple[bytes, int]]:
+        """Each word's token with the position of an event that says it, as they are stored."""
+        name = sql.Identifier(SCHEMA, spoken(build.view, build.slot).table.name)
+        query = sql.SQL("select token, position from {} where tenant_id = %s").format(name)
+        with psycopg.ServerCursor(self._connection, f"words_{build.slot}") as cursor:
+            cursor.itersize = _CHUNK
+            cursor.format = psycopg.pq.Format.BINARY
+            yield from cursor.execute(query, [self._tenant], binary=True)
 
     def digest(self, build: Build) -> bytes:
         stored = table(build.view, build.slot)

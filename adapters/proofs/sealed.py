@@ -89,16 +89,21 @@ class Seals:
             self._found.add("altered", why, self._good + 1, self._bad)
 
     def _checkpoint(self, size: int, text: str) -> None:
-        why = self._wrong(size, text)
-        if why:
+        if why := self._wrong(size, text):
             self._found.add("checkpoint", why, size)
-        elif note.parse(text)[1] == self._read.root:
-            self._good = size
         else:
-            self._bad = min(self._bad, size)
+            self._follows(size, note.after(text))
+            if note.parse(text)[1] == self._read.root:
+                self._good = size
+            else:
+                self._bad = min(self._bad, size)
         self._sealed = max(self._sealed, size)
         if len(seen(self._grove, size, text)) < len(self._grove.cosignatures(size)):
             self._found.add("cosignature", "What is kept as a witness's signature of this checkpoint is none.", size)
+
+    def _follows(self, size: int, after: int | None) -> None:
+        if after is not None and after != self._sealed:
+            self._found.add("checkpoint", f"That of {after} events is gone, which the one of {size} follows.", after)
 
     def _wrong(self, size: int, text: str) -> str:
         """Why a kept checkpoint is none of the signer's."""

@@ -76,7 +76,8 @@ class Sealer:
             size, _ = grove.sealed
             signed = self._admitted(grove, held, size)
             before = self._signer.before(self.tenant, grove.generation)
-            target = max(min(grove.head, size + BATCH), signed[0])
+            # What was signed and not published comes first: the next one names it as the one that it follows.
+            target = signed[0] if signed[0] > size else min(grove.head, size + BATCH)
             if before and max(size, signed[0]) < before.size < target:
                 # The last checkpoint signed where it came from and the first signed here say the same of it.
                 target = before.size
@@ -144,7 +145,7 @@ class Sealer:
             return held.last
         origin = note.origin(self.tenant, grove.generation)
         root = tree.root(tree.tiled(grove.tile), size)
-        return held.sign(note.Checkpoint(origin, size, root, datetime.now(UTC)))
+        return held.sign(note.Checkpoint(origin, size, root, datetime.now(UTC), before))
 
     def _tell(self, why: str) -> None:
         if why and why != self._why:

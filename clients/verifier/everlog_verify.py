@@ -25,6 +25,7 @@ LINE, WHOLE, TAIL, HUGE = 1 << 26, 1 << 24, 1 << 14, 1 << 63  # The first three 
 ENTRY, TILE = 417, 256  # Bytes of an entry, hashes of a whole tile.
 UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 ORIGIN = re.compile(f"everlog/({UUID})(?:/([2-9]|[1-9][0-9]{{1,17}}))?")
+AFTER = re.compile("after (0|[1-9][0-9]{0,18})")
 SEALED = re.compile(r"sealed ([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z)")
 SIZE = re.compile("0|[1-9][0-9]{0,18}")
 OFFLINE = b"c2sp.org/tlog-proof@v1\n"
@@ -189,12 +190,15 @@ class Note(NamedTuple):
 def note(text: str) -> Note:
     body, gap, tail = text.rpartition("\n\n")
     lines = body.split("\n")
-    if not gap or len(lines) != 4 or not tail.endswith("\n") or any(c < " " and c != "\n" for c in text):
-        raise Unreadable("the checkpoint is not a signed note of four lines")
-    origin, size, root, extension = lines
+    if not gap or len(lines) not in {4, 5} or not tail.endswith("\n") or any(c < " " and c != "\n" for c in text):
+        raise Unreadable("the checkpoint is not a signed note of four or five lines")
+    origin, size, root, extension, *before = lines
     sealed = SEALED.fullmatch(extension)
     if not ORIGIN.fullmatch(origin) or not SIZE.fullmatch(size) or int(size) >= HUGE or sealed is None:
         raise Unreadable("the checkpoint's origin, size or time is not as the format writes it")
+    after = [AFTER.fullmatch(line) for line in before]
+    if any(match is None or int(match[1]) > max(0, int(size) - 1) for match in after):
+        raise Unreadable("the checkpoint names no smaller one as the one before it")
     signatures = [re.fullmatch(r"\u2014 (\S+) (\S+)", line) for line in tail[:-1].split("\n")]
     found = [(match[1], unbase(match[2])) for match in signatures if match]
     if len(found) != len(signatures) or len(found) > 100:

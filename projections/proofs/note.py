@@ -26,12 +26,14 @@ class Checkpoint(Struct, frozen=True):
     size: int
     root: bytes
     sealed_at: datetime
+    after: int
+    """The size of the one that was signed before it, 0 where it is the first: none between them can go unnoticed."""
 
     @property
     def text(self) -> str:
         """Its lines, the last newline included."""
         at = f"{self.sealed_at:%Y-%m-%dT%H:%M:%S.%fZ}"
-        return f"{self.origin}\n{self.size}\n{base64(self.root)}\nsealed {at}\n"
+        return f"{self.origin}\n{self.size}\n{base64(self.root)}\nsealed {at}\nafter {self.after}\n"
 
 
 def origin(tenant: UUID, generation: int) -> str:
@@ -71,7 +73,7 @@ def offline(index: int, entry: bytes, path: Sequence[bytes], signed: str) -> str
 def parse(text: str) -> tuple[int, bytes]:
     """Size and root of a note of our own. Raises `Unsound`."""
     try:
-        _, size, found, _ = text.partition("\n\n")[0].split("\n")
+        _, size, found, *_ = text.partition("\n\n")[0].split("\n")
         return int(size), b64decode(found, validate=True)
     except (ValueError, Error) as problem:
         raise Unsound("A checkpoint has an origin, a size, a root, and the time of sealing.") from problem
@@ -89,6 +91,13 @@ def sealed_at(text: str) -> datetime:
         return datetime.fromisoformat(text.partition("\n\n")[0].split("\n")[3].removeprefix("sealed "))
     except (ValueError, IndexError) as problem:
         raise Unsound("A checkpoint's fourth line is the time of sealing.") from problem
+
+
+def after(text: str) -> int | None:
+    """The size that a note of our own says was signed before it; None where it is of a time that did not say."""
+    _, _, _, _, *rest = text.partition("\n\n")[0].split("\n")
+    said = rest[0].removeprefix("after ") if rest else ""
+    return int(said) if said.isdecimal() else None
 
 
 def base64(raw: bytes) -> str:

@@ -64,7 +64,7 @@ def _here(found: Finding, place: int | str | None) -> bool:
 
 
 def clean(stage: Stage, org: Org, runs: int) -> Iterator[tuple[str, Verdict]]:
-    """Looks at what nobody attacked: after growth, an erasure, a rebuild, and a kill of everything."""
+    """Looks at what nobody attacked: after growth, an erasure, a key rotation, a rebuild, and a kill of everything."""
     for number in range(runs):
         name, change = CHANGES[number % len(CHANGES)]
         change(stage, org)
@@ -76,7 +76,8 @@ CHANGES: tuple[tuple[str, Callable[[Stage, Org], None]], ...] = (
     ("erasure", Stage.erased),
     ("rebuild", Stage.rebuilt),
     ("kill -9", Stage.killed),
-    ("growth", lambda stage, org: stage.people(org, 3)),
+    ("key rotation", Stage.rotated),
+    ("growth", Stage.grown),
 )
 
 
@@ -86,7 +87,7 @@ def attacks(*names: str, runs: int = 3, as_json: Annotated[bool, Parameter(name=
 
     Args:
         names: Which attacks.
-        runs: How often to look at an organisation that nobody attacks, after an erasure, a rebuild, a kill.
+        runs: How often to look at one that nobody attacks, after an erasure, a rebuild, a kill, a key rotation, growth.
         as_json: One JSON object a line.
     """
     if unknown := [name for name in names if name not in ATTACKS]:

@@ -8,7 +8,7 @@ import psycopg
 from msgspec import Struct
 
 from tests.attacks import deeds
-from tests.attacks.deeds import PLACE, Connection, Done
+from tests.attacks.deeds import FUNNEL, PLACE, PROSPECTS, WORDS, Connection, Done
 from tests.attacks.stage import Org, Stage
 
 
@@ -97,20 +97,28 @@ ATTACKS: dict[str, Attack | Theft] = {
     ),
     "delete-tiles": _run("delete from everlog.tiles where tenant_id = $1", "tile", place=1),
     "delete-checkpoints": _run("delete from everlog.seals where tenant_id = $1", "checkpoint"),
+    "delete-a-checkpoint": Attack(deeds.unseal, kinds=("checkpoint",), prepare=Stage.grown),
     "edit-head-generation": _run("update everlog.heads set generation = 7 where tenant_id = $1", "generation"),
     "plant-view-row": Attack(deeds.plant, kinds=("view",)),
     "push-view-checkpoint": Attack(deeds.push, kinds=("view", "checkpoint of a view", "digest")),
-    "edit-view-row": _run(
-        "update everlog.view_prospects_2 set industry = 'x' where tenant_id = $1", "view", place=PLACE
-    ),
+    "edit-view-row": _run(f"update {PROSPECTS} set industry = 'x' where tenant_id = $1", "view", place=PLACE),
     "edit-view-row-and-digest": Attack(deeds.digest_too, kinds=("view",)),
     "edit-lookup-token": _run(
-        "update everlog.view_prospects_2 set email_token = sha256(email_token) where tenant_id = $1",
+        f"update {PROSPECTS} set email_token = sha256(email_token) where tenant_id = $1",
         "view",
         place=PLACE,
     ),
-    "delete-view-row": _run("delete from everlog.view_prospects_2 where tenant_id = $1", "view", place=PLACE),
-    "edit-aggregate": _run("update everlog.view_funnel_2_1 set change = change + 1 where tenant_id = $1", "aggregate"),
+    "delete-view-row": _run(f"delete from {PROSPECTS} where tenant_id = $1", "view", place=PLACE),
+    "edit-aggregate": _run(f"update {FUNNEL} set change = change + 1 where tenant_id = $1", "aggregate"),
+    "hide-from-search": _run(
+        f"delete from {WORDS} where tenant_id = $1 and position = {PLACE} and token = 'captured'", "words", place=PLACE
+    ),
+    "hide-a-person-from-search": _run(
+        f"delete from {WORDS} where tenant_id = $1 and position = {PLACE} and subject is not null", "words", place=PLACE
+    ),
+    "plant-word": _run(
+        f"insert into {WORDS} (tenant_id, token, position) values ($1, 'harmless', {PLACE})", "words", place=PLACE
+    ),
     "delete-reservations": _run("delete from everlog.reservations where tenant_id = $1", "reservation", place=PLACE),
     "move-reservations": _run(
         "update everlog.reservations set stream = 'prospects/' || gen_random_uuid() where tenant_id = $1",

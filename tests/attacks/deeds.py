@@ -11,7 +11,13 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.codec.leaf import Bytes, leaf
+from adapters.postgres.spoken import spoken
+from adapters.postgres.tables import sums, table
+from projections.audit.entry import audit
+from projections.funnel import funnel
+from projections.predictions.book import book
 from projections.proofs import note, tree
+from projections.prospects import prospects
 from tests.attacks.stage import Org
 
 Connection = psycopg.Connection[Any]
@@ -19,6 +25,9 @@ Done = int | str | None
 """Where it has to be found: a position, a row's key, or anywhere."""
 PLACE = 5
 """The event that is attacked, a person captured."""
+PROSPECTS, BOOK = (f"everlog.{table(each).table.name}" for each in (prospects, book))
+FUNNEL = f"everlog.{sums(funnel, 'a').name}"
+WORDS = f"everlog.{spoken(audit, 'a').table.name}"
 _COLUMNS = "tenant_id, position, stream, version, type, event_id, recorded_at, meta, body, salt, generation"
 
 
@@ -147,12 +156,22 @@ def _regrow(connection: Connection, org: Org) -> None:
     name, public = note.name(org.id), private.public_key().public_bytes_raw()
     for size, text in connection.execute("select size, note from everlog.seals where tenant_id = %s", [org.id]):
         if size == len(leaves):
-            sealed = note.Checkpoint(name, size, frontier.root, note.sealed_at(text))
+            sealed = note.Checkpoint(name, size, frontier.root, note.sealed_at(text), note.after(text) or 0)
             line = note.signature_line(name, public, private.sign(sealed.text.encode()))
             connection.execute(
                 "update everlog.seals set note = %s where tenant_id = %s and size = %s",
                 [note.note(sealed, line), org.id, size],
             )
+
+
+def unseal(connection: Connection, org: Org, _: Org) -> Done:
+    """Take the first checkpoint away, behind which others stand."""
+    (size,), *others = connection.execute(
+        "select size from everlog.seals where tenant_id = %s order by size", [org.id]
+    ).fetchall()
+    assert others
+    connection.execute("delete from everlog.seals where tenant_id = %s and size = %s", [org.id, size])
+    return int(size)
 
 
 _PREDICTED = "select position from everlog.events where tenant_id = %s and type = 'predictions.made' limit 1"
@@ -168,7 +187,7 @@ def predict_otherwise(connection: Connection, org: Org, _: Org) -> Done:
         [org.id, position],
     )
     _regrow(connection, org)
-    connection.execute("update everlog.view_predictions_1 set probability = 0.99 where tenant_id = %s", [org.id])
+    connection.execute(f"update {BOOK} set probability = 0.99 where tenant_id = %s".encode(), [org.id])
     connection.execute(
         "update everlog.checkpoints set digest = %s where tenant_id = %s and view = 'predictions'",
         [sha256(b"x").digest(), org.id],
@@ -218,7 +237,7 @@ def swap_keys(connection: Connection, org: Org, _: Org) -> Done:
 
 def digest_too(connection: Connection, org: Org, _: Org) -> Done:
     """Edit a row, and let the kept digest be any other, as if it had been folded so."""
-    connection.execute("update everlog.view_prospects_2 set industry = 'x' where tenant_id = %s", [org.id])
+    connection.execute(f"update {PROSPECTS} set industry = 'x' where tenant_id = %s".encode(), [org.id])
     connection.execute(
         "update everlog.checkpoints set digest = %s where tenant_id = %s and view = 'prospects'",
         [sha256(b"x").digest(), org.id],
@@ -230,11 +249,11 @@ def plant(connection: Connection, org: Org, _: Org) -> Done:
     """A person whom no event knows."""
     id = uuid4()
     connection.execute(
-        "create temporary table planted as select * from everlog.view_prospects_2 where tenant_id = %s limit 1",
+        f"create temporary table planted as select * from {PROSPECTS} where tenant_id = %s limit 1".encode(),
         [org.id],
     )
     connection.execute("update planted set id = %s", [id])
-    connection.execute("insert into everlog.view_prospects_2 select * from planted")
+    connection.execute(f"insert into {PROSPECTS} select * from planted".encode())
     return f"{id}"
 
 

@@ -87,6 +87,11 @@ class Stage:
             body = {"name": "Ada", "email": f"{uuid4()}@example.org", "industry": "looms"}
             org.people.append(UUID(self._posted(org, "prospects", body)["id"]))
 
+    def grown(self, org: Org) -> None:
+        """So that there is another checkpoint."""
+        self.people(org, 3)
+        self.settled(org)
+
     def predicted(self, org: Org) -> None:
         """Somebody asks what becomes of one of them."""
         self._posted(org, "predictions", {"prospect": f"{org.people[0]}"})
@@ -126,8 +131,14 @@ class Stage:
     def rebuilt(self, org: Org) -> None:
         with bootstrap.product(self.settings, worker=True) as product, ThreadPoolExecutor(2) as threads:
             runner = bootstrap.runner(product, org.id, threads)
-            runner.rebuild("prospects")
+            for view in ("prospects", "audit"):
+                runner.rebuild(view)
             runner.catch_up()
+
+    def rotated(self, org: Org) -> None:
+        """Wrap everybody's keys under a new tenant key, at once."""
+        with bootstrap.product(self.settings, worker=True) as product:
+            product.logs.rings.custody(org.id).rotate(early=True)
 
     def killed(self, org: Org) -> None:
         """Append, and kill everything at once, so that some of it may be neither sealed nor seen."""

@@ -105,7 +105,7 @@ def leaves(size: int) -> list[bytes]:
 
 
 def note(leaves: list[bytes], *signers: Signer, log: Signer = LOG) -> str:
-    text = f"{ORIGIN}\n{len(leaves)}\n{b64(root(leaves))}\nsealed 2026-11-25T09:30:00.123456Z\n"
+    text = f"{ORIGIN}\n{len(leaves)}\n{b64(root(leaves))}\nsealed 2026-11-25T09:30:00.123456Z\nafter 0\n"
     return text + "\n" + "".join(signer.line(text) for signer in (log, *signers))
 
 

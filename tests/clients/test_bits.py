@@ -73,13 +73,14 @@ def others(value: Any) -> Iterator[Any]:
 def notes(whole: str) -> Iterator[str]:
     """A checkpoint with one bit of its size, root or signature another; once as it is, once signed by the log's key."""
     body, _, tail = whole.partition("\n\n")
-    origin, size, root, sealed = body.split("\n")
+    origin, size, root, *said = body.split("\n")
+    rest = "\n".join(said)
     for number in (int(size) ^ 1 << bit for bit in range(63)):
-        yield f"{origin}\n{number}\n{root}\n{sealed}\n\n{tail}"
-        yield signed(f"{origin}\n{number}\n{root}\n{sealed}\n")
+        yield f"{origin}\n{number}\n{root}\n{rest}\n\n{tail}"
+        yield signed(f"{origin}\n{number}\n{root}\n{rest}\n")
     for other in flipped(b64decode(root)):
-        yield f"{origin}\n{size}\n{b64(other)}\n{sealed}\n\n{tail}"
-        yield signed(f"{origin}\n{size}\n{b64(other)}\n{sealed}\n")
+        yield f"{origin}\n{size}\n{b64(other)}\n{rest}\n\n{tail}"
+        yield signed(f"{origin}\n{size}\n{b64(other)}\n{rest}\n")
     dash, name, signature = tail[:-1].split(" ")
     yield from (f"{body}\n\n{dash} {name} {b64(other)}\n" for other in flipped(b64decode(signature)))
 

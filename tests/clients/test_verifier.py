@@ -84,6 +84,13 @@ def test_witnesses_are_counted_once_each(answer):
     assert answer(lines, "--witness", WITNESS.vkey, "--witness", WITNESS.vkey, "--quorum", "2")[0] == 2
 
 
+@pytest.mark.parametrize(("said", "code"), [("", 0), ("after 6\n", 0), ("after 7\n", 2), ("after 06\n", 2), ("x\n", 2)])
+def test_a_checkpoint_may_name_a_smaller_one_before_it(answer, said, code):
+    whole = note(leaves(7))
+    text = whole.partition("\n\n")[0].replace("\nafter 0", "") + "\n" + said
+    assert answer(json.dumps(inclusion(3, 7) | {"checkpoint": f"{text}\n{LOG.line(text)}"}))[0] == code
+
+
 def test_another_key_is_not_the_trusted_one(answer):
     lines = bundles.text(complete(3, 1, 3, {}))
     assert answer(lines)[1]["key_trusted"] is False

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
+from adapters.postgres.views import Views
 from api import bootstrap
 from api.bootstrap import MODELS
 from projections.runner import Runner
@@ -18,6 +19,7 @@ from tests.faults.callers import Organisation
 from tests.faults.crew import API, Manned, manned
 from tests.faults.load import Load, Met, met, of, under
 from tests.faults.trial import Found, Trial
+from tests.waiting import until
 
 NAMES = (f"{API} 1", "worker views relay 1")
 MOST = 1.5
@@ -27,6 +29,8 @@ LEAST = 0.02
 QUOTA = 1200
 """Requests a minute of one key."""
 SUBSCRIBERS = 16
+PATIENCE = 120
+"""Seconds until a rebuild is through."""
 
 
 class Scale(NamedTuple):
@@ -110,12 +114,18 @@ def asking(_: Manned, loud: Organisation, scale: Scale) -> Iterator[None]:
 
 @contextmanager
 def rebuilding(all_of_it: Manned, loud: Organisation, _: Scale) -> Iterator[None]:
-    """Begun here, done by the worker."""
+    """Begun here, done by the worker. One that was begun a turn ago is waited for."""
     with bootstrap.product(replace(all_of_it.direct, owner=""), worker=True) as product:
-        runner = Runner(product.logs.of(loud.tenant), bootstrap.store(product, loud.tenant), MODELS)
+        store = bootstrap.store(product, loud.tenant)
+        until(lambda: {each[:3] for each in map(astuple, store.checkpoints())} == _live(store), PATIENCE)
+        runner = Runner(product.logs.of(loud.tenant), store, MODELS)
         for view in ("prospects", "audit"):
             runner.rebuild(view)
     yield
+
+
+def _live(store: Views) -> set[tuple[str, int, str]]:
+    return {(*view, slot) for view, slot in store.live().items()}
 
 
 @contextmanager

@@ -59,6 +59,7 @@ def test_what_nobody_touched_is_sound_and_the_tail_is_known_to_be_unsealed(look)
             ("checkpoint", 10, None),
         ),
         ("delete from everlog.seals where tenant_id = %s and size = 300", ("checkpoint", 300, None)),
+        ("delete from everlog.seals where tenant_id = %s and size = 10", ("checkpoint", 10, None)),
     ],
 )
 def test_each_change_is_named(look, owner, tenant, sql, wanted):

@@ -67,7 +67,7 @@ def test_a_fork_is_refused(sealer, grow, owner, keeper, tenant):
         sealer.seal()
     # The control: with what stood there before it goes on.
     owner.execute("update everlog.events set body = 'body' where tenant_id = %s and position = 2", [tenant])
-    assert sealer.seal() == 6
+    assert (sealer.seal(), sealer.seal()) == (5, 1)
 
 
 def test_a_missing_event_is_named(sealer, grow, owner, tenant):
