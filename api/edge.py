@@ -41,7 +41,7 @@ ATTEMPTS = 60
 BUSY = 128
 """Requests of one tenant that a process works on at once."""
 
-UNAUTHORIZED, TOO_LARGE = 401, 413
+UNAUTHORIZED, TOO_LARGE, INTERNAL = 401, 413, 500
 REASON = re.compile(r"[ -~]{0,500}")
 SESSION = re.compile(r"[A-Za-z0-9._:-]{0,100}")
 
@@ -52,7 +52,7 @@ _encode = msgspec.json.Encoder().encode
 class Edge:
     """What handlers reach: the pipeline, the logs and the models; and `answer`, which every endpoint goes through.
 
-    `documents` write a report as a file, by its format. `passing` are the troubles that pass, by the code that each is
+    `documents` write a report as a file, by its format. `troubles` are known ones, by the code that each is
     told by; the first that fits counts.
     """
 
@@ -72,7 +72,7 @@ class Edge:
         learner: Callable[[], Learner] | None = None,
         trace: Callable[[], str] = str,
         granted: Callable[[UUID], Awaitable[None]] | None = None,
-        passing: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),
+        troubles: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),
     ) -> None:
         self.pipeline = pipeline
         self.logs = logs
@@ -92,7 +92,7 @@ class Edge:
         self._busy: dict[UUID, int] = {}
         self._trace = trace
         self._granted = granted
-        self._passing = passing
+        self._troubles = troubles
 
     @property
     def deliveries(self) -> Deliveries:
@@ -119,7 +119,7 @@ class Edge:
     def told(self, problem: Exception, id: UUID) -> Reply:
         """The answer to whatever went wrong."""
         known = self._known(problem)
-        if known.code == "internal":
+        if known.status == INTERNAL:
             _log.error("Request %s failed.", id, exc_info=problem)
         headers: Headers = []
         if known.retry is not None:
@@ -200,7 +200,7 @@ class Edge:
             case ClientException():
                 known = Problem("request.too-large" if problem.status_code == TOO_LARGE else "request.malformed")
             case _:
-                codes = (code for code, kinds in self._passing.items() if isinstance(problem, kinds))
+                codes = (code for code, kinds in self._troubles.items() if isinstance(problem, kinds))
                 known = Problem(next(codes, "internal"))
         return known
 

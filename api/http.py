@@ -9,7 +9,7 @@ from granian.server.embed import Server
 
 from api import bootstrap, transport
 from api.app import create_app
-from api.bootstrap import DECIDERS, DOCUMENTS, FULL, KEYLESS, REVOKED, UNAVAILABLE, Product
+from api.bootstrap import DECIDERS, DOCUMENTS, FULL, KEYLESS, MISPLACED, MISSING, REVOKED, UNAVAILABLE, Product
 from api.cell import Celled
 from api.direct import Direct
 from api.edge import Edge
@@ -21,7 +21,14 @@ from application.ports import Journal
 from tenants.context import SYSTEM
 from tenants.quotas import Quota
 
-PASSING = {"storage.full": FULL, "keys.revoked": REVOKED, "keys.away": KEYLESS, "service.unavailable": UNAVAILABLE}
+TROUBLES = {
+    "storage.full": FULL,
+    "keys.revoked": REVOKED,
+    "keys.away": KEYLESS,
+    "keys.misplaced": MISPLACED,
+    "keys.missing": MISSING,
+    "service.unavailable": UNAVAILABLE,
+}
 """Troubles that pass, by the code that each is told by."""
 
 
@@ -90,7 +97,7 @@ def application(product: Product, journal: Journal) -> Direct:
         learner=bootstrap.learner,
         trace=product.telemetry.traces.current,
         granted=product.logs.granted,
-        passing=PASSING,
+        troubles=TROUBLES,
     )
     streams = Streams(edge, product.access, product.keyring, Tails(product.logs, product.wakes))
 

@@ -52,6 +52,16 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "The key service does not open the keys just now",
         "Nothing is lost. Send it again after `Retry-After`; if it goes on, the operator looks at the key service.",
     ),
+    "keys.misplaced": Kind(
+        500,
+        "Something stored here is not what was recorded",
+        "It was moved or changed in the database, and not shown. Tell the operator, who runs `everlog audit verify`.",
+    ),
+    "keys.missing": Kind(
+        500,
+        "The key that this needs is not there",
+        "Nothing is taken for erased. Tell the operator, who puts the key back from its copy.",
+    ),
     "keys.revoked": Kind(
         403,
         "The organisation's own key service does not let us use its key",

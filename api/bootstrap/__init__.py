@@ -18,7 +18,18 @@ from api.bootstrap.product import (
     standing,
 )
 from api.bootstrap.servers import embedded, holes, migrate, wiped
-from api.bootstrap.troubles import FULL, KEYLESS, PLAIN, REFUSING, REVOKED, UNAVAILABLE, UNOPENED, UNVERIFIABLE
+from api.bootstrap.troubles import (
+    FULL,
+    KEYLESS,
+    MISPLACED,
+    MISSING,
+    PLAIN,
+    REFUSING,
+    REVOKED,
+    UNAVAILABLE,
+    UNOPENED,
+    UNVERIFIABLE,
+)
 from api.bootstrap.work import (
     checking,
     delivering,
@@ -43,6 +54,8 @@ __all__ = [
     "DOCUMENTS",
     "FULL",
     "KEYLESS",
+    "MISPLACED",
+    "MISSING",
     "MODELS",
     "PLAIN",
     "REFUSING",

@@ -33,6 +33,10 @@ KEYLESS = (Denied, Unserved)
 """Troubles of the key service: personal data can be neither read nor written until it serves us again."""
 REVOKED = (Revoked,)
 """An organisation's own key service refuses us."""
+MISPLACED = (Misplaced,)
+"""What is stored was recorded elsewhere, or changed: it is not shown."""
+MISSING = (Missing,)
+"""A tenant key that nobody destroyed is not there."""
 UNVERIFIABLE = (Refusing, Unsound, OSError, psycopg.Error)
 """What the look at a whole organisation ends with where there is nothing to measure by, or nobody answers."""
 REFUSING = (Outdated, Unpromoted, Unsafe)

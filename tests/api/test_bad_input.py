@@ -282,7 +282,7 @@ def test_a_database_that_is_away_is_said_to_be_away(world, ask, monkeypatch):
     async def away(*_):
         raise Away
 
-    monkeypatch.setattr(world.edge, "_passing", {"service.unavailable": (Away,)})
+    monkeypatch.setattr(world.edge, "_troubles", {"service.unavailable": (Away,)})
     monkeypatch.setattr(world.pipeline, "ask", away)
     answer = ask("GET", "/v1/prospects")
     assert (problem(answer), answer.headers["Retry-After"]) == ("service.unavailable", "5")

@@ -10,7 +10,7 @@ from adapters.kms import named
 from adapters.postgres.database import Database
 from adapters.proofs.sealer import Sealer
 from api.checking import Look
-from api.http import PASSING
+from api.http import TROUBLES
 from tenants.keys import OWN
 from tests.adapters.kms.transit import Transit, certified, serving
 from tests.api.looks import Checking, worker
@@ -27,7 +27,7 @@ def vaulted(world, transit, tmp_path, monkeypatch):
     """A tenant whose keys lie under a Vault, among others whose keys do not."""
     certificate, private = certified(tmp_path)
     (tmp_path / "token").write_text(transit.token)
-    monkeypatch.setattr(world.edge, "_passing", PASSING)
+    monkeypatch.setattr(world.edge, "_troubles", TROUBLES)
     with serving(transit, certificate, private) as url:
         with monkeypatch.context() as patch:
             vault = named(f"vault:{url}?token={tmp_path}/token&ca={certificate}", tmp_path)
@@ -64,7 +64,7 @@ def owning(world, transit, tmp_path, monkeypatch):
     """A tenant that brings a Vault of its own, once it has written something."""
     certificate, private = certified(tmp_path)
     (tmp_path / "token").write_text(transit.token)
-    monkeypatch.setattr(world.edge, "_passing", PASSING)
+    monkeypatch.setattr(world.edge, "_troubles", TROUBLES)
     installation = world.logs.rings.services.at(uuid4(), "any")[0]
     services = Services(installation, world.secrets["keys"], lambda setting: named(setting, tmp_path, 2.0))
     monkeypatch.setattr("tenants.keys.OWN", replace(OWN, renew=0.2, dead=1.0))
