@@ -23,12 +23,14 @@ MORE = 8
 """How many more files or connections."""
 LEAK = """
 held = []
-import time
-for number in range(10**6):
+import sys, time
+while True:
     held.append(bytearray(2 * 2**20))
     held.append(open("/dev/null"))
-    time.sleep(0.5)
+    time.sleep(float(sys.argv[1]))
 """
+LEAKS = 300
+"""How often it does, however long the time is: a process may not open many more files, nor the machine hold them."""
 
 
 class Look(Struct, frozen=True):
@@ -47,7 +49,7 @@ def endure(trial: Trial, seconds: float) -> Found:
     connections: list[int] = []
     with (
         manned(trial.home, NAMES) as all_of_it,
-        subprocess.Popen([sys.executable, "-c", LEAK]) as leak,
+        subprocess.Popen([sys.executable, "-c", LEAK, f"{seconds / LEAKS}"]) as leak,
     ):
         try:
             organisations = all_of_it.organisations(2)
