@@ -16,11 +16,13 @@ _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 class Call:
     """One authenticated request. Headers and path are read when asked for; what is wrong raises `Problem`."""
 
-    def __init__(self, inbound: Inbound, id: UUID, caller: Caller, body: bytes = b"") -> None:
+    def __init__(self, inbound: Inbound, id: UUID, caller: Caller, body: bytes = b"", spent: float = 0.0) -> None:
         self.request = id
         """Names this request in problems and, as the correlation, in the log."""
         self.caller = caller
         self.body = body
+        self.spent = spent
+        """Seconds that it took to admit the caller: who waits for an answer has waited for that as well."""
         self.path: dict[str, Any] = inbound.path
         self.query = inbound.query
         self._header = inbound.header

@@ -132,7 +132,7 @@ def _serving(
             once=call.once(call.key, _canonical([known_as(of), None if of.opens else id, expected, given])),
             occurred_at=None if given.occurred_at is UNSET else given.occurred_at,
         )
-        return _answer(await edge.pipeline.run(call.caller, asked), created=of.opens)
+        return _answer(await edge.pipeline.run(call.caller, asked, call.spent), created=of.opens)
 
     return serve
 
@@ -185,7 +185,7 @@ _BULK = (
 
 async def _all(edge: Edge, call: Call, asked: list[Asked | Problem]) -> Reply:
     sound = [each for each in asked if isinstance(each, Asked)]
-    outcomes = iter(await edge.pipeline.run_all(call.caller, sound))
+    outcomes = iter(await edge.pipeline.run_all(call.caller, sound, call.spent))
     results, position, generation, retry = [], 0, 1, 0.0
     for each in asked:
         done = next(outcomes) if isinstance(each, Asked) else each

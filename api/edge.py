@@ -168,14 +168,16 @@ class Edge:
             raise Problem("request.headers")
         if route.permission is None:
             return await route.serve(self, Call(inbound, id, NOBODY))
+        began = monotonic()
         caller = await self.admit(inbound, id, headers)
+        spent = monotonic() - began
         busy = self._busy.get(caller.tenant, 0)
         if busy >= BUSY:
             raise Problem("tenants.busy", retry=1)
         self._busy[caller.tenant] = busy + 1
         try:
             body = await _body(route, inbound)
-            return await route.serve(self, Call(inbound, id, caller, body))
+            return await route.serve(self, Call(inbound, id, caller, body, spent))
         finally:
             self._release(caller.tenant)
 

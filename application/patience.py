@@ -14,12 +14,12 @@ for, and the others no longer than that one."""
 
 
 class Patience:
-    """One request's. Build it in the event loop."""
+    """One request's, which has waited `spent` seconds already. Build it in the event loop."""
 
-    def __init__(self, seconds: float = SECONDS) -> None:
+    def __init__(self, seconds: float = SECONDS, spent: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
         self._seconds = seconds
-        self._until = self._loop.time() + seconds
+        self._until = self._loop.time() + seconds - spent
 
     async def answer(self, pending: Pending[T]) -> T:
         """What it comes to.

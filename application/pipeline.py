@@ -31,21 +31,23 @@ class Pipeline:
         self._trail = trail
         self._reads = reads
 
-    async def run(self, caller: Caller, asked: Asked) -> Done:
-        """Raises `Rejected`."""
+    async def run(self, caller: Caller, asked: Asked, spent: float = 0.0) -> Done:
+        """Whoever asks has waited `spent` seconds already. Raises `Rejected`."""
+        patience = Patience(spent=spent)
         turn = Turn(caller, asked, self._logs.of(caller.tenant))
         await self._authorise(turn)
         if turn.outcome is None:
             turn.begin(turn.empty if turn.blind else await turn.load())
-            await turn.end(Patience())
+            await turn.end(patience)
         outcome = turn.outcome or Rejected("contended")
         if isinstance(outcome, Rejected):
             await self._audit(turn)
             raise outcome
         return outcome
 
-    async def run_all(self, caller: Caller, bulk: Sequence[Asked]) -> list[Done | Rejected]:
+    async def run_all(self, caller: Caller, bulk: Sequence[Asked], spent: float = 0.0) -> list[Done | Rejected]:
         """Each command for itself; their facts stand in the log in the order given, collisions aside."""
+        patience = Patience(spent=spent)
         log = self._logs.of(caller.tenant)
         turns = [Turn(caller, asked, log) for asked in bulk]
         for turn in turns:
@@ -53,7 +55,6 @@ class Pipeline:
         granted = [turn for turn in turns if turn.outcome is None]
         known: dict[str, Loaded[Any]] = {}
         await _load(known, granted)
-        patience = Patience()
         for wave in _waves(granted):
             await _load(known, wave)
             for number, turn in enumerate(wave, 1):
