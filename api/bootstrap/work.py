@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -30,7 +30,7 @@ from api.bootstrap.troubles import UNAVAILABLE
 from api.checking import Checker, Look
 from api.erasing import Replayed
 from api.learning import Model, Models
-from api.rounds import Rounds
+from api.rounds import Rounds, Work
 from application.keys import Keeping
 from application.predictions import Learner
 from application.privacy import Erasing
@@ -86,9 +86,28 @@ def held(product: Product, tenant: UUID, findings: Findings, *, fold: bool = Tru
     return against(store(product, tenant), product.logs.of(tenant), MODELS, findings, fold=fold)
 
 
-def erasing(product: Product, stop: threading.Event) -> threading.Thread:
-    """A thread that carries out the approved erasures of the tenants leased to this process."""
+def _leased(product: Product, job: str, work: Callable[[Callable[[], set[UUID]], float], None]) -> threading.Thread:
+    """A thread that works for the tenants leased to this process for that job.
+
+    `work` is given what answers with them, and for how many seconds a lease lasts.
+    """
     leases = Leases(product.database, uuid4())
+
+    def run() -> None:
+        work(partial(leases.renew, job), leases.seconds)
+        # Where the database has gone first, the leases end by themselves.
+        with suppress(*UNAVAILABLE):
+            leases.release()
+
+    return threading.Thread(target=run, name=job)
+
+
+def _rounds(product: Product, job: str, of: Callable[[UUID], Work], stop: threading.Event) -> threading.Thread:
+    return _leased(product, job, lambda renew, seconds: Rounds(job, renew, seconds / 3, of).run(stop))
+
+
+def erasing(product: Product, stop: threading.Event) -> threading.Thread:
+    """A thread that carries out the approved erasures."""
     messages = Purge(product.link)
 
     def of(tenant: UUID) -> Erasing:
@@ -96,56 +115,35 @@ def erasing(product: Product, stop: threading.Event) -> threading.Thread:
         remains = Remains(store(product, tenant), log, product.database, product.erasures, MODELS, DECIDERS, messages)
         return Erasing(log, remains, Replayed(log, learner))
 
-    def run() -> None:
-        Rounds("privacy", partial(leases.renew, "privacy"), leases.seconds / 3, of).run(stop)
-        with suppress(*UNAVAILABLE):
-            leases.release()
-
-    return threading.Thread(target=run, name="privacy")
+    return _rounds(product, "privacy", of, stop)
 
 
 def checking(product: Product, stop: threading.Event) -> threading.Thread:
-    """A thread that has the whole record of each tenant leased to this process looked at from time to time."""
-    leases = Leases(product.database, uuid4())
+    """A thread that has each tenant's whole record looked at from time to time."""
     settings, told = product.settings, product.telemetry.metrics.checks
 
-    def run() -> None:
-        renew = partial(leases.renew, "check")
-        Checker(renew, leases.seconds / 3, settings.check, product.logs.of, Look(settings), told).run(stop)
-        with suppress(*UNAVAILABLE):
-            leases.release()
+    def work(renew: Callable[[], set[UUID]], seconds: float) -> None:
+        Checker(renew, seconds / 3, settings.check, product.logs.of, Look(settings), told).run(stop)
 
-    return threading.Thread(target=run, name="check")
+    return _leased(product, "check", work)
 
 
 def reporting(product: Product, stop: threading.Event) -> threading.Thread:
-    """A thread that asks for the scheduled reports of the tenants leased to this process."""
-    leases = Leases(product.database, uuid4())
+    """A thread that asks for the scheduled reports."""
 
     def of(tenant: UUID) -> Reporting:
         return Reporting(product.logs.of(tenant), Schedules(store(product, tenant), product.database).due)
 
-    def run() -> None:
-        Rounds("reports", partial(leases.renew, "reports"), leases.seconds / 3, of).run(stop)
-        with suppress(*UNAVAILABLE):
-            leases.release()
-
-    return threading.Thread(target=run, name="reports")
+    return _rounds(product, "reports", of, stop)
 
 
 def keeping(product: Product, stop: threading.Event) -> threading.Thread:
-    """A thread that rotates the keys of the tenants leased to this process, and destroys those that are old."""
-    leases = Leases(product.database, uuid4())
+    """A thread that rotates the tenants' keys, and destroys those that are old."""
 
     def of(tenant: UUID) -> Keeping:
         return Keeping(tenant, product.logs.of(tenant), product.logs.rings.custody(tenant))
 
-    def run() -> None:
-        Rounds("keys", partial(leases.renew, "keys"), leases.seconds / 3, of).run(stop)
-        with suppress(*UNAVAILABLE):
-            leases.release()
-
-    return threading.Thread(target=run, name="keys")
+    return _rounds(product, "keys", of, stop)
 
 
 def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[Any] = MODELS) -> Runner:
@@ -274,14 +272,11 @@ def learning(product: Product, stop: threading.Event) -> threading.Thread:
         lambda tenant, gone: product.logs.rings.of(tenant).forget(gone),
     )
     serve_scores(product.link, models.score)
-    leases = Leases(product.database, uuid4())
 
-    def run() -> None:
+    def work(renew: Callable[[], set[UUID]], seconds: float) -> None:
         with product.wakes.commits() as ear:
-            models.run(partial(leases.renew, "learning"), leases.seconds, ear.wait, stop, product.settings.poll or 0.5)
-        # Where the database has gone first, the leases end by themselves.
-        with suppress(*UNAVAILABLE):
-            leases.release()
-        fits.shutdown(cancel_futures=True)
+            models.run(renew, seconds, ear.wait, stop, product.settings.poll or 0.5)
+        # A fit that is under way keeps nobody waiting for the leases.
+        fits.shutdown(wait=False, cancel_futures=True)
 
-    return threading.Thread(target=run, name="learning")
+    return _leased(product, "learning", work)
