@@ -22,6 +22,9 @@ class Failed(Exception):
 class Client:
     """One organisation's key. Positions are `<generation>:<position>` as the API writes them."""
 
+    passing = PASSING
+    """The statuses after which a request is repeated."""
+
     def __init__(self, url: str, tenant: UUID, key: str, patience: float = PATIENCE) -> None:
         self.tenant = tenant
         self.key = key
@@ -59,7 +62,7 @@ class Client:
                 self.position = answer.headers["Everlog-Position"]
                 return [each["outcome"] for each in results]
             # A refusal may only follow from what met a busy server, so all are sent again; what is done stays done.
-            if time.monotonic() > until or not any(_passes(each) for each in wrong):
+            if time.monotonic() > until or not any(self._passes(each) for each in wrong):
                 raise Failed(f"{len(wrong)} commands were refused, the first with {wrong[0]['code']}.")
             time.sleep(0.2)
 
@@ -72,19 +75,18 @@ class Client:
             except httpx2.TransportError as problem:
                 why = type(problem).__name__
             else:
-                if answer.status_code not in PASSING:
+                if answer.status_code not in self.passing:
                     return _fine(answer)
                 why = str(answer.status_code)
             if time.monotonic() > until:
                 raise Failed(f"{method} {path} failed for {self._patience:.0f} s ({why}).")
             time.sleep(0.2)
 
+    def _passes(self, problem: dict[str, Any]) -> bool:
+        return problem["status"] in self.passing or problem["code"] == "contended"
+
     def _at_least(self) -> dict[str, str]:
         return {"Everlog-Min-Position": self.position} if self.position else {}
-
-
-def _passes(problem: dict[str, Any]) -> bool:
-    return problem["status"] in PASSING or problem["code"] == "contended"
 
 
 def _fine(answer: httpx2.Response) -> httpx2.Response:

@@ -19,6 +19,7 @@ PARTS = {"append": "api", "view": "worker views", "relay": "worker relay"}
 WRONG = "view: rows and checkpoint apart"
 STEPS = (*(point for point in POINTS if not point.endswith(("refused", "apart", "compared"))), *SERVER)
 HARMS = ("kill", "raise")
+INTERNAL = 500
 ROUND = 20
 """Cycles for which one installation is kept: after more, its clients would have nothing left to stream."""
 REACHED = 300.0
@@ -40,7 +41,8 @@ def run(trial: Trial) -> Found:
 def endure(trial: Trial, points: Sequence[str]) -> Found:
     """All of these, the three parts of the product at the same time, while two organisations stream."""
     with housed(trial.home) as house:
-        with streaming(house) as stream:
+        # What is raised inside of the database once, and for a drain of one append, is told to who sent that.
+        with streaming(house, 0, INTERNAL) as stream:
             together = threading.Barrier(len(PARTS))
             with ThreadPoolExecutor(len(PARTS)) as pool:
                 jobs = [pool.submit(_part, house, trial, kind, points, together) for kind in PARTS]

@@ -13,7 +13,6 @@ EVENT_AND_STAMP = "append: between the event and its stamp"
 TWO_TENANTS = "append: between two tenants of a drain"
 SERVER = (EVENT_AND_STAMP, TWO_TENANTS)
 
-_REST = 0.2
 # They lie in the catalogue's own schema, since the product refuses to serve beside strange functions in its own.
 _HARM = """
     create function pg_catalog.failpoint_harm() returns void language plpgsql security definer as $$
@@ -66,8 +65,6 @@ def _once(folder: Path, harm: str, within: float) -> bool:
             armed.unlink(missing_ok=True)
             return False
         time.sleep(0.01)
-    # What was refused is tried again at once, looked at first: refused once more it would be the client's affair.
-    time.sleep(_REST)
     fired.unlink()
     return True
 

@@ -59,8 +59,11 @@ class Streaming:
 
 
 @contextmanager
-def streaming(house: House, least: int = 0) -> Iterator[Streaming]:
-    """Two clients that send, two that follow, a watch on the checkpoints and a learner, which nobody harms."""
+def streaming(house: House, least: int = 0, *passing: int) -> Iterator[Streaming]:
+    """Two clients that send, two that follow, a watch on the checkpoints and a learner, which nobody harms.
+
+    `passing` are statuses after which those that send repeat a request, beside those after which any client does.
+    """
     with ExitStack() as stack:
         organisations = [house.organisation() for _ in range(2)]
         stack.enter_context(house.kept("worker learning"))
@@ -68,5 +71,6 @@ def streaming(house: House, least: int = 0) -> Iterator[Streaming]:
         followers = [stack.enter_context(subscribed(url, key)) for url, _, key in organisations]
         feeds = [Feed(*each, least=least, bulk=BULK, pause=PAUSE) for each in organisations]
         for feed in feeds:
+            feed.client.passing |= set(passing)
             stack.callback(feed.abandon)
         yield Streaming(house, feeds, followers, marks)
