@@ -1,8 +1,11 @@
 """The tree is read as tiles by whoever knows c2sp.org/tlog-tiles, and a stranger verifies what was read."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,15 +38,27 @@ def paths(size):
         level, count = level + 1, count // WIDTH
 
 
-def test_a_client_of_the_specification_reads_all_of_it_and_a_stranger_verifies_that(world, long, tmp_path):
+@pytest.fixture
+def folder(world, long, tmp_path):
+    """All of a log, as such a client has it."""
     tenant, size = long
-    folder = tmp_path / "log"
     for path in ("checkpoint", *paths(size)):
         answer = asked(world, tenant, path)
         assert answer.is_success, (path, answer.text)
-        file = folder / path
+        file = tmp_path / "log" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(answer.content)
+    return tmp_path / "log"
+
+
+def change(file):
+    changed = bytearray(file.read_bytes())
+    changed[-1] ^= 1
+    file.write_bytes(changed)
+
+
+def test_a_client_of_the_specification_reads_all_of_it_and_a_stranger_verifies_that(world, long, folder):
+    tenant, size = long
 
     def verified():
         words = [sys.executable, "-I", "-S", VERIFIER, folder, "--key", world.signer.key(tenant.id), "--json"]
@@ -52,11 +67,40 @@ def test_a_client_of_the_specification_reads_all_of_it_and_a_stranger_verifies_t
 
     code, told = verified()
     assert (code, told["verified"], told["kind"], told["size"]) == (0, True, "tiles", size), told
-    entries = folder / "tile/entries/001"
-    changed = bytearray(entries.read_bytes())
-    changed[-1] ^= 1
-    entries.write_bytes(changed)
+    change(folder / "tile/entries/001")
     assert verified()[0] == 1
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """Go's own packages for such logs, as its distribution has them, in a program that proves each record."""
+    if not (go := shutil.which("go")):
+        pytest.skip("Go is not installed: its packages would read the tiles.")
+    root = subprocess.run([go, "env", "GOROOT"], capture_output=True, text=True, check=True).stdout.strip()
+    folder = tmp_path_factory.mktemp("reader")
+    shutil.copytree(Path(root, "src/cmd/vendor/golang.org/x/mod"), folder / "mod")
+    note = folder / "mod/sumdb/note/note.go"
+    # Older copies ask for a package that Go's own library has by now.
+    note.write_text(note.read_text().replace("golang.org/x/crypto/ed25519", "crypto/ed25519"))
+    shutil.copy(Path(__file__).with_name("reader.go"), folder / "main.go")
+    (folder / "mod/go.mod").write_text("module golang.org/x/mod\n")
+    wanted = "require golang.org/x/mod v0.0.0\nreplace golang.org/x/mod => ./mod\n"
+    (folder / "go.mod").write_text(f"module reader\n{wanted}")
+    offline = os.environ | {"GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOCACHE": f"{folder / 'cache'}"}
+    subprocess.run([go, "build", "-o", "reader", "."], cwd=folder, env=offline, check=True)
+    return folder / "reader"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("file", ["", "tile/0/001", "tile/1/000.p/2", "tile/entries/001", "checkpoint"])
+def test_go_s_packages_for_such_logs_prove_every_record(world, long, folder, reader, file):
+    tenant, size = long
+    if file:
+        change(folder / file)
+    done = subprocess.run(
+        [reader, folder, world.signer.key(tenant.id)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout.partition(" ")[0]) == ((1, "") if file else (0, f"{size}")), done.stderr
 
 
 def test_the_first_of_a_tile_are_got_too_and_what_is_not_there_is_said(world, long):
