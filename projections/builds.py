@@ -134,6 +134,10 @@ class Wanted(NamedTuple):
     values: Sequence[Hashable]
 
 
+class Spoilt(Exception):
+    """The rows of a copy that was just built are not what was folded: somebody else writes to it."""
+
+
 class Stale(Exception):
     """Somebody else has moved the checkpoint: whatever was computed from it is void."""
 

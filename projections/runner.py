@@ -4,7 +4,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from time import monotonic
 from typing import Any
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from domain.kernel import Recorded
 from projections import repair
-from projections.builds import Checkpoint, Difference, Stale, Store, Tail, mark
+from projections.builds import Checkpoint, Difference, Spoilt, Stale, Store, Tail, mark
 from projections.kernel import Aggregate, Lag, View
 from projections.overlap import Overlap
 from projections.passes import Meter, Passes, Silent
@@ -117,6 +117,28 @@ class Runner:
         """Begin to build a view once more beside the live one; steps do it, and swap them when it has caught up."""
         repair.rebuild(self._passes, self._begin(), view)
         self._known = None
+
+    def renew(self, view: str) -> list[Difference] | None:
+        """Rebuild a view and step until readers read the new copy: what was wrong in the one that it replaced.
+
+        What was cut short before is gone on with. None where another runner put the copy in place: its log tells.
+
+        Raises:
+            LookupError: nobody reads such a view yet.
+            Spoilt: as it says; readers go on with the old copy.
+        """
+        place = next((each for each in self._passes.declared if each[0] == view), None)
+        slot = self._passes.live(again=True).get(place) if place else None
+        if place is None or slot is None:
+            raise LookupError(view)
+        with suppress(Stale):
+            self.rebuild(view)
+        self._passes.found.pop(view, None)
+        while self._passes.live(again=True).get(place) == slot:
+            self.step(LONG)
+            if any(each.view == view for each in self._passes.wrong):
+                raise Spoilt(view)
+        return self._passes.found.get(view)
 
     def check(self) -> list[str]:
         """The views whose live rows do not have the digest that was kept while folding: `rebuild` repairs them."""

@@ -36,6 +36,7 @@ from application.predictions import Learner
 from application.privacy import Erasing
 from application.proofs import hear
 from application.reports import Reporting
+from projections.builds import Difference
 from projections.proofs import submission
 from projections.proofs.found import Findings
 from projections.proofs.submission import Named
@@ -151,6 +152,12 @@ def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[A
     log, told = product.logs.of(tenant), product.telemetry
     tap = told.tap(log, product.wakes.seen)
     return Runner(tap, store(product, tenant), models, meter=told.metrics, seen=tap.seen, threads=threads)
+
+
+def renewed(product: Product, tenant: UUID, view: str) -> list[Difference] | None:
+    """Rebuild a view while it is read and written. Raises as `Runner.renew`."""
+    with ThreadPoolExecutor(2, "rebuild") as threads:
+        return runner(product, tenant, threads).renew(view)
 
 
 def relay(product: Product) -> Relay:

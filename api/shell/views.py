@@ -7,7 +7,10 @@ import msgspec
 from cyclopts import App
 
 from api import bootstrap
+from api.bootstrap import Product
+from api.settings import Unset
 from api.shell import Json, Limit, Told, ask, say
+from projections.builds import Difference, Spoilt
 
 views = App("views")
 
@@ -55,3 +58,36 @@ def parked(tenant: UUID, *, limit: Limit = 100, json: Json = False) -> None:
         for each in found
     ]
     say(told, "\n".join(lines) or "Nothing.", json=json)
+
+
+@views.command
+def rebuild(tenant: UUID, view: str, *, json: Json = False) -> None:
+    """Build a read model anew beside the one that is read, compare their rows, and let readers read the new one.
+
+    Readers and appends go on meanwhile. Cut short, the same command goes on with it. The organisation's other read
+    models, and all of other organisations', are left alone.
+
+    Args:
+        tenant: The organisation.
+        view: Its name, as `everlog views` lists them.
+        json: Answer with one JSON object.
+    """
+
+    async def work(product: Product) -> list[Difference] | None:
+        return await asyncio.to_thread(bootstrap.renewed, product, tenant, view)
+
+    try:
+        found = ask(work, tenant, worker=True, told=Told("views rebuild", {"view": view}))
+    except LookupError:
+        raise Unset(f"There is no read model {view} that is read: `everlog views {tenant}` lists them.") from None
+    except Spoilt:
+        raise Unset(f"The new {view} is not what the log makes of it either: somebody writes to it.") from None
+    wrong = None if found is None else [{"key": str(each.key), "what": _what(each)} for each in found]
+    lines = [f"{each['key']}  {each['what']}" for each in wrong or ()]
+    end = "A worker was first: its log tells what was wrong." if wrong is None else f"{len(wrong)} rows were wrong."
+    say({"view": view, "wrong": wrong}, "\n".join([*lines, f"{view} is built anew. {end}"]), json=json)
+
+
+def _what(found: Difference) -> str:
+    """Never the row itself, which may hold what is about a person."""
+    return "was missing" if found.live is None else "was too many" if found.rebuilt is None else "was another"

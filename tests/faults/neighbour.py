@@ -1,25 +1,24 @@
 """One organisation asks ten times its quota, has views rebuilt, or never reads its streams: others hardly notice."""
 
+import itertools
 import os
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
-from adapters.postgres.views import Views
 from api import bootstrap
-from api.bootstrap import MODELS
-from projections.runner import Runner
 from tests.faults.callers import Organisation
 from tests.faults.crew import API, Manned, manned
 from tests.faults.load import Load, Met, met, of, under
 from tests.faults.trial import Found, Trial
-from tests.waiting import until
+from tests.served import answered
 
 NAMES = (f"{API} 1", "worker views relay 1")
 MOST = 1.5
@@ -29,8 +28,6 @@ LEAST = 0.02
 QUOTA = 1200
 """Requests a minute of one key."""
 SUBSCRIBERS = 16
-PATIENCE = 120
-"""Seconds until a rebuild is through."""
 
 
 class Scale(NamedTuple):
@@ -114,18 +111,22 @@ def asking(_: Manned, loud: Organisation, scale: Scale) -> Iterator[None]:
 
 @contextmanager
 def rebuilding(all_of_it: Manned, loud: Organisation, _: Scale) -> Iterator[None]:
-    """Begun here, done by the worker. One that was begun a turn ago is waited for."""
-    with bootstrap.product(replace(all_of_it.direct, owner=""), worker=True) as product:
-        store = bootstrap.store(product, loud.tenant)
-        until(lambda: {each[:3] for each in map(astuple, store.checkpoints())} == _live(store), PATIENCE)
-        runner = Runner(product.logs.of(loud.tenant), store, MODELS)
-        for view in ("prospects", "audit"):
-            runner.rebuild(view)
-    yield
+    """An operator's command, for one view after the other, until the others have been served."""
+    enough = threading.Event()
 
+    def work() -> None:
+        for view in itertools.cycle(("audit", "prospects")):
+            if enough.is_set():
+                break
+            answered(["views", "rebuild", str(loud.tenant), view], all_of_it.crew.named)
 
-def _live(store: Views) -> set[tuple[str, int, str]]:
-    return {(*view, slot) for view, slot in store.live().items()}
+    with ThreadPoolExecutor(1) as thread:
+        done = thread.submit(work)
+        try:
+            yield
+        finally:
+            enough.set()
+            done.result()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from adapters.postgres.tables import Reshaped, create, table
 from projections import repair
 from projections.audit import audit
-from projections.builds import Build
+from projections.builds import Build, Spoilt
 from projections.funnel import funnel
 from projections.prospects import ProspectRow, prospects
 from projections.runner import Runner
@@ -111,6 +111,31 @@ def test_a_repair_of_what_is_right_finds_nothing_and_goes_back_and_forth(store, 
         runner.catch_up()
         assert store.live()["prospects", prospects.version] == slot
         assert runner.found("prospects") == []
+
+
+def test_a_view_is_renewed_in_one_go_also_after_an_attempt_that_was_cut_short(store, tenant, owner):
+    runner = Runner(Told(tenant, story(200, 3)), store, MODELS, 50)
+    with pytest.raises(LookupError):
+        runner.renew("prospects")
+    runner.catch_up()
+    assert runner.renew("prospects") == []
+    sql = "delete from everlog.view_prospects_2_b where tenant_id = %s and id = %s"
+    [(id,)] = owner.execute("select id from everlog.view_prospects_2_b where tenant_id = %s limit 1", [tenant])
+    owner.execute(sql, [tenant, id])
+    Runner(Told(tenant, story(200, 3)), store, MODELS, 50).rebuild("prospects")
+    assert [each.key for each in runner.renew("prospects") or ()] == [id]
+    assert store.live()["prospects", prospects.version] == "a"
+    with pytest.raises(LookupError):
+        runner.renew("prospect")
+
+
+def test_a_copy_that_somebody_writes_to_is_not_taken(store, tenant, owner, monkeypatch):
+    runner = Runner(Told(tenant, story(200, 3)), store, MODELS, 50)
+    runner.catch_up()
+    monkeypatch.setattr(repair, "_digest", lambda *_: b"another")
+    with pytest.raises(Spoilt):
+        runner.renew("prospects")
+    assert store.live()["prospects", prospects.version] == "a"
 
 
 def test_a_log_that_grows_meanwhile_reaches_both_copies(store, tenant):
