@@ -134,6 +134,10 @@ class Wanted(NamedTuple):
     values: Sequence[Hashable]
 
 
+class Unread(Exception):
+    """Nobody reads a view of that name, or not yet."""
+
+
 class Spoilt(Exception):
     """The rows of a copy that was just built are not what was folded: somebody else writes to it."""
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from domain.kernel import Recorded
 from projections import repair
-from projections.builds import Checkpoint, Difference, Spoilt, Stale, Store, Tail, mark
+from projections.builds import Checkpoint, Difference, Spoilt, Stale, Store, Tail, Unread, mark
 from projections.kernel import Aggregate, Lag, View
 from projections.overlap import Overlap
 from projections.passes import Meter, Passes, Silent
@@ -124,13 +124,12 @@ class Runner:
         What was cut short before is gone on with. None where another runner put the copy in place: its log tells.
 
         Raises:
-            LookupError: nobody reads such a view yet.
-            Spoilt: as it says; readers go on with the old copy.
+            Unread, Spoilt: as they say; readers go on as before.
         """
         place = next((each for each in self._passes.declared if each[0] == view), None)
         slot = self._passes.live(again=True).get(place) if place else None
         if place is None or slot is None:
-            raise LookupError(view)
+            raise Unread(view)
         with suppress(Stale):
             self.rebuild(view)
         self._passes.found.pop(view, None)

@@ -10,7 +10,7 @@ from api import bootstrap
 from api.bootstrap import Product
 from api.settings import Unset
 from api.shell import Json, Limit, Told, ask, say
-from projections.builds import Difference, Spoilt
+from projections.builds import Difference, Spoilt, Unread
 
 views = App("views")
 
@@ -78,7 +78,7 @@ def rebuild(tenant: UUID, view: str, *, json: Json = False) -> None:
 
     try:
         found = ask(work, tenant, worker=True, told=Told("views rebuild", {"view": view}))
-    except LookupError:
+    except Unread:
         raise Unset(f"There is no read model {view} that is read: `everlog views {tenant}` lists them.") from None
     except Spoilt:
         raise Unset(f"The new {view} is not what the log makes of it either: somebody writes to it.") from None

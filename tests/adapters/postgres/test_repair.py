@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from adapters.postgres.tables import Reshaped, create, table
 from projections import repair
 from projections.audit import audit
-from projections.builds import Build, Spoilt
+from projections.builds import Build, Spoilt, Unread
 from projections.funnel import funnel
 from projections.prospects import ProspectRow, prospects
 from projections.runner import Runner
@@ -115,7 +115,7 @@ def test_a_repair_of_what_is_right_finds_nothing_and_goes_back_and_forth(store, 
 
 def test_a_view_is_renewed_in_one_go_also_after_an_attempt_that_was_cut_short(store, tenant, owner):
     runner = Runner(Told(tenant, story(200, 3)), store, MODELS, 50)
-    with pytest.raises(LookupError):
+    with pytest.raises(Unread):
         runner.renew("prospects")
     runner.catch_up()
     assert runner.renew("prospects") == []
@@ -125,7 +125,7 @@ def test_a_view_is_renewed_in_one_go_also_after_an_attempt_that_was_cut_short(st
     Runner(Told(tenant, story(200, 3)), store, MODELS, 50).rebuild("prospects")
     assert [each.key for each in runner.renew("prospects") or ()] == [id]
     assert store.live()["prospects", prospects.version] == "a"
-    with pytest.raises(LookupError):
+    with pytest.raises(Unread):
         runner.renew("prospect")
 
 
