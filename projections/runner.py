@@ -12,7 +12,7 @@ from uuid import UUID
 
 from domain.kernel import Recorded
 from projections import repair
-from projections.builds import Checkpoint, Difference, Spoilt, Stale, Store, Tail, Unread, mark
+from projections.builds import Checkpoint, Difference, Slot, Spoilt, Stale, Store, Tail, Unread, mark
 from projections.kernel import Aggregate, Lag, View
 from projections.overlap import Overlap
 from projections.passes import Meter, Passes, Silent
@@ -118,26 +118,32 @@ class Runner:
         repair.rebuild(self._passes, self._begin(), view)
         self._known = None
 
-    def renew(self, view: str) -> list[Difference] | None:
-        """Rebuild a view and step until readers read the new copy: what was wrong in the one that it replaced.
+    def renew(self, views: Sequence[str]) -> dict[str, list[Difference] | None]:
+        """Rebuild views and step until readers read the new copies: what was wrong in those that they replaced.
 
         What was cut short before is gone on with. None where another runner put the copy in place: its log tells.
 
         Raises:
             Unread, Spoilt: as they say; readers go on as before.
         """
-        place = next((each for each in self._passes.declared if each[0] == view), None)
-        slot = self._passes.live(again=True).get(place) if place else None
-        if place is None or slot is None:
-            raise Unread(view)
-        with suppress(Stale):
-            self.rebuild(view)
-        self._passes.found.pop(view, None)
-        while self._passes.live(again=True).get(place) == slot:
+        before = self._slots(views)
+        for view in views:
+            with suppress(Stale):
+                self.rebuild(view)
+            self._passes.found.pop(view, None)
+        while before.items() & self._passes.live(again=True).items():
             self.step(LONG)
-            if any(each.view == view for each in self._passes.wrong):
-                raise Spoilt(view)
-        return self._passes.found.get(view)
+            if spoilt := {each.view for each in self._passes.wrong}.intersection(views):
+                raise Spoilt(min(spoilt))
+        return {view: self._passes.found.get(view) for view in views}
+
+    def _slots(self, views: Sequence[str]) -> dict[tuple[str, int], Slot]:
+        """Which slots of these are read. Raises `Unread`."""
+        live = self._passes.live(again=True)
+        read = {each: live[each] for each in self._passes.declared if each[0] in views and each in live}
+        if missing := set(views) - {view for view, _ in read}:
+            raise Unread(min(missing))
+        return read
 
     def check(self) -> list[str]:
         """The views whose live rows do not have the digest that was kept while folding: `rebuild` repairs them."""

@@ -1,5 +1,6 @@
 """What runs beside the answers: each part keeps what it is for, for the tenants leased to it."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -50,6 +51,8 @@ GATHERING = 0.6
 
 LANES = 4
 """Threads that deliver."""
+PATIENT = 10
+"""The priority of a process that nobody waits for."""
 
 
 def scorer(product: Product) -> Any:
@@ -154,10 +157,12 @@ def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[A
     return Runner(tap, store(product, tenant), models, meter=told.metrics, seen=tap.seen, threads=threads)
 
 
-def renewed(product: Product, tenant: UUID, view: str) -> list[Difference] | None:
-    """Rebuild a view while it is read and written. Raises as `Runner.renew`."""
+def renewed(product: Product, tenant: UUID, views: Sequence[str]) -> dict[str, list[Difference] | None]:
+    """Rebuild views while they are read and written, in a process for nothing else. Raises as `Runner.renew`."""
+    # Whoever is served comes first.
+    os.setpriority(os.PRIO_PROCESS, 0, PATIENT)
     with ThreadPoolExecutor(2, "rebuild") as threads:
-        return runner(product, tenant, threads).renew(view)
+        return runner(product, tenant, threads).renew(views)
 
 
 def relay(product: Product) -> Relay:

@@ -61,33 +61,39 @@ def parked(tenant: UUID, *, limit: Limit = 100, json: Json = False) -> None:
 
 
 @views.command
-def rebuild(tenant: UUID, view: str, *, json: Json = False) -> None:
-    """Build a read model anew beside the one that is read, compare their rows, and let readers read the new one.
+def rebuild(tenant: UUID, *names: str, json: Json = False) -> None:
+    """Build read models anew beside those that are read, compare their rows, and let readers read the new ones.
 
     Readers and appends go on meanwhile. Cut short, the same command goes on with it. The organisation's other read
     models, and all of other organisations', are left alone.
 
     Args:
         tenant: The organisation.
-        view: Its name, as `everlog views` lists them.
+        names: Which read models, as `everlog views` lists them; all of them if none is named.
         json: Answer with one JSON object.
     """
 
-    async def work(product: Product) -> list[Difference] | None:
-        return await asyncio.to_thread(bootstrap.renewed, product, tenant, view)
+    async def work(product: Product) -> dict[str, list[Difference] | None]:
+        wanted = names or [each.view for each in await product.reads.of(tenant).lag()]
+        return await asyncio.to_thread(bootstrap.renewed, product, tenant, wanted)
 
     try:
-        found = ask(work, tenant, worker=True, told=Told("views rebuild", {"view": view}))
-    except Unread:
-        raise Unset(f"There is no read model {view} that is read: `everlog views {tenant}` lists them.") from None
-    except Spoilt:
-        raise Unset(f"The new {view} is not what the log makes of it either: somebody writes to it.") from None
-    wrong = None if found is None else [{"key": str(each.key), "what": _what(each)} for each in found]
-    lines = [f"{each['key']}  {each['what']}" for each in wrong or ()]
-    end = "A worker was first: its log tells what was wrong." if wrong is None else f"{len(wrong)} rows were wrong."
-    say({"view": view, "wrong": wrong}, "\n".join([*lines, f"{view} is built anew. {end}"]), json=json)
+        found = ask(work, tenant, worker=True, told=Told("views rebuild", {"views": ", ".join(names)}))
+    except Unread as missing:
+        raise Unset(f"There is no read model {missing} that is read: `everlog views {tenant}` lists them.") from None
+    except Spoilt as spoilt:
+        raise Unset(f"The new {spoilt} is not what the log makes of it either: somebody writes to it.") from None
+    wrong = {view: None if some is None else list(map(_told, some)) for view, some in found.items()}
+    lines = [f"{view}  {each['key']}  {each['what']}" for view, some in wrong.items() for each in some or ()]
+    lines += [f"{view} is built anew. {_said(some)}" for view, some in wrong.items()]
+    say({"wrong": wrong}, "\n".join(lines), json=json)
 
 
-def _what(found: Difference) -> str:
+def _told(found: Difference) -> dict[str, str]:
     """Never the row itself, which may hold what is about a person."""
-    return "was missing" if found.live is None else "was too many" if found.rebuilt is None else "was another"
+    what = "was missing" if found.live is None else "was too many" if found.rebuilt is None else "was another"
+    return {"key": str(found.key), "what": what}
+
+
+def _said(wrong: list[dict[str, str]] | None) -> str:
+    return "A worker was first: its log tells what was wrong." if wrong is None else f"{len(wrong)} rows were wrong."

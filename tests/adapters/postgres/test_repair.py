@@ -116,17 +116,17 @@ def test_a_repair_of_what_is_right_finds_nothing_and_goes_back_and_forth(store, 
 def test_a_view_is_renewed_in_one_go_also_after_an_attempt_that_was_cut_short(store, tenant, owner):
     runner = Runner(Told(tenant, story(200, 3)), store, MODELS, 50)
     with pytest.raises(Unread):
-        runner.renew("prospects")
+        runner.renew(["prospects"])
     runner.catch_up()
-    assert runner.renew("prospects") == []
+    assert runner.renew(["prospects", "audit"]) == {"prospects": [], "audit": []}
     sql = "delete from everlog.view_prospects_2_b where tenant_id = %s and id = %s"
     [(id,)] = owner.execute("select id from everlog.view_prospects_2_b where tenant_id = %s limit 1", [tenant])
     owner.execute(sql, [tenant, id])
     Runner(Told(tenant, story(200, 3)), store, MODELS, 50).rebuild("prospects")
-    assert [each.key for each in runner.renew("prospects") or ()] == [id]
+    assert [each.key for each in runner.renew(["prospects"])["prospects"] or ()] == [id]
     assert store.live()["prospects", prospects.version] == "a"
     with pytest.raises(Unread):
-        runner.renew("prospect")
+        runner.renew(["audit", "prospect"])
 
 
 def test_a_copy_that_somebody_writes_to_is_not_taken(store, tenant, owner, monkeypatch):
@@ -134,7 +134,7 @@ def test_a_copy_that_somebody_writes_to_is_not_taken(store, tenant, owner, monke
     runner.catch_up()
     monkeypatch.setattr(repair, "_digest", lambda *_: b"another")
     with pytest.raises(Spoilt):
-        runner.renew("prospects")
+        runner.renew(["prospects"])
     assert store.live()["prospects", prospects.version] == "a"
 
 
