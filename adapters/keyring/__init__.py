@@ -4,6 +4,7 @@ from adapters.keyring.brought import BACK, Services
 from adapters.keyring.cache import Cache, bound
 from adapters.keyring.custody import Custody
 from adapters.keyring.ring import Ring
-from adapters.keyring.tenants import Keys, Rings
+from adapters.keyring.rings import Rings
+from adapters.keyring.tenants import Keys
 
 __all__ = ["BACK", "Cache", "Custody", "Keys", "Ring", "Rings", "Services", "bound"]

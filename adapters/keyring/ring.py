@@ -1,21 +1,16 @@
 """One tenant's subject keys: fetched many at a time, minted for new subjects."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from adapters import crypto
 from adapters.crypto import SubjectKey
 from adapters.keyring.cache import Cache, Held
+from adapters.keyring.tenants import Keys
 from adapters.postgres.atom import Minted
 from adapters.postgres.database import Database
 from domain.kernel import Erased
 from tenants.keys import Missing, over_subject_key
-
-if TYPE_CHECKING:
-    from adapters.keyring.tenants import Keys
 
 _AT_ONCE = 5_000
 _HELD = "select subject, epoch, wrapped from everlog.subject_keys where tenant_id = %s and subject = any(%s)"

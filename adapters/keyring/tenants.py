@@ -10,15 +10,11 @@ from msgspec import Struct, field
 from adapters import crypto
 from adapters.crypto import Cipher, Mac
 from adapters.keyring.brought import Services
-from adapters.keyring.cache import Cache, bound
-from adapters.keyring.custody import Custody
 from adapters.keyring.renewal import Renewal
-from adapters.keyring.ring import Ring
 from adapters.postgres.database import Database
 from tenants import keys as terms
 from tenants.keys import FIRST, KMS, TURN, Destroyed, Pace, Purpose, epoch, name, over_tenant_key
 
-_MOST = 20_000
 _HELD = """
     select purpose, epoch, kms_key, wrapped, extract(epoch from created_at)::float8 from everlog.tenant_keys
     where tenant_id = %s order by epoch"""
@@ -209,40 +205,3 @@ class Keys:
         kms.create(called)
         wrapped = kms.wrap(called, secret or crypto.mint(), over_tenant_key(self.tenant, purpose, number))
         self._database.query(self.tenant, _ADD, [self.tenant, purpose, number, over, wrapped, self._clock()])
-
-
-class Rings:
-    """Every tenant's keys, in one process."""
-
-    def __init__(self, database: Database, kms: KMS | Services, cache: Cache | None = None) -> None:
-        self.services = kms if isinstance(kms, Services) else Services(kms)
-        self._database = database
-        self._cache = cache or Cache()
-        self._rings: dict[UUID, Ring] = {}
-
-    def of(self, tenant: UUID) -> Ring:
-        """Asks nobody yet, so an event loop may call it."""
-        ring = self._rings.get(tenant)
-        if ring is None:
-            keys = Keys(tenant, self._database, self.services, lost=lambda: self._cache.drop(tenant))
-            ring = self._rings.setdefault(tenant, Ring(keys, self._database, self._cache))
-            bound(self._rings, _MOST)
-        return ring
-
-    def custody(self, tenant: UUID) -> Custody:
-        """What an operator does with a tenant's keys. The database's role is the worker's."""
-        return Custody(self._database, self.services, self.of(tenant))
-
-    def forget(self) -> None:
-        """Let go of every key that is at hand."""
-        for ring in list(self._rings.values()):
-            ring.keys.forget()
-        self._cache.clear()
-
-    def forget_subjects(self) -> None:
-        """Let go of the subject keys that are at hand: some may have been destroyed without our hearing of it."""
-        self._cache.clear()
-
-    def provision(self, tenant: UUID) -> None:
-        """Make a new tenant's keys. Doing it again changes nothing."""
-        self.of(tenant).keys.provision()

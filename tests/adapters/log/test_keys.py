@@ -267,7 +267,7 @@ def test_in_a_new_epoch_new_subjects_lie_under_a_new_key_and_old_ones_still_open
 
 def test_made_up_tenants_and_streams_are_not_remembered_for_ever(database, tenant, processes, monkeypatch):
     monkeypatch.setattr("adapters.log.logs.MOST", 10)
-    monkeypatch.setattr("adapters.keyring.tenants._MOST", 10)
+    monkeypatch.setattr("adapters.keyring.rings._MOST", 10)
     logs = processes[0]
     for _ in range(30):
         logs.of(uuid4())
