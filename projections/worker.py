@@ -8,6 +8,8 @@ from time import monotonic
 from typing import Protocol
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from projections.kernel import Lag
 
 _log = logging.getLogger(__name__)
@@ -174,8 +176,11 @@ class Worker:
 
     def _hold(self, tenants: set[UUID]) -> None:
         for lost in self._runners.keys() - tenants:
-            del self._runners[lost]
+            runner = self._runners.pop(lost)
             self._later.pop(lost, None)
+            if self._measure:
+                # How far it is, is another's to tell from now on.
+                self._measure(lost, [replace(each, positions=0, seconds=0.0, parked=0) for each in runner.lag()])
         for new in tenants - self._runners.keys():
             self._runners[new] = self._runner(new)
             self._due.add(new)

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.postgres.database import found
 from adapters.postgres.leases import Leases
+from projections.kernel import Lag
 from projections.worker import Deaf, Worker
 
 
@@ -86,3 +87,39 @@ def test_a_busy_worker_renews_in_time_and_leaves_nobody_behind(keeper):
     for _ in range(6):
         worker.turn()
     assert events == [each for _ in range(2) for tenant in tenants for each in ("renewed", tenant)]
+
+
+def test_what_another_works_for_is_behind_for_nobody_here(keeper):
+    """A worker that loses a tenant whose views are behind would tell of that for ever."""
+    tenant, told, shares = uuid4(), [], iter([True, False])
+
+    class Behind:
+        def retry(self):
+            return 0
+
+        def step(self, seconds):
+            return 0
+
+        def place(self):
+            return 0, 0
+
+        def lag(self):
+            return [Lag("prospects", 1, 5, 2.0, 1, 1, 7, None)]
+
+    class Brief:
+        seconds = 0.0
+
+        def renew(self):
+            return {tenant} if next(shares) else set()
+
+        def release(self):
+            pass
+
+    def measure(tenant, lags):
+        told.append((tenant, [(each.positions, each.seconds, each.parked) for each in lags]))
+
+    worker = Worker(Brief(), keeper.heads, lambda _: Behind(), Deaf(threading.Event()), None, measure)
+    worker.turn()
+    assert told == [(tenant, [(5, 2.0, 1)])]
+    worker.turn()
+    assert told[1:] == [(tenant, [(0, 0.0, 0)])]
