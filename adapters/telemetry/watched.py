@@ -37,13 +37,13 @@ class Asked(Around):
         super().__init__(pipeline)
         self._traces = traces
 
-    async def run(self, caller: Any, asked: Any) -> Any:
+    async def run(self, caller: Any, asked: Any, spent: float = 0.0) -> Any:
         with self._traces.span("command", permission=asked.command.permission, tenant=str(caller.tenant)):
-            return await self._inner.run(caller, asked)
+            return await self._inner.run(caller, asked, spent)
 
-    async def run_all(self, caller: Any, bulk: Sequence[Any]) -> Any:
+    async def run_all(self, caller: Any, bulk: Sequence[Any], spent: float = 0.0) -> Any:
         with self._traces.span("command", commands=len(bulk), tenant=str(caller.tenant)):
-            return await self._inner.run_all(caller, bulk)
+            return await self._inner.run_all(caller, bulk, spent)
 
     async def ask(self, caller: Any, query: Any, *given: Any, **named: Any) -> Any:
         with self._traces.span("query", permission=query.permission, tenant=str(caller.tenant)):

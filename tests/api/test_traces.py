@@ -43,13 +43,29 @@ def traced(world, telemetry):
 
 
 def capture(world, app, key):
+    return sent(world, app, key, "/v1/prospects", {"name": "Ada", "email": f"{uuid4()}@example.org"})
+
+
+def sent(world, app, key, path, body):
     async def send():
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://x") as client:
-            body = {"name": "Ada", "email": f"{uuid4()}@example.org"}
             headers = {"Authorization": f"Bearer {key}", "traceparent": PARENT}
-            return await client.post("/v1/prospects", json=body, headers=headers)
+            return await client.post(path, json=body, headers=headers)
 
     return world.run(send())
+
+
+def test_a_bulk_is_one_span_of_so_many_commands(world, acme):
+    exporter = InMemorySpanExporter()
+    telemetry = Telemetry(Traces("api", exporter, at_once=True), Metrics(CollectorRegistry()))
+    bulk = [
+        {"command": "prospects.capture", "id": f"{uuid4()}", "name": "Ada", "email": f"{uuid4()}@example.org"}
+        for _ in range(3)
+    ]
+    answer = sent(world, traced(world, telemetry), acme.keys["Admin"], "/v1/commands", {"commands": bulk})
+    assert ["outcome" in each for each in answer.json()["results"]] == [True] * len(bulk), answer.text
+    [span] = [each for each in exporter.get_finished_spans() if each.name == "command"]
+    assert (span.attributes or {})["commands"] == len(bulk)
 
 
 def test_one_trace_from_the_request_to_the_relay_and_the_views(world, migrated, committer):
