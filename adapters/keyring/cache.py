@@ -50,7 +50,14 @@ class Cache:
             for subject, key in held:
                 self._held.pop((tenant.int, subject.int), None)
                 self._held[tenant.int, subject.int] = (key, until)
+            self._expire()
             bound(self._held, self._size)
+
+    def _expire(self) -> None:
+        """Let go of what is not opened with any more: it stands first, since all live equally long."""
+        now = self._clock()
+        while self._held and self._held[first := next(iter(self._held))][1] < now:
+            del self._held[first]
 
     def forget(self, tenant: UUID, subjects: Iterable[UUID]) -> None:
         with self._lock:
