@@ -118,8 +118,8 @@ class Runner:
         repair.rebuild(self._passes, self._begin(), view)
         self._known = None
 
-    def renew(self, views: Sequence[str]) -> dict[str, list[Difference] | None]:
-        """Rebuild views and step until readers read the new copies: what was wrong in those that they replaced.
+    def renew(self, views: Sequence[str] = ()) -> dict[str, list[Difference] | None]:
+        """Rebuild views, or all, and step until readers read the new copies: what was wrong in those they replaced.
 
         What was cut short before is gone on with. None where another runner put the copy in place: its log tells.
 
@@ -127,20 +127,21 @@ class Runner:
             Unread, Spoilt: as they say; readers go on as before.
         """
         before = self._slots(views)
-        for view in views:
+        names = sorted({view for view, _ in before})
+        for view in names:
             with suppress(Stale):
                 self.rebuild(view)
             self._passes.found.pop(view, None)
         while before.items() & self._passes.live(again=True).items():
             self.step(LONG)
-            if spoilt := {each.view for each in self._passes.wrong}.intersection(views):
+            if spoilt := {each.view for each in self._passes.wrong}.intersection(names):
                 raise Spoilt(min(spoilt))
-        return {view: self._passes.found.get(view) for view in views}
+        return {view: self._passes.found.get(view) for view in names}
 
     def _slots(self, views: Sequence[str]) -> dict[tuple[str, int], Slot]:
-        """Which slots of these are read. Raises `Unread`."""
+        """Which slots of these, or of all, are read. Raises `Unread`."""
         live = self._passes.live(again=True)
-        read = {each: live[each] for each in self._passes.declared if each[0] in views and each in live}
+        read = {each: live[each] for each in self._passes.declared if each in live and (not views or each[0] in views)}
         if missing := set(views) - {view for view, _ in read}:
             raise Unread(min(missing))
         return read

@@ -74,8 +74,7 @@ def rebuild(tenant: UUID, *names: str, json: Json = False) -> None:
     """
 
     async def work(product: Product) -> dict[str, list[Difference] | None]:
-        wanted = names or [each.view for each in await product.reads.of(tenant).lag()]
-        return await asyncio.to_thread(bootstrap.renewed, product, tenant, wanted)
+        return await asyncio.to_thread(bootstrap.renewed, product, tenant, names)
 
     try:
         found = ask(work, tenant, worker=True, told=Told("views rebuild", {"views": ", ".join(names)}))
