@@ -3,11 +3,40 @@
 from collections.abc import Mapping
 from hashlib import sha256
 
-from msgspec import msgpack
+from msgspec import Struct, msgpack
 from river import linear_model, optim, preprocessing
+from river.utils import VectorDict
 
 from domain.predictions import Features
 from projections.predictions.features import INDUSTRY, SIGNAL, expand
+
+
+class Weights(Struct, frozen=True, array_like=True):
+    """A logistic regression by AdaGrad. The order of the names is that in which the library adds them up."""
+
+    intercept: float
+    steps: int
+    names: list[str]
+    weights: list[float]
+    squares: list[float]
+    """Sums of the squared gradients."""
+
+
+def _weights(model: linear_model.LogisticRegression) -> Weights:
+    weights, squares = model.weights, model.optimizer.g2
+    return Weights(
+        float(model.intercept),
+        model.optimizer.n_iterations,
+        list(weights),
+        list(weights.values()),
+        [squares[each] for each in weights],
+    )
+
+
+def _set(model: linear_model.LogisticRegression, held: Weights) -> None:
+    model.intercept, model.optimizer.n_iterations = held.intercept, held.steps
+    model._weights = VectorDict(dict(zip(held.names, held.weights, strict=True)))  # noqa: SLF001 - there is no other way in
+    model.optimizer.g2.update(zip(held.names, held.squares, strict=True))
 
 
 class Logistic:
@@ -38,6 +67,13 @@ class Logistic:
     def digest(self) -> str:
         return self._digest.hex()
 
+    def dump(self) -> bytes:
+        return msgpack.encode((self._digest, _weights(self._model)))
+
+    def load(self, dumped: bytes) -> None:
+        self._digest, held = msgpack.decode(dumped, type=tuple[bytes, Weights])
+        _set(self._model, held)
+
     def _logit(self, inputs: dict[str, float]) -> float:
         return float(self._model._raw_dot_one(inputs))  # noqa: SLF001 - the public probability rounds large logits off
 
@@ -67,6 +103,16 @@ class Plain:
         """Of how much it learned only: no prediction is made from it."""
         return sha256(msgpack.encode((self._model.intercept, len(self._model.weights)))).hexdigest()
 
+    def dump(self) -> bytes:
+        largest = {name: each.abs_max for name, each in self._scaler.abs_max.items()}
+        return msgpack.encode((largest, _weights(self._model)))
+
+    def load(self, dumped: bytes) -> None:
+        largest, held = msgpack.decode(dumped, type=tuple[dict[str, float], Weights])
+        for name, each in largest.items():
+            self._scaler.abs_max[name].abs_max = each
+        _set(self._model, held)
+
     def _inputs(self, features: Features) -> dict[str, float]:
         scaled: dict[str, float] = self._scaler.transform_one(  # type: ignore[no-untyped-call] # River leaves it untyped
             _attributes(features)
@@ -95,3 +141,9 @@ class LastLabel:
 
     def digest(self) -> str:
         return sha256(msgpack.encode(self._logit)).hexdigest()
+
+    def dump(self) -> bytes:
+        return msgpack.encode(self._logit)
+
+    def load(self, dumped: bytes) -> None:
+        self._logit = msgpack.decode(dumped, type=float)

@@ -16,6 +16,7 @@ from litestar.exceptions import ClientException
 from msgspec import Struct
 
 from api import problems
+from api.again import Again
 from api.call import Call
 from api.inbound import Headers, Inbound, Reply
 from api.personal import Eyes
@@ -28,7 +29,6 @@ from application.fresh import Fresh
 from application.kernel import Caller
 from application.pipeline import Pipeline, Rejected
 from application.ports import Journal, Logs, Scorer, Unanswered
-from application.predictions import Learner
 from application.proofs import Proofs
 from domain.kernel import Circumstances, Decider, Refused
 from projections.reports import Report
@@ -69,7 +69,7 @@ class Edge:
         *,
         documents: Mapping[str, Callable[[Report], bytes]] = MappingProxyType({}),
         deliveries: Deliveries | None = None,
-        learner: Callable[[], Learner] | None = None,
+        again: Callable[[UUID], Again] | None = None,
         trace: Callable[[], str] = str,
         granted: Callable[[UUID], Awaitable[None]] | None = None,
         troubles: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),
@@ -78,7 +78,7 @@ class Edge:
         self.logs = logs
         self.scorer = scorer
         self.proofs = proofs
-        self.learner = learner
+        self.again = again
         self.learning = asyncio.Lock()
         """Held while a model is folded anew: two at once would leave the other requests nothing of the processor."""
         self.deciders = deciders

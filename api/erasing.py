@@ -5,7 +5,7 @@ from uuid import UUID
 
 from api.learning import opened
 from application.ports import Log
-from application.predictions import Learner
+from application.predictions import Kept, Learner
 from domain.privacy import Learned
 from domain.prospects import prospects
 
@@ -16,12 +16,16 @@ class Replayed:
     They are folded beside whatever else the process does, so it takes as long as a worker that starts to learn anew.
     """
 
-    def __init__(self, log: Log, learner: Callable[[], Learner]) -> None:
+    def __init__(self, log: Log, learner: Callable[[], Learner], kept: Kept) -> None:
         self._log = log
         self._learner = learner
+        self._kept = kept
 
     def teaches(self, subject: UUID) -> bool:
         return next(self._log.stream(f"{prospects.name}/{subject}", 1), None) is not None
+
+    def forget(self) -> None:
+        self._kept.forget()
 
     def states(self, positions: Iterable[int]) -> Mapping[int, tuple[Learned, ...]]:
         found = dict[int, tuple[Learned, ...]]()

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from functools import partial
 from typing import Any
 
 from granian.constants import Interfaces, SSLProtocols
@@ -94,7 +95,7 @@ def application(product: Product, journal: Journal) -> Direct:
         journal,
         documents=DOCUMENTS,
         deliveries=bootstrap.deliveries(product),
-        learner=bootstrap.learner,
+        again=partial(bootstrap.again, product),
         trace=product.telemetry.traces.current,
         granted=product.logs.granted,
         troubles=TROUBLES,

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 
 from application.pending import Pending
 from application.ports import Appended, Conflict, Log, SubjectErased, Unanswered
-from application.predictions import Emission, Learner, Reaction, emit
+from application.predictions import Emission, Keeping, Learner, Reaction, emit
 from domain.kernel import Recorded
 from domain.predictions import Made
 from domain.privacy import ErasureCertified
@@ -23,6 +24,8 @@ _log = structlog.get_logger(__name__)
 BATCH = 500
 TAUGHT = (Captured, Rectified, SignalObserved)
 """What a learner sees opened."""
+FRESH = 0.2
+"""Seconds between two words of how far a model has come, where there is nothing else to keep."""
 WAIT = 30.0
 """Seconds that a prediction may take to be recorded before it is tried again."""
 
@@ -51,9 +54,13 @@ class Model:
     `advance` is for one thread, `score` for others.
     """
 
-    def __init__(self, log: Log, learner: Learner) -> None:
+    def __init__(self, log: Log, learner: Learner, keeping: Keeping | None = None) -> None:
+        """`keeping` takes what is kept of the model, so that its predictions are made again without the whole log."""
         self._log = log
         self._reaction = Reaction(learner)
+        self._keeping = keeping
+        self._notes: list[Any] = learner.noted() if keeping else []
+        self._told, self._soon = 0, 0.0
         self._last: tuple[int, UUID] | None = None
         """Generation and event id of the fact that was folded last."""
         self._replayed = log.head()[1]
@@ -79,9 +86,21 @@ class Model:
         if batch:
             self.position = batch[-1].position
             self._last = _name(batch[-1])
+        self._keep()
         if self.caught_up:
             self._record()
         return len(batch)
+
+    def _keep(self) -> None:
+        """Before what came of it is recorded, so that a prediction on record can be made again soon."""
+        if self._keeping is None:
+            return
+        learner = self._reaction.learner
+        self._notes += learner.noted()
+        behind = self.position > self._told and time.monotonic() >= self._soon
+        if self._notes or behind:
+            self._keeping.put(self._notes, self.position, learner.erased_at)
+            self._notes, self._told, self._soon = [], self.position, time.monotonic() + FRESH
 
     def _unseen(self) -> list[Recorded]:
         """The next batch. Raises `Superseded` where the log has no longer what was folded last."""

@@ -7,16 +7,15 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from api import shapes
+from api.again import MOST
 from api.call import Call
 from api.edge import Edge, reply
 from api.inbound import Reply
-from api.learning import opened
 from api.personal import Presenter
 from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
 from application.ports import Unanswered
-from application.predictions import recompute
 from domain.predictions import Made
 from projections.predictions import book, card
 
@@ -29,8 +28,6 @@ _Describe = shapes.parameters(
     card.Describe, "ModelQuery", leave=("model",), history=Annotated[int, Meta(ge=1, le=200, description="Milestones.")]
 )
 _MODEL = "/v1/models/{model}"
-MOST = 50_000
-"""Events that are folded anew while somebody waits."""
 BUSY = 5
 """Seconds after which a question may be asked that met another."""
 
@@ -71,7 +68,7 @@ async def compare(edge: Edge, call: Call) -> Reply:
 
 
 class Recompute(Struct, frozen=True):
-    """Asked of the log, which is folded anew."""
+    """Asked of the log."""
 
     permission: ClassVar = "audit.read"
     id: UUID
@@ -97,6 +94,8 @@ class Recomputation(Struct, frozen=True, kw_only=True):
     """The digest of the state that the log leads to."""
     superseded_at: int | None
     differing: list[str]
+    stood: int | None
+    """The position of the kept state from which the model was folded on; null where the whole log was folded."""
 
 
 async def recomputation(edge: Edge, call: Call) -> Reply:
@@ -108,12 +107,12 @@ async def recomputation(edge: Edge, call: Call) -> Reply:
     made = await log.opened(found[0].fact) if found else None
     if not isinstance(made, Made):
         raise Problem("predictions.unknown")
-    if made.position > MOST:
-        raise Problem("predictions.far", details={"events": made.position, "most": MOST})
-    if edge.learner is None or edge.learning.locked():
+    if edge.again is None or edge.learning.locked():
         raise Problem("predictions.unanswered", retry=BUSY)
     async with edge.learning:
-        done = await asyncio.to_thread(recompute, made, opened(log, made.position), edge.learner())
+        done = await asyncio.to_thread(edge.again(call.caller.tenant).made, made)
+    if done is None:
+        raise Problem("predictions.far", details={"events": made.position, "most": MOST})
     return reply(
         Recomputation(
             id=call.id,
@@ -127,6 +126,7 @@ async def recomputation(edge: Edge, call: Call) -> Reply:
             again=done.again.digest if done.again else None,
             superseded_at=done.superseded_at,
             differing=list(done.differing),
+            stood=done.stood,
         )
     )
 
@@ -182,8 +182,10 @@ ROUTES: tuple[Route, ...] = (
         tag="predictions",
         summary="Make a prediction again from the log, and compare",
         description=(
-            "The log is folded anew up to where the prediction was made from, one such question at a time in each "
-            f"process. One from behind {MOST:,} events is made again by `everlog predictions recompute`."
+            "The model is put back to where it stood: from the last state that a worker kept before, and the log's own "
+            "facts since; or else by folding the whole log up to there, if that is no more than "
+            f"{MOST:,} events. `everlog predictions recompute` always folds the whole log. One such question at a time "
+            "in each process."
         ),
         permission=Recompute.permission,
         answer=Recomputation,

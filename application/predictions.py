@@ -1,7 +1,7 @@
 """What a learner came to is recorded, each once; and any prediction can be made again from the log."""
 
-from collections.abc import Iterable
-from typing import Literal, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Protocol
 from uuid import UUID, uuid5
 
 from msgspec import Struct, msgpack
@@ -27,6 +27,38 @@ class Learner(Protocol):
 
     def digest(self) -> str:
         """SHA-256 of everything that the next prediction depends on."""
+        ...
+
+    def noted(self) -> list[Any]:
+        """What is to be kept of what was folded since this was asked last; the first time is before anything is."""
+        ...
+
+    def stand(self, point: Any) -> None:
+        """Be where a model stood at a position, by what was kept of it, knowing nobody."""
+        ...
+
+
+class Keeping(Protocol):
+    """What one model keeps of its past, as it is folded."""
+
+    def put(self, notes: Sequence[Any], position: int, erased_at: int | None) -> None:
+        """Everything up to a position is told. What stands there is left; what was forgotten is not begun again."""
+        ...
+
+
+class Kept(Protocol):
+    """What one tenant's models keep. Synchronous: for workers, and for threads beside the edge."""
+
+    def begin(self, model: str, build: str) -> Keeping:
+        """Go on with what a model of this build keeps in the log's present generation, or begin."""
+        ...
+
+    def near(self, model: str, build: str, position: int) -> Any | None:
+        """Where a model stood; None where what is kept does not reach so far, or leans on who was erased since."""
+        ...
+
+    def forget(self) -> int:
+        """Destroy everything that is kept; how many notes that were."""
         ...
 
 
@@ -85,19 +117,38 @@ class Recomputed(Struct, frozen=True, omit_defaults=True):
     """The first position whose content is gone."""
     differing: tuple[str, ...] = ()
     """The fields that did not come out bit for bit."""
+    stood: int | None = None
+    """The position of the kept state that the model was folded on from; none where the whole log was folded."""
 
 
 def recompute(made: Made, log: Iterable[Recorded], learner: Learner) -> Recomputed:
     """Make a prediction again from the log (opened facts, from position 1) with a learner that has folded nothing."""
+    again = _folded(made, log, learner)
+    return _judged(made, again, learner, reached=learner.position)
+
+
+def recompute_near(made: Made, own: Iterable[Recorded], learner: Learner) -> Recomputed:
+    """The same with a learner that stands where the prediction was made, from facts of the prospect alone."""
+    again = _folded(made, own, learner)
+    learner.position = made.position
+    return _judged(made, again, learner, reached=made.position)
+
+
+def _folded(made: Made, facts: Iterable[Recorded], learner: Learner) -> Made | None:
+    """What the learner came to by itself at the very position, if it did."""
     again = None
-    for recorded in log:
+    for recorded in facts:
         if recorded.position > made.position:
             break
         for fact in learner.step(recorded):
             if isinstance(fact, Made) and fact.position == made.position and fact.prospect == made.prospect:
                 again = fact
+    return again
+
+
+def _judged(made: Made, again: Made | None, learner: Learner, reached: int) -> Recomputed:
     gone = learner.erased_at
-    if again is None and learner.position == made.position and gone is None:
+    if again is None and reached == made.position and gone is None:
         again = learner.score(made.prospect)
     if again is not None:
         again = replace(again, number=made.number)

@@ -106,6 +106,10 @@ class TenantLog:
     async def history(self, stream: str, upto: int | None = None) -> list[Recorded]:
         return [self._codec.decode(raw) for raw in await self._recorder.history(stream, 0, upto)]
 
+    def firsts(self, streams: Sequence[str]) -> list[Recorded]:
+        """The first fact of each of these streams that there is, sealed and in no order."""
+        return [self._codec.decode(raw) for raw in self._recorder.firsts(streams)]
+
     def head(self) -> tuple[int, int]:
         return self._recorder.head()
 

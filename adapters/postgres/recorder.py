@@ -27,6 +27,9 @@ SALT = 16
 
 _LOG = "select * from everlog.read_log(%s, %s, %s, %s)"
 _STREAM = "select * from everlog.read_stream(%s, %s, %s, %s, %s)"
+_FIRSTS = """
+    select position, stream, version, type, recorded_at, meta, body, generation from everlog.events
+    where tenant_id = %s and stream = any(%s) and version = 1"""
 _UP = """
     select version, type, body from everlog.events
     where tenant_id = %s and stream = %s and version > %s and version <= %s order by version limit %s"""
@@ -72,6 +75,10 @@ class Recorder(ProcessRecorder):
     ) -> list[Raw]:
         """The same, for the event loop."""
         return await self._database.acall(_STREAM, [self.tenant, stream, after, EVER if upto is None else upto, limit])
+
+    def firsts(self, streams: Sequence[str]) -> list[Raw]:
+        """The first event of each of these streams that there is, in no order."""
+        return self._database.query(self.tenant, _FIRSTS, [self.tenant, list(streams)])
 
     def head(self) -> tuple[int, int]:
         """Generation and last position of the log; (0, 0) where the tenant was never founded."""

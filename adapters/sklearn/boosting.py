@@ -67,6 +67,9 @@ class Boosted:
     def digest(self) -> str:
         return self._digest
 
+    def dump(self) -> bytes:
+        return msgpack.encode((self._columns, self._trees.dump()))
+
 
 class Boosting:
     def __init__(self) -> None:
@@ -91,7 +94,11 @@ class Boosting:
             _place(matrix, codes, {self._codes.ids[code]: (at, float(kind)) for code, kind in kinds.items()})
         after = len(columns.groups)
         _place(matrix, numbers, {self._numbers.ids[name]: (after + at, None) for name, at in columns.numbers.items()})
-        return Boosted(columns, Trees(_classifier(after).fit(matrix, won)))
+        return Boosted(columns, Trees.fitted(_classifier(after).fit(matrix, won)))
+
+    def load(self, dumped: bytes) -> Boosted:
+        columns, trees = msgpack.decode(dumped, type=tuple[Columns, bytes])
+        return Boosted(columns, Trees.load(trees))
 
 
 def _classifier(categories: int) -> HistGradientBoostingClassifier:

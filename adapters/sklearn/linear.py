@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from hashlib import sha256
+from itertools import islice
 
 import numpy as np
 from msgspec import msgpack
@@ -34,6 +35,10 @@ class Coefficients:
     def digest(self) -> str:
         return self._digest
 
+    def dump(self) -> bytes:
+        names = list(islice(self._ids, len(self._coefficients)))
+        return msgpack.encode((names, self._coefficients, self._intercept))
+
 
 class Linear:
     """`strength` is the inverse of the regularisation (scikit-learn's C)."""
@@ -57,3 +62,7 @@ class Linear:
         matrix = csr_matrix((inputs.values, inputs.columns, starts), shape=(labels, inputs.width))
         fitted = LogisticRegression(C=self._strength, solver="liblinear").fit(matrix, won)
         return Coefficients(self._inputs.ids, fitted.coef_[0].tolist(), float(fitted.intercept_[0]))
+
+    def load(self, dumped: bytes) -> Coefficients:
+        names, coefficients, intercept = msgpack.decode(dumped, type=tuple[list[str], list[float], float])
+        return Coefficients({name: id for id, name in enumerate(names)}, coefficients, intercept)

@@ -5,36 +5,71 @@ one.
 """
 
 from hashlib import sha256
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from msgspec import Struct, msgpack
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 CATEGORIES = 256
 
 
+WHOLE, REAL, TRUTH = np.dtype("<i8"), np.dtype("<f8"), np.dtype("<u1")
+"""How arrays lie in dumps and in digests: little-endian, whatever the machine."""
+
+
+class Dumped(Struct, frozen=True, array_like=True):
+    constant: float
+    depth: int
+    whole: list[bytes]
+    real: list[bytes]
+    truth: list[bytes]
+
+
 class Trees:
     """Nodes of all trees in arrays of one length; a leaf leads to itself."""
 
-    def __init__(self, fitted: HistGradientBoostingClassifier) -> None:
-        predictors = [predictor for (predictor,) in fitted._predictors]  # noqa: SLF001 - the trees have no public form
+    def __init__(self, dumped: Dumped) -> None:
+        self._dumped = dumped
+        whole = [np.frombuffer(each, WHOLE).astype(np.int64) for each in dumped.whole]
+        self._roots, self._left, self._right, self._feature, self._categorical = whole
+        self._threshold, self._value = (np.frombuffer(each, REAL).astype(np.float64) for each in dumped.real)
+        missing, goes = (np.frombuffer(each, TRUTH).astype(bool) for each in dumped.truth)
+        self._missing_left, self._goes_left = missing, goes.reshape(-1, CATEGORIES)
+        self._depth, self.constant = dumped.depth, dumped.constant
+
+    @classmethod
+    def fitted(cls, model: HistGradientBoostingClassifier) -> Self:
+        predictors = [predictor for (predictor,) in model._predictors]  # noqa: SLF001 - the trees have no public form
         nodes = np.concatenate([predictor.nodes for predictor in predictors])
         sizes = [len(predictor.nodes) for predictor in predictors]
-        self._roots = np.cumsum([0, *sizes[:-1]])
-        offsets = np.repeat(self._roots, sizes)
+        roots = np.cumsum([0, *sizes[:-1]])
+        offsets = np.repeat(roots, sizes)
         leaf = nodes["is_leaf"].astype(bool)
         own = np.arange(len(nodes))
-        self._left = np.where(leaf, own, nodes["left"] + offsets)
-        self._right = np.where(leaf, own, nodes["right"] + offsets)
-        self._feature = np.where(leaf, 0, nodes["feature_idx"]).astype(np.int64)
-        self._threshold = nodes["num_threshold"].astype(np.float64)
-        self._missing_left = nodes["missing_go_to_left"].astype(bool)
-        self._categorical = np.where(nodes["is_categorical"].astype(bool), _sets(predictors, nodes), -1)
-        self._goes_left = _unpacked([predictor.raw_left_cat_bitsets for predictor in predictors])
-        self._depth = int(nodes["depth"].max())
-        self._value = _expected(nodes, self._left, self._right, leaf)
-        self.constant = float(fitted._baseline_prediction.ravel()[0])  # noqa: SLF001 - private as above, for speed
+        left = np.where(leaf, own, nodes["left"] + offsets)
+        right = np.where(leaf, own, nodes["right"] + offsets)
+        feature = np.where(leaf, 0, nodes["feature_idx"])
+        categorical = np.where(nodes["is_categorical"].astype(bool), _sets(predictors, nodes), -1)
+        goes_left = _unpacked([predictor.raw_left_cat_bitsets for predictor in predictors])
+        value = _expected(nodes, left, right, leaf)
+        return cls(
+            Dumped(
+                float(model._baseline_prediction.ravel()[0]),  # noqa: SLF001 - no public form either
+                int(nodes["depth"].max()),
+                [each.astype(WHOLE).tobytes() for each in (roots, left, right, feature, categorical)],
+                [each.astype(REAL).tobytes() for each in (nodes["num_threshold"], value)],
+                [each.astype(bool).astype(TRUTH).tobytes() for each in (nodes["missing_go_to_left"], goes_left)],
+            )
+        )
+
+    def dump(self) -> bytes:
+        return msgpack.encode(self._dumped)
+
+    @classmethod
+    def load(cls, dumped: bytes) -> Self:
+        return cls(msgpack.decode(dumped, type=Dumped))
 
     def score(self, row: NDArray[np.float64]) -> float:
         """Log-odds of one row; NaN is missing."""
@@ -59,13 +94,9 @@ class Trees:
 
     def digest(self) -> str:
         """SHA-256 over the arrays, little-endian, in a fixed order."""
-        state = sha256(np.array([self.constant], dtype="<f8").tobytes())
-        for whole in (self._roots, self._left, self._right, self._feature, self._categorical):
-            state.update(whole.astype("<i8").tobytes())
-        for real in (self._threshold, self._value):
-            state.update(real.astype("<f8").tobytes())
-        for truth in (self._missing_left, self._goes_left):
-            state.update(truth.astype("<u1").tobytes())
+        state = sha256(np.array([self.constant], REAL).tobytes())
+        for array in (*self._dumped.whole, *self._dumped.real, *self._dumped.truth):
+            state.update(array)
         return state.hexdigest()
 
     def _next(self, node: NDArray[np.int64], row: NDArray[np.float64]) -> NDArray[np.int64]:

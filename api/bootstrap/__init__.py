@@ -4,6 +4,7 @@ from adapters import recovery
 from adapters.documents import DOCUMENTS
 from adapters.keyring import BACK
 from api.bootstrap.capabilities import DECIDERS, MODELS
+from api.bootstrap.learned import again, learner
 from api.bootstrap.product import (
     Product,
     deliveries,
@@ -36,7 +37,6 @@ from api.bootstrap.work import (
     erasing,
     held,
     keeping,
-    learner,
     learning,
     relay,
     renewed,
@@ -65,6 +65,7 @@ __all__ = [
     "UNOPENED",
     "UNVERIFIABLE",
     "Product",
+    "again",
     "checking",
     "deliveries",
     "delivering",

@@ -26,6 +26,7 @@ from adapters.proofs.sealer import Sealer
 from adapters.reports import Schedules
 from adapters.trust import trust
 from api.bootstrap.capabilities import DECIDERS, MODELS
+from api.bootstrap.learned import kept, learner
 from api.bootstrap.product import Product, deliveries, signer_of
 from api.bootstrap.troubles import UNAVAILABLE
 from api.checking import Checker, Look
@@ -33,7 +34,6 @@ from api.erasing import Replayed
 from api.learning import Model, Models
 from api.rounds import Rounds, Work
 from application.keys import Keeping
-from application.predictions import Learner
 from application.privacy import Erasing
 from application.proofs import hear
 from application.reports import Reporting
@@ -117,7 +117,7 @@ def erasing(product: Product, stop: threading.Event) -> threading.Thread:
     def of(tenant: UUID) -> Erasing:
         log = product.logs.of(tenant)
         remains = Remains(store(product, tenant), log, product.database, product.erasures, MODELS, DECIDERS, messages)
-        return Erasing(log, remains, Replayed(log, learner))
+        return Erasing(log, remains, Replayed(log, learner, kept(product, tenant)))
 
     return _rounds(product, "privacy", of, stop)
 
@@ -267,20 +267,11 @@ class Unhurried:
         return woken
 
 
-def learner(executor: Executor | None = None) -> Learner:
-    """A model that has folded nothing yet."""
-    from adapters.learning import Libraries
-    from projections.predictions.definition import conversion
-    from projections.predictions.learner import Learner
-
-    return Learner(conversion, Libraries(), executor)
-
-
 def learning(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that keeps the models of the tenants leased to this process, and answers for scores over the link."""
     fits = ThreadPoolExecutor(1, thread_name_prefix="refit")
     models = Models(
-        lambda tenant: Model(product.logs.of(tenant), learner(fits)),
+        partial(_model, product, fits),
         lambda tenant, gone: product.logs.rings.of(tenant).forget(gone),
     )
     serve_scores(product.link, models.score)
@@ -292,3 +283,8 @@ def learning(product: Product, stop: threading.Event) -> threading.Thread:
         fits.shutdown(wait=False, cancel_futures=True)
 
     return _leased(product, "learning", work)
+
+
+def _model(product: Product, fits: Executor, tenant: UUID) -> Model:
+    fresh = learner(fits)
+    return Model(product.logs.of(tenant), fresh, kept(product, tenant).begin(fresh.name, fresh.build))

@@ -75,6 +75,10 @@ class Unlearning(Protocol):
         """Whether the log has, or had, anything of the subject that a model learns from."""
         ...
 
+    def forget(self) -> None:
+        """Destroy what is kept of models' past: they may have leant on who is gone."""
+        ...
+
     def states(self, positions: Iterable[int]) -> Mapping[int, tuple[Learned, ...]]:
         """What the models are at these positions, folded from nothing and from what can still be opened."""
         ...
@@ -116,7 +120,10 @@ class Erasing:
         # A pass that opened a value before the key was gone may still be writing its tokens.
         ready = [case for case in begun if self._remains.level(*self._gone[case.subject][1:])]
         purged = [self._remains.purge(case.subject, *self._gone[case.subject][1:]) for case in ready]
-        models = self._unlearning.states({_learned(case) for case in ready} - {0}) if ready else {}
+        leant = {_learned(case) for case in ready} - {0}
+        if leant:
+            self._unlearning.forget()
+        models = self._unlearning.states(leant) if leant else {}
         return sum(self._certify(*each, models) for each in zip(ready, purged, strict=True))
 
     def _clear(self, subject: UUID) -> None:

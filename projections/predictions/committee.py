@@ -29,12 +29,20 @@ class Committee:
     def learn(self, features: Features, won: bool) -> None:  # noqa: FBT001 - a label is a truth value
         for online in self._online.values():
             online.learn(features, won)
+        self.changed()
+
+    def changed(self) -> None:
+        """Members say something else now."""
         self._digest = None
 
     def adopt(self, challenger: str, labels: int, scorer: Scorer) -> None:
         self._members[challenger] = scorer
         self._labels[challenger] = labels
-        self._digest = None
+        self.changed()
+
+    def speaks(self, candidate: str) -> bool:
+        """Whether all of a candidate's members are there."""
+        return all(member in self._members for member, _ in self._weights[candidate])
 
     def probabilities(self, features: Features) -> dict[str, float]:
         """Of winning, by candidate; a candidate one of whose members was never fitted does not speak."""

@@ -22,6 +22,17 @@ class Conformal:
         self._size = definition.calibration
         self.threshold = 1.0
 
+    @property
+    def state(self) -> tuple[float, list[float]]:
+        """All of it: the level, and the surprises it draws from, the oldest first."""
+        return self._alpha, list(self._recent)
+
+    @state.setter
+    def state(self, state: tuple[float, list[float]]) -> None:
+        self._alpha, recent = state
+        self._recent, self._sorted = deque(recent), sorted(recent)
+        self.threshold = self._quantile()
+
     def sets(self, probability: float) -> tuple[str, ...]:
         """The likely outcomes, the likelier first, at a probability of winning."""
         ranked = sorted((("won", probability), ("lost", 1 - probability)), key=lambda each: -each[1])

@@ -22,11 +22,19 @@ class Scorer(Protocol):
         """SHA-256 (hex) of a canonical form of the state, never of pickled bytes."""
         ...
 
+    def dump(self) -> bytes:
+        """The whole state in a typed form; what is loaded from it says the same, bit for bit."""
+        ...
+
 
 class Online(Scorer, Protocol):
     """Learns one label at a time."""
 
     def learn(self, features: Features, won: bool) -> None: ...  # noqa: FBT001 - a label is a truth value
+
+    def load(self, dumped: bytes) -> None:
+        """Go on from what another of the same kind dumped."""
+        ...
 
 
 class Challenger(Protocol):
@@ -41,6 +49,10 @@ class Challenger(Protocol):
 
         Runs in a thread of its own while `observe` goes on, and depends on nothing but those labels.
         """
+        ...
+
+    def load(self, dumped: bytes) -> Scorer:
+        """What a fit came to, from what that dumped."""
         ...
 
 

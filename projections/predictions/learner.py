@@ -7,45 +7,20 @@ captures, whatever the clock says; a fit that is not ready by then is waited for
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from hashlib import sha256
 from threading import Lock
-from typing import TypeVar
 from uuid import UUID
 
-from msgspec import Struct, msgpack
-
-from domain.kernel import Erased, Recorded, Refused, Sealed
-from domain.predictions import Facts, Features, Made, Promoted, Refitted
+from domain.kernel import Recorded, Refused
+from domain.predictions import Facts, Features, Made, Promoted, Refitted, stream
 from domain.privacy import PROFILING, ConsentGiven, ConsentWithdrawn
 from domain.prospects import Captured, Lost, Rectified, SignalObserved, Won
-from projections.predictions.committee import Committee
-from projections.predictions.conformal import Conformal
 from projections.predictions.contest import Contest
 from projections.predictions.definition import Definition
 from projections.predictions.engine import Engine
-from projections.predictions.features import INDUSTRY, SIGNAL
 from projections.predictions.fits import Fit, Fits
-
-T = TypeVar("T")
-
-
-class Known(Struct):
-    """What is known of a prospect: until its outcome is learned, and while it is open."""
-
-    numbers: dict[str, float]
-    codes: set[str]
-    erased: bool = False
-    settled: bool = False
-    """Its horizon has passed."""
-    number: int = 0
-    """Of the first prediction, counted also where there is none since the person was erased."""
-    made: Made | None = None
-    """The first prediction: what it was made from is what is learned, not what came later."""
-    won: bool | None = None
-
-    @property
-    def features(self) -> Features:
-        return Features(tuple(sorted(self.numbers.items())), tuple(sorted(self.codes)))
+from projections.predictions.kept import EVERY, WEIGHT, Adopted, Incomplete, Lesson, Note, Point, Stand
+from projections.predictions.known import Known, captured
+from projections.predictions.state import State
 
 
 class Learner:
@@ -57,24 +32,23 @@ class Learner:
     def __init__(self, definition: Definition, engine: Engine, executor: Executor | None = None) -> None:
         self.definition = definition
         self.name = definition.name
-        self._definition = sha256(msgpack.encode(definition)).digest()
         self.position = 0
         self.erased_at: int | None = None
         """The first position at which something to learn from was found erased."""
         members = set(definition.members)
         self._challengers = {name: each for name, each in engine.challengers().items() if name in members}
-        self.build = engine.build()
         self._fits = Fits(definition, self._challengers, executor)
-        self._committee = Committee(
-            definition, {name: each for name, each in engine.online().items() if name in members}
-        )
+        self._state = State(definition, engine)
+        self.build = self._state.build
         self._contest = Contest(definition)
-        self._conformal = Conformal(definition)
         self._known: dict[UUID, Known] = {}
         self._silent: set[UUID] = set()
         """Who has withdrawn their consent to be profiled. Nothing depends on their order."""
         self._horizon: deque[UUID] = deque()
-        self._captures = self._labels = self._predictions = self._milestones = 0
+        self._captures = self._predictions = self._milestones = 0
+        self._notes: list[Note] | None = None
+        self._next = EVERY
+        """Labels behind which the state is kept again."""
         self._lock = Lock()
 
     def fold(self, facts: Iterable[Recorded]) -> list[Facts]:
@@ -109,19 +83,37 @@ class Learner:
                 raise Refused("predictions.prospect-not-open")
             if prospect in self._silent:
                 raise Refused("predictions.consent-withdrawn")
-            return self._made(prospect, known.features, 0)
+            return self._state.made(prospect, known.features, 0, self.position)
 
     def digest(self) -> str:
         """SHA-256 of everything that the next prediction depends on."""
-        state = (self._definition, self._committee.digest(), self._contest.champion, self._conformal.threshold)
-        return sha256(msgpack.encode(state)).hexdigest()
+        return self._state.digest()
+
+    def noted(self) -> list[Note]:
+        """What is to be kept of what was folded since this was asked last; the first time is before anything is."""
+        notes, self._notes = self._notes or [], []
+        return notes
+
+    def stand(self, point: Point) -> None:
+        """Be where a model stood, knowing nobody. Who is to be predicted for is met by folding their own facts.
+
+        Raises `Incomplete`.
+        """
+        if point.stand:
+            self._state.load(point.stand.dumped)
+        for lesson, made in point.lessons:
+            self._state.learn(made, lesson.won, lesson.champion)
+        for each in point.adopted:
+            scorer = self._challengers[each.challenger].load(each.dumped)
+            self._state.committee.adopt(each.challenger, each.labels, scorer)
+        if not self._state.committee.speaks(self._state.champion):
+            raise Incomplete
+        self.position, self.erased_at = point.position, point.erased_at
 
     def _captured(self, prospect: UUID, fact: Captured) -> list[Facts]:
         self._captures += 1
         milestones = [each for fit in self._fits.due(self._captures) for each in self._adopt(fit)]
-        codes = {INDUSTRY + fact.industry} if fact.industry else set()
-        self._known[prospect] = Known(dict(self._opened(fact.attributes, ())), codes)
-        self._known[prospect].erased = isinstance(fact.attributes, Erased)
+        self._known[prospect] = self._met(captured(fact))
         self._horizon.append(prospect)
         if len(self._horizon) > self.definition.horizon:
             milestones += self._settle(self._horizon.popleft())
@@ -132,26 +124,21 @@ class Learner:
         known = self._known.get(prospect)
         if known is None:
             return
-        signals = {name: value for name, value in known.numbers.items() if name.startswith(SIGNAL)}
-        known.numbers = {**dict(self._opened(fact.attributes, ())), **signals}
-        kept = {code for code in known.codes if not code.startswith(INDUSTRY)}
-        known.codes = kept | ({INDUSTRY + fact.industry} if fact.industry else set())
-        known.erased |= isinstance(fact.attributes, Erased)
+        known.rectify(fact)
+        self._met(known)
 
     def _observed(self, prospect: UUID, fact: SignalObserved) -> list[Facts]:
         known = self._known.get(prospect)
         if known is None:
             return []
-        known.numbers[SIGNAL + fact.kind] = fact.strength
-        known.codes |= set(self._opened(fact.codes, ()))
-        known.erased |= isinstance(fact.codes, Erased)
-        if known.number:
+        known.observe(fact)
+        if self._met(known).number:
             return []
         self._predictions += 1
         known.number = self._predictions
         if known.erased or prospect in self._silent:
             return []
-        known.made = self._made(prospect, known.features, known.number)
+        known.made = self._state.made(prospect, known.features, known.number, self.position)
         return [known.made]
 
     def _closed(self, prospect: UUID, won: bool) -> None:  # noqa: FBT001 - a label is a truth value
@@ -173,27 +160,36 @@ class Learner:
         return self._learn(known.made, known.won)
 
     def _learn(self, made: Made, won: bool) -> list[Facts]:  # noqa: FBT001 - a label is a truth value
-        features, left = made.features, self._contest.champion
+        left, features = self._contest.champion, made.features
         assert isinstance(features, Features)  # noqa: S101 - it was made here, opened
-        chance, outcome = (made.probability, "won") if won else (1 - made.probability, "lost")
-        self._conformal.learn(1 - chance, missed=outcome not in made.likely)
         standings = self._contest.learn(dict(made.candidates), won)
-        self._committee.learn(features, won)
+        entered = self._contest.champion
+        self._state.learn(made, won, entered)
         for challenger in self._challengers.values():
             challenger.observe(features, won)
-        self._labels += 1
-        self._fits.begin(self._labels, self.position, self._captures)
+        self._fits.begin(self._state.labels, self.position, self._captures)
+        self._note(Lesson(self.position, UUID(stream(made).partition("/")[2]), won, entered))
         if not standings:
             return []
         self._milestones += 1
-        entered = self._contest.champion
         return [Promoted(self.definition.name, self._milestones, self.position, left, entered, standings)]
+
+    def _note(self, note: Lesson) -> None:
+        if self._notes is None:
+            return
+        self._notes.append(note)
+        if self._state.labels >= self._next:
+            dumped = self._state.dump()
+            self._next = self._state.labels + max(EVERY, len(dumped) // WEIGHT)
+            self._notes.append(Stand(self.position, dumped))
 
     def _adopt(self, fit: Fit) -> list[Facts]:
         scorer = fit.result.result()
         if scorer is None:
             return []
-        self._committee.adopt(fit.challenger, fit.labels, scorer)
+        self._state.committee.adopt(fit.challenger, fit.labels, scorer)
+        if self._notes is not None:
+            self._notes.append(Adopted(self.position, fit.challenger, fit.labels, scorer.dump()))
         self._milestones += 1
         return [
             Refitted(
@@ -208,30 +204,8 @@ class Learner:
             )
         ]
 
-    def _made(self, prospect: UUID, features: Features, number: int) -> Made:
-        champion, said = self._contest.champion, self._committee.probabilities(features)
-        return Made(
-            model=self.definition.name,
-            number=number,
-            prospect=prospect,
-            position=self.position,
-            learned=self._labels,
-            champion=champion,
-            refits=self._committee.refits,
-            probability=said[champion],
-            likely=self._conformal.sets(said[champion]),
-            candidates=tuple(said.items()),
-            digest=self.digest(),
-            build=self.build,
-            reasons=self._committee.reasons(champion, features),
-            features=features,
-        )
-
-    def _opened(self, value: T | Sealed | Erased, instead: T) -> T:
-        if isinstance(value, Sealed):
-            message = "the learner folds opened facts"
-            raise TypeError(message)
-        if isinstance(value, Erased):
+    def _met(self, known: Known) -> Known:
+        """Somebody as they are known by now; notes where the first was found of whom something is gone."""
+        if known.erased:
             self.erased_at = self.erased_at or self.position
-            return instead
-        return value
+        return known

@@ -28,7 +28,7 @@ def erasing(world, tenant, folder, messages=None):
     destroying = Erasures(world.keeper, Ledger(folder), world)
     views = Views(tenant, world.keeper, log)
     remains = Remains(views, log, world.keeper, destroying, world.models, DECIDERS, messages or Unsent())
-    return Erasing(log, remains, Replayed(log, learner))
+    return Erasing(log, remains, Replayed(log, learner, world.kept(tenant)))
 
 
 def approved(world, tenant, id):

@@ -53,6 +53,6 @@ def test_it_takes_the_right_to_read_the_trail(world, tenant, recorded):
 
 
 def test_one_that_is_too_far_into_the_log_is_left_to_the_command_line(world, tenant, recorded, monkeypatch):
-    monkeypatch.setattr("api.predictions.MOST", 1)
+    monkeypatch.setattr("api.again.MOST", 1)
     answer = world.ask("GET", recorded(), tenant.keys["Auditor"]).json()
     assert answer["code"] == "predictions.far"

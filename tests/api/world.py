@@ -14,9 +14,13 @@ from adapters.casbin import Casbin
 from adapters.deliveries import Deliveries
 from adapters.documents import DOCUMENTS
 from adapters.embedded import ports
+from adapters.erasures import Erasures
+from adapters.kept import Kept
+from adapters.ledger import Ledger
 from adapters.postgres.reads import ReadModels
 from adapters.postgres.views import Views
 from adapters.proofs.proven import Proven
+from api.again import Again
 from api.app import create_app
 from api.bootstrap import learner
 from api.edge import Edge
@@ -104,7 +108,7 @@ class World:
             proven,
             journal,
             documents=DOCUMENTS,
-            learner=learner,
+            again=self.again,
             granted=logs.granted,
             deliveries=Deliveries(database, logs.rings),
         )
@@ -117,6 +121,14 @@ class World:
         self._loop = asyncio.new_event_loop()
         self._up, self._down = threading.Event(), threading.Event()
         self._server: Any = None
+
+    def kept(self, tenant, database=None):
+        """What models keep, as a worker writes it, or by another role's database as an API reads it."""
+        erasures = Erasures(self.keeper, Ledger(self.secrets["keys"]), self)
+        return Kept(self.logs.of(tenant), self.logs.rings.of(tenant), database or self.keeper, erasures)
+
+    def again(self, tenant):
+        return Again(self.logs.of(tenant), learner, self.kept(tenant, self.database))
 
     async def check(self):
         await self.database.fetch(SYSTEM, "select 1")

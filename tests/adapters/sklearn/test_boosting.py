@@ -78,5 +78,5 @@ def test_trees_without_categories_or_splits_are_walked_too():
     numbers = np.arange(100.0).reshape(-1, 1)
     for leaf in (5, 1000):
         model = HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=leaf).fit(numbers, numbers[:, 0] > 40)
-        trees = Trees(model)
+        trees = Trees.fitted(model)
         assert trees.score(numbers[70]) == pytest.approx(model.decision_function(numbers[70:71])[0])

@@ -7,6 +7,7 @@ from threading import Event
 from uuid import UUID
 
 import pytest
+from msgspec import msgpack
 
 from domain.kernel import Erased, Refused, Sealed
 from domain.predictions import Features, Made, Promoted, Refitted
@@ -45,6 +46,12 @@ class Count:
     def learn(self, features: Features, won: bool) -> None:
         self.learned.append((features, won))
 
+    def dump(self) -> bytes:
+        return msgpack.encode(self.learned)
+
+    def load(self, dumped: bytes) -> None:
+        self.learned = msgpack.decode(dumped, type=list[tuple[Features, bool]])
+
 
 class Sure:
     """Knows from the number `x` what will come."""
@@ -57,6 +64,9 @@ class Sure:
 
     def digest(self) -> str:
         return "sure"
+
+    def dump(self) -> bytes:
+        return b"sure"
 
 
 class Fitting:
@@ -72,6 +82,10 @@ class Fitting:
         if self.gate:
             assert self.gate.wait(20)
         self.fits.append(labels)
+        return Sure()
+
+    def load(self, dumped: bytes) -> Sure:
+        assert dumped == b"sure"
         return Sure()
 
 

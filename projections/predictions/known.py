@@ -1,0 +1,60 @@
+"""What a model knows of a prospect, folded from the prospect's own facts."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from msgspec import Struct
+
+from domain.kernel import Erased, Sealed
+from domain.predictions import Features, Made
+from domain.prospects import Captured, Rectified, SignalObserved
+from projections.predictions.features import INDUSTRY, SIGNAL
+
+T = TypeVar("T")
+
+
+class Known(Struct):
+    """Until the outcome is learned, and while the prospect is open."""
+
+    numbers: dict[str, float]
+    codes: set[str]
+    erased: bool = False
+    settled: bool = False
+    """Its horizon has passed."""
+    number: int = 0
+    """Of the first prediction, counted also where there is none since the person was erased."""
+    made: Made | None = None
+    """The first prediction: what it was made from is what is learned, not what came later."""
+    won: bool | None = None
+
+    @property
+    def features(self) -> Features:
+        return Features(tuple(sorted(self.numbers.items())), tuple(sorted(self.codes)))
+
+    def observe(self, fact: SignalObserved) -> None:
+        self.numbers[SIGNAL + fact.kind] = fact.strength
+        self.codes |= set(self.opened(fact.codes, ()))
+
+    def rectify(self, fact: Rectified) -> None:
+        signals = {name: value for name, value in self.numbers.items() if name.startswith(SIGNAL)}
+        self.numbers = {**dict(self.opened(fact.attributes, ())), **signals}
+        self.codes = {code for code in self.codes if not code.startswith(INDUSTRY)} | _industry(fact.industry)
+
+    def opened(self, value: Iterable[T] | Sealed | Erased, instead: Iterable[T]) -> Iterable[T]:
+        if isinstance(value, Sealed):
+            message = "the learner folds opened facts"
+            raise TypeError(message)
+        if isinstance(value, Erased):
+            self.erased = True
+            return instead
+        return value
+
+
+def captured(fact: Captured) -> Known:
+    known = Known({}, _industry(fact.industry))
+    known.numbers = dict(known.opened(fact.attributes, ()))
+    return known
+
+
+def _industry(industry: str) -> set[str]:
+    return {INDUSTRY + industry} if industry else set()
