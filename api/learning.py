@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,8 @@ _log = structlog.get_logger(__name__)
 BATCH = 500
 TAUGHT = (Captured, Rectified, SignalObserved)
 """What a learner sees opened."""
+REST = 1.0
+"""Seconds until what failed is tried again."""
 FRESH = 0.2
 """Seconds between two words of how far a model has come, where there is nothing else to keep."""
 WAIT = 30.0
@@ -164,6 +166,8 @@ class Models:
         self._open = open_model
         self._forget = forget
         self._models: dict[UUID, Model] = {}
+        self._resting: dict[UUID, float] = {}
+        """Until when each that failed is left alone."""
         self._lock = threading.Lock()
 
     def run(
@@ -182,12 +186,30 @@ class Models:
                 if time.monotonic() >= until:
                     held, until = renew(), time.monotonic() + lease / 3
                     self._keep(held)
-                # All of them, so that none waits for another's whole log.
-                if not sum([self.advance(tenant) for tenant in sorted(held)]):
+                if not self.turn(held):
                     wait(poll)
             except Exception as problem:  # noqa: BLE001 - the database may be away: go on when it is back
                 _log.warning("learning.failed", problem=type(problem).__name__)
-                stop.wait(1)
+                stop.wait(REST)
+
+    def turn(self, held: Iterable[UUID]) -> int:
+        """One batch of each, so that none waits for another's whole log; how many facts were folded.
+
+        What fails with one, such as keys that were taken back, keeps the others from nothing.
+        """
+        folded, now, problems = 0, time.monotonic(), Counter[str]()
+        for tenant in sorted(held):
+            if self._resting.get(tenant, 0.0) > now:
+                continue
+            try:
+                folded += self.advance(tenant)
+                self._resting.pop(tenant, None)
+            except Exception as problem:  # noqa: BLE001 - whatever it is, it is tried again
+                problems[type(problem).__name__] += 1
+                self._resting[tenant] = now + REST
+        for name, count in problems.items():
+            _log.warning("learning.failed", problem=name, count=count)
+        return folded
 
     def advance(self, tenant: UUID) -> int:
         """Fold one batch of a tenant's log; how many facts that was."""
@@ -216,6 +238,7 @@ class Models:
 
     def _keep(self, held: set[UUID]) -> None:
         """Forget the models of tenants that another process has now."""
+        self._resting = {tenant: until for tenant, until in self._resting.items() if tenant in held}
         with self._lock:
             self._models = {tenant: model for tenant, model in self._models.items() if tenant in held}
 

@@ -23,7 +23,7 @@ from tests.served import environment, everlog
 LONGEST = 600.0
 """Seconds that the rebuild of a million events may take."""
 PACE = 0.01
-"""Seconds between two turns of four reads. A rebuild yields to who is served: beside reads without a pause it starves."""
+"""Seconds between two turns of four reads. A rebuild yields to them: beside reads without a pause it starves."""
 PATIENCE = 3600.0
 """Seconds after which the command is given up."""
 CALM = 30.0
