@@ -38,6 +38,7 @@ Name = Literal[
     "startup",
     "growth",
     "questions",
+    "recompute",
 ]
 ALL: tuple[Name, ...] = get_args(Name)
 JOBS = {
@@ -62,6 +63,7 @@ JOBS = {
     "startup": "startup:run",
     "growth": "growth:run",
     "questions": "questions:run",
+    "recompute": "recompute:run",
 }
 """Imported when it is measured: a job needs what others do not."""
 
@@ -82,7 +84,7 @@ def bench(
 
     Args:
         jobs: What to measure, in this order; everything if none is named.
-        events: Of the job `questions`: events in the organisation that is asked about, and in all.
+        events: Of the jobs `questions` and `recompute`: events in the organisation that is asked about, and in all.
         quick: Few rounds on little data: ends within five minutes instead of an hour.
         as_json: One JSON object a line on standard output instead of a table.
     """

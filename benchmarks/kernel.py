@@ -110,7 +110,7 @@ QUICK = Scale(
     questions=(4_000, 8_000),
     share=12,
 )
-LONG = {"growth": 2.5, "move": 6, "questions": 20}
+LONG = {"growth": 2.5, "move": 6, "questions": 20, "recompute": 20}
 """Jobs that are given several shares: they are several jobs in one, or one on a large log."""
 
 

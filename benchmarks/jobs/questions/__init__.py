@@ -35,7 +35,7 @@ READY = "/v1/proofs/check"
 
 def run(ground: Ground, session: Session) -> Iterator[Line]:
     with opened(ground) as product:
-        tenant, authorization = _organisation(product)
+        tenant, authorization = organisation(product)
         filled = fill(product, session, tenant)
         environment = settings.environment(product.settings)
         with (
@@ -58,7 +58,7 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
         yield from session.compared(rounds, *versus)
 
 
-def _organisation(product: Product) -> tuple[UUID, dict[str, str]]:
+def organisation(product: Product) -> tuple[UUID, dict[str, str]]:
     """A new tenant, and the header that lets its administrator in."""
     command = [sys.executable, "-m", "api.main", "tenants", "create", "Bench", "--json"]
     environment = {**os.environ, **settings.environment(product.settings)}
