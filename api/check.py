@@ -20,8 +20,9 @@ from domain.kernel import Actor
 from domain.proofs import Checked
 from tenants.context import SYSTEM
 
-MOST = 200_000
-"""Events up to which read models are folded anew, and a prediction: folding holds their rows in memory."""
+MOST = 2_000_000
+"""Events up to which read models are folded anew: what a look takes of an hour, and how long it keeps the database from
+clearing what it sees."""
 
 
 def look(settings: Settings, tenant: UUID) -> Checked:

@@ -27,7 +27,7 @@ from api.shell import operator, within
 from application.kernel import Caller
 from application.pipeline import Asked
 from application.ports import Log
-from application.predictions import recompute
+from application.predictions import Recomputed, recompute
 from application.proofs import Check
 from domain.kernel import Recorded, Unreadable
 from domain.predictions import Made
@@ -85,7 +85,9 @@ def run(tenant: UUID, sample: int | None, *, json: bool) -> int:
 
 
 def verify(settings: Settings, tenant: UUID, sample: int | None, notes: list[str], most: int | None = None) -> Verdict:
-    """Of a log of more than `most` events no read model is folded anew, and no prediction computed again.
+    """Of a log of more than `most` events no read model is folded anew.
+
+    Where `most` is given, predictions behind a long log are computed again from what their model kept, if anything.
 
     Raises what `api.failures.plain` tells, and `bootstrap.UNVERIFIABLE`.
     """
@@ -100,10 +102,10 @@ def verify(settings: Settings, tenant: UUID, sample: int | None, notes: list[str
         for product in products:
             log = product.logs.of(tenant)
             reserved = bootstrap.reserved(product, tenant)
-            made = _open(log, sample if fold else 0, findings, reserved.take)
+            made = _open(log, sample, findings, reserved.take)
             reserved.end(findings)
             views = bootstrap.held(product, tenant, findings, fold=fold)
-            again = _predictions(log, made, findings)
+            again = _predictions(made, _whole(log) if most is None else bootstrap.again(product, tenant).made, findings)
     return Verdict(
         tenant=tenant,
         sound=not findings.kept,
@@ -203,13 +205,17 @@ def _opened(log: Log, recorded: Recorded, findings: Findings) -> Any:
         return None
 
 
-def _predictions(log: Log, made: list[tuple[int, Made]], findings: Findings) -> int:
-    for position, each in made:
-        found = recompute(each, opened(log, each.position), bootstrap.learner())
-        if found.verdict == "differs":
-            why = f"Computed again it differs: {', '.join(found.differing)}."
-            findings.add("prediction", why, position)
-    return len(made)
+def _whole(log: Log) -> Callable[[Made], Recomputed | None]:
+    return lambda made: recompute(made, opened(log, made.position), bootstrap.learner())
+
+
+def _predictions(made: list[tuple[int, Made]], again: Callable[[Made], Recomputed | None], findings: Findings) -> int:
+    """How many could be computed again."""
+    found = [(position, told) for position, each in made if (told := again(each))]
+    for position, told in found:
+        if told.verdict == "differs":
+            findings.add("prediction", f"Computed again it differs: {', '.join(told.differing)}.", position)
+    return len(found)
 
 
 def _told(verdict: Verdict) -> str:

@@ -1,7 +1,7 @@
-"""A view folded once more, in memory, from the log alone: what its rows and sums have to be."""
+"""A view folded once more from the log alone: what its rows and sums have to be."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, MutableMapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -14,11 +14,16 @@ _BATCH = 500
 
 
 class Afresh:
-    """Memory holds the view's rows, not the log."""
+    """`rows` is where they are put, empty at first; memory holds besides what they are found by, and the sums."""
 
-    def __init__(self, build: Build, heard: Callable[[Sequence[tuple[int, Words]]], object] | None = None) -> None:
+    def __init__(
+        self,
+        build: Build,
+        rows: MutableMapping[Hashable, Any],
+        heard: Callable[[Sequence[tuple[int, Words]]], object] | None = None,
+    ) -> None:
         """`heard` is told the words of each event, by its position."""
-        self.rows: dict[Hashable, Any] = {}
+        self.rows = rows
         self.sums: dict[str, dict[tuple[Any, ...], int]] = {each.name: defaultdict(int) for each in build.aggregates}
         """By the aggregate's name; the changes by day and group."""
         self.parked: list[Parked] = []
@@ -52,7 +57,7 @@ class Afresh:
             for row in gone:
                 index[getattr(row, column)].discard(self._key(row))
             self._enter(column, [*changes.new, *changes.changed])
-        self.rows |= {self._key(row): row for row in [*changes.new, *changes.changed]}
+        self.rows.update((self._key(row), row) for row in [*changes.new, *changes.changed])
         for name, moves in changes.sums.items():
             for day, group, by in moves:
                 self.sums[name][day, *group] += by

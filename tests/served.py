@@ -97,7 +97,7 @@ class Served:
             self._process.kill()
             self._process.wait()
             self._process = None
-        assert gone(list(left.values()), 30), [name for name, pid in left.items() if alive([pid])]
+        assert gone(list(left.values()), 120), [name for name, pid in left.items() if alive([pid])]
 
     def _ready(self, until: float) -> bool:
         while self._process and self._process.poll() is None and time.monotonic() < until:

@@ -1,15 +1,17 @@
 """Read models held against a fold of the log: each row, each sum, and how far they say they are."""
 
-from collections.abc import Hashable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from itertools import chain
-from typing import Any
+from operator import attrgetter
+from typing import Any, get_type_hints
 
 from msgspec.structs import replace
 
 from adapters.postgres.heard import Heard
 from adapters.postgres.tables import table
 from adapters.postgres.views import Transaction, Views
+from adapters.sqlite import Rows
 from domain.kernel import Erased, Recorded
 from projections.afresh import Afresh
 from projections.builds import Build, Checkpoint, Tail, builds, mark
@@ -25,7 +27,7 @@ def held(
 ) -> list[str]:
     """The views that were looked at, all as they were at one moment.
 
-    Where they are folded their rows are held in memory meanwhile; else only their kept digests speak for the rows, and
+    Where they are folded their rows lie in files meanwhile; else only their kept digests speak for the rows, and
     nothing for words and sums.
     """
     declared = {(each.view.name, each.view.version): each for each in builds(models)}
@@ -37,15 +39,10 @@ def held(
             if (each.view, each.version) in declared
         ]
         head = log.head()[1]
-        heard = [Heard(views.keys) for _ in copies]
-        folds = [Afresh(build, each.say) for (_, build), each in zip(copies, heard, strict=True)] if fold else []
-        upto = min(head, max((each.position for each, _ in copies), default=0))
-        for events in _batches(log, upto) if fold else ():
-            for (checkpoint, _), afresh in zip(copies, folds, strict=True):
-                afresh.add([each for each in events if each.position <= checkpoint.position])
+        folds = _folded(views, log, head, copies, stack) if fold else []
         for checkpoint, _ in copies:
             _place(checkpoint, log, head, findings)
-        for (checkpoint, build), afresh, words in zip(copies, folds, heard, strict=False):
+        for (checkpoint, build), (afresh, words) in zip(copies, folds, strict=False):
             wrong = _rows(work, build, afresh)
             wrong = _looked_up(views, work, build, afresh) | wrong
             last = _last(build.view, afresh, wrong, _batches(log, checkpoint.position)) if wrong else {}
@@ -59,6 +56,21 @@ def held(
                     "digest", "The kept digest is not that of the rows.", build.view.name, checkpoint.position
                 )
         return [each.view for each, _ in copies]
+
+
+def _folded(
+    views: Views, log: Tail, head: int, copies: Sequence[tuple[Checkpoint, Build]], stack: ExitStack
+) -> list[tuple[Afresh, Heard]]:
+    """Each copy folded from the log up to where it stands, all in one reading."""
+    made = list[tuple[Afresh, Heard]]()
+    for _, build in copies:
+        heard = Heard(views.keys)
+        rows = Rows(build.view.row, get_type_hints(build.view.row)[build.view.key])
+        made.append((Afresh(build, stack.enter_context(closing(rows)), heard.say), heard))
+    for events in _batches(log, min(head, max((each.position for each, _ in copies), default=0))):
+        for (checkpoint, _), (afresh, _) in zip(copies, made, strict=True):
+            afresh.add([each for each in events if each.position <= checkpoint.position])
+    return made
 
 
 def _batches(log: Tail, upto: int) -> Iterator[list[Any]]:
@@ -83,15 +95,19 @@ def _place(checkpoint: Checkpoint, log: Tail, head: int, findings: Findings) -> 
 
 def _rows(work: Transaction, build: Build, fold: Afresh) -> dict[Hashable, str]:
     """What is wrong with which rows."""
-    key, wanted, wrong = build.view.key, dict(fold.rows), dict[Hashable, str]()
+    key_of, wrong, met = attrgetter(build.view.key), dict[Hashable, str](), 0
     for row in work.scan(build):
-        which = getattr(row, key)
-        folded = wanted.pop(which, None)
+        folded = fold.rows.get(key_of(row))
         if folded is None:
-            wrong[which] = "No event makes this row."
-        elif folded != row:
-            wrong[which] = "This row is not what the log makes of it."
-    return wrong | dict.fromkeys(wanted, "The row that the log makes is not there.")
+            wrong[key_of(row)] = "No event makes this row."
+            continue
+        met += 1
+        if folded != row:
+            wrong[key_of(row)] = "This row is not what the log makes of it."
+    if met < len(fold.rows):
+        stored = {key_of(row) for row in work.scan(build)}
+        wrong |= {which: "The row that the log makes is not there." for which in fold.rows if which not in stored}
+    return wrong
 
 
 def _looked_up(views: Views, work: Transaction, build: Build, fold: Afresh) -> dict[Hashable, str]:

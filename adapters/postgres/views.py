@@ -86,8 +86,13 @@ class Views:
 
     @contextmanager
     def glimpse(self) -> Iterator[tuple[list[Checkpoint], "Transaction"]]:
-        """The checkpoints of the copies that are read, and what reads those: all as it was at one moment."""
+        """The checkpoints of the copies that are read, and what reads those: all as it was at one moment.
+
+        However long whoever looks does something else between two questions: what they hold back is the clearing of old
+        rows, and nobody waits for that.
+        """
         with self._database.snapshot(self.tenant) as connection:
+            connection.execute("set local idle_in_transaction_session_timeout = 0")
             rows = connection.cursor(binary=True).execute(statements.CHECKPOINTS.encode(), [self.tenant]).fetchall()
             live = set(connection.execute(statements.POINTERS.encode(), [self.tenant]))
             known = [Checkpoint(*row) for row in rows if tuple(row[:3]) in live]

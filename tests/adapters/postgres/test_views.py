@@ -105,3 +105,12 @@ def test_the_control_finds_what_is_not_sealed(log, filled, owner):
     rows = owner.execute("select t::text from everlog.view_prospects_2 t where tenant_id = %s", [log.tenant]).fetchall()
     assert "engines" in str(rows)
     assert b"subject".hex() in str(rows)
+
+
+def test_whoever_looks_at_the_whole_may_take_their_time_between_two_questions(log, keeper, filled):
+    """A fold of a long log asks nothing of this session for minutes."""
+    asked = "show idle_in_transaction_session_timeout"
+    with Views(log.tenant, keeper, log).glimpse() as (_, work):
+        assert work._connection.execute(asked).fetchall() == [("0",)]
+    with keeper.snapshot(log.tenant) as connection:
+        assert connection.execute(asked).fetchall() == [("10s",)], "the control: others are held to it"
