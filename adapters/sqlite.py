@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, msgpack
 
-_CACHE = -65_536
+_CACHE = -16_384
 """In KiB, as SQLite has it."""
 
 

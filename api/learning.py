@@ -18,7 +18,7 @@ from application.predictions import Emission, Keeping, Learner, Reaction, emit
 from domain.kernel import Recorded
 from domain.predictions import Made
 from domain.privacy import ErasureCertified
-from domain.prospects import Captured, Rectified, SignalObserved
+from domain.prospects import Captured, Rectified, SignalObserved, prospects
 
 _log = structlog.get_logger(__name__)
 BATCH = 500
@@ -117,7 +117,7 @@ class Model:
         """Predict now, and record it. Raises `Refused`; `Unanswered` while the log is still being replayed."""
         if not self.caught_up:
             raise Unanswered(5)
-        made = self._reaction.learner.score(prospect)
+        made = self._reaction.learner.score(prospect, lambda: own(self._log, prospect))
         try:
             self._submit(emit(made)).result(WAIT)
         except Conflict:
@@ -248,6 +248,11 @@ def opened(log: Log, upto: int, position: int = 0) -> Iterator[Recorded]:
     while batch := log.read(position, BATCH, upto):
         yield from _opened(log, batch)
         position = batch[-1].position
+
+
+def own(log: Log, prospect: UUID) -> list[Recorded]:
+    """A prospect's own facts, as a learner folds them."""
+    return _opened(log, list(log.stream(f"{prospects.name}/{prospect}")))
 
 
 def _unlearns(recorded: Recorded) -> bool:

@@ -1,6 +1,6 @@
 """What a learner came to is recorded, each once; and any prediction can be made again from the log."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Protocol
 from uuid import UUID, uuid5
 
@@ -9,6 +9,7 @@ from msgspec.structs import fields, replace
 
 from domain.kernel import Actor, Erased, Meta, Recorded
 from domain.predictions import MODELS, Facts, Made, Promoted, Refitted, stream
+from domain.prospects import prospects
 
 PERMISSION = "predictions.record"
 
@@ -23,7 +24,9 @@ class Learner(Protocol):
 
     def step(self, recorded: Recorded) -> list[Facts]: ...
 
-    def score(self, prospect: UUID) -> Made: ...
+    def score(self, prospect: UUID, own: Callable[[], Iterable[Recorded]]) -> Made:
+        """Predict now; `own` answers with the prospect's own facts, opened. Raises `Refused`."""
+        ...
 
     def digest(self) -> str:
         """SHA-256 of everything that the next prediction depends on."""
@@ -123,33 +126,37 @@ class Recomputed(Struct, frozen=True, omit_defaults=True):
 
 def recompute(made: Made, log: Iterable[Recorded], learner: Learner) -> Recomputed:
     """Make a prediction again from the log (opened facts, from position 1) with a learner that has folded nothing."""
-    again = _folded(made, log, learner)
-    return _judged(made, again, learner, reached=learner.position)
+    own = list[Recorded]()
+    again = _folded(made, log, learner, own)
+    return _judged(made, again, learner, own, reached=learner.position)
 
 
-def recompute_near(made: Made, own: Iterable[Recorded], learner: Learner) -> Recomputed:
-    """The same with a learner that stands where the prediction was made, from facts of the prospect alone."""
-    again = _folded(made, own, learner)
+def recompute_near(made: Made, facts: Iterable[Recorded], learner: Learner) -> Recomputed:
+    """The same with a learner that stands where the prediction was made, from facts about the prospect alone."""
+    own = list[Recorded]()
+    again = _folded(made, facts, learner, own)
     learner.position = made.position
-    return _judged(made, again, learner, reached=made.position)
+    return _judged(made, again, learner, own, reached=made.position)
 
 
-def _folded(made: Made, facts: Iterable[Recorded], learner: Learner) -> Made | None:
-    """What the learner came to by itself at the very position, if it did."""
-    again = None
+def _folded(made: Made, facts: Iterable[Recorded], learner: Learner, own: list[Recorded]) -> Made | None:
+    """What the learner came to by itself at the very position, if it did. `own` gets the prospect's facts."""
+    again, stream = None, f"{prospects.name}/{made.prospect}"
     for recorded in facts:
         if recorded.position > made.position:
             break
+        if recorded.stream == stream:
+            own.append(recorded)
         for fact in learner.step(recorded):
             if isinstance(fact, Made) and fact.position == made.position and fact.prospect == made.prospect:
                 again = fact
     return again
 
 
-def _judged(made: Made, again: Made | None, learner: Learner, reached: int) -> Recomputed:
+def _judged(made: Made, again: Made | None, learner: Learner, own: Sequence[Recorded], reached: int) -> Recomputed:
     gone = learner.erased_at
     if again is None and reached == made.position and gone is None:
-        again = learner.score(made.prospect)
+        again = learner.score(made.prospect, lambda: own)
     if again is not None:
         again = replace(again, number=made.number)
     differing = _differing(made, again)

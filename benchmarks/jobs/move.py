@@ -136,4 +136,4 @@ def _prediction(product: Product, tenant: UUID) -> bytes:
         if isinstance(recorded.fact, Captured):
             newest = recorded.stream
     assert newest
-    return msgspec.json.encode(learner.score(UUID(f"{newest}".rpartition("/")[2])))
+    return msgspec.json.encode(learner.score(UUID(f"{newest}".rpartition("/")[2]), list))

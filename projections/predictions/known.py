@@ -5,16 +5,16 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from domain.kernel import Erased, Sealed
+from domain.kernel import Erased, Recorded, Sealed
 from domain.predictions import Features, Made
-from domain.prospects import Captured, Rectified, SignalObserved
+from domain.prospects import Captured, Lost, Rectified, SignalObserved, Won
 from projections.predictions.features import INDUSTRY, SIGNAL
 
 T = TypeVar("T")
 
 
 class Known(Struct):
-    """Until the outcome is learned, and while the prospect is open."""
+    """Of a prospect, until its outcome is learned or its horizon is over."""
 
     numbers: dict[str, float]
     codes: set[str]
@@ -53,6 +53,22 @@ class Known(Struct):
 def captured(fact: Captured) -> Known:
     known = Known({}, _industry(fact.industry))
     known.numbers = dict(known.opened(fact.attributes, ()))
+    return known
+
+
+def gathered(own: Iterable[Recorded]) -> Known | None:
+    """The same of all of a prospect's own facts, opened; None where it was never captured."""
+    known: Known | None = None
+    for recorded in own:
+        match recorded.fact:
+            case Captured() as fact:
+                known = captured(fact)
+            case SignalObserved() as fact if known:
+                known.observe(fact)
+            case Rectified() as fact if known:
+                known.rectify(fact)
+            case Won() | Lost() as fact if known:
+                known.won = isinstance(fact, Won)
     return known
 
 

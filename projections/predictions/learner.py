@@ -5,7 +5,7 @@ captures, whatever the clock says; a fit that is not ready by then is waited for
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from threading import Lock
 from uuid import UUID
@@ -19,7 +19,7 @@ from projections.predictions.definition import Definition
 from projections.predictions.engine import Engine
 from projections.predictions.fits import Fit, Fits
 from projections.predictions.kept import EVERY, WEIGHT, Adopted, Incomplete, Lesson, Note, Point, Stand
-from projections.predictions.known import Known, captured
+from projections.predictions.known import Known, captured, gathered
 from projections.predictions.state import State
 
 
@@ -75,10 +75,14 @@ class Learner:
                     self._closed(recorded.id, isinstance(fact, Won))
             return []
 
-    def score(self, prospect: UUID) -> Made:
-        """What the model says of an open prospect now. Refuses one it does not know, or whose data are erased."""
+    def score(self, prospect: UUID, own: Callable[[], Iterable[Recorded]]) -> Made:
+        """What the model says of an open prospect now. Refuses one it does not know, or whose data are erased.
+
+        `own` answers with the prospect's own facts, opened: who was predicted and is past the horizon is not
+        remembered. It is asked while nothing is folded, so that they are all there up to this position.
+        """
         with self._lock:
-            known = self._known.get(prospect)
+            known = self._known.get(prospect) or gathered(each for each in own() if each.position <= self.position)
             if known is None or known.erased or known.won is not None:
                 raise Refused("predictions.prospect-not-open")
             if prospect in self._silent:
@@ -153,6 +157,8 @@ class Learner:
         known = self._known[prospect]
         known.settled = True
         if known.won is None:
+            if known.number:
+                del self._known[prospect]
             return []
         del self._known[prospect]
         if known.made is None or known.erased or prospect in self._silent:

@@ -26,7 +26,7 @@ def recorded(world, tenant):
         model = learner()
         for each in opened(log, log.head()[1]):
             model.step(each)
-        emission = emit(replace(model.score(prospect), **altered))
+        emission = emit(replace(model.score(prospect, list), **altered))
         log.submit(emission.stream, 0, [emission.fact], emission.meta).result(30)
         return f"/v1/{emission.stream}/recomputation"
 

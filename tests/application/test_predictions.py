@@ -85,7 +85,7 @@ def test_a_prediction_is_made_again_bit_for_bit(story, mades, number):
 def test_a_prediction_somebody_asked_for_is_made_again_too(story):
     learner = fresh()
     learner.fold(story[:-60])
-    made = learner.score(story[-61].id)
+    made = learner.score(story[-61].id, list)
     assert made.number == 0
     assert recompute(made, story, fresh()).verdict == "equal"
 

@@ -65,7 +65,7 @@ def test_every_prediction_comes_out_again_bit_for_bit(told):
 def test_a_prediction_that_somebody_asked_for_comes_out_again(told):
     learner = fresh()
     learner.fold(told.log[:-60])
-    made = learner.score(told.log[-61].id)
+    made = learner.score(told.log[-61].id, list)
     assert told.again(made).verdict == "equal"
 
 

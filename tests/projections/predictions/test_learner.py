@@ -1,135 +1,17 @@
 """The fold itself, with members that are plain arithmetic."""
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from threading import Event
 from uuid import UUID
 
 import pytest
-from msgspec import msgpack
 
 from domain.kernel import Erased, Refused, Sealed
 from domain.predictions import Features, Made, Promoted, Refitted
 from domain.privacy import PROFILING, ConsentGiven, ConsentWithdrawn
 from domain.prospects import Captured, Rectified, SignalObserved
-from projections.predictions.definition import Candidate, Definition, Refit
-from projections.predictions.learner import Learner
 from tests.grants import outcome, recorded
-
-definition = Definition(
-    "test",
-    (Candidate("online", (("count", 1.0),)), Candidate("fitted", (("fitted", 1.0),))),
-    "online",
-    refits=(Refit("fitted", 4, 4, 0.0, adopt=2),),
-    horizon=3,
-    least=4,
-    every=4,
-)
-
-
-class Count:
-    """Says how many more of the labels were won."""
-
-    def __init__(self):
-        self.learned: list[tuple[Features, bool]] = []
-
-    def score(self, features: Features) -> float:
-        return 0.1 * sum(1 if won else -1 for _, won in self.learned)
-
-    def explain(self, features: Features) -> Mapping[str, float]:
-        return dict(features.numbers)
-
-    def digest(self) -> str:
-        return sha256(repr(self.learned).encode()).hexdigest()
-
-    def learn(self, features: Features, won: bool) -> None:
-        self.learned.append((features, won))
-
-    def dump(self) -> bytes:
-        return msgpack.encode(self.learned)
-
-    def load(self, dumped: bytes) -> None:
-        self.learned = msgpack.decode(dumped, type=list[tuple[Features, bool]])
-
-
-class Sure:
-    """Knows from the number `x` what will come."""
-
-    def score(self, features: Features) -> float:
-        return 5.0 * dict(features.numbers)["x"]
-
-    def explain(self, features: Features) -> Mapping[str, float]:
-        return {}
-
-    def digest(self) -> str:
-        return "sure"
-
-    def dump(self) -> bytes:
-        return b"sure"
-
-
-class Fitting:
-    def __init__(self, gate: Event | None = None):
-        self.observed: list[bool] = []
-        self.fits: list[int] = []
-        self.gate = gate
-
-    def observe(self, features: Features, won: bool) -> None:
-        self.observed.append(won)
-
-    def fit(self, labels: int) -> Sure | None:
-        if self.gate:
-            assert self.gate.wait(20)
-        self.fits.append(labels)
-        return Sure()
-
-    def load(self, dumped: bytes) -> Sure:
-        assert dumped == b"sure"
-        return Sure()
-
-
-class Arithmetic:
-    def __init__(self, gate: Event | None = None):
-        self.count, self.fitting = Count(), Fitting(gate)
-
-    def online(self) -> Mapping[str, Count]:
-        return {"count": self.count}
-
-    def challengers(self) -> Mapping[str, Fitting]:
-        return {"fitted": self.fitting}
-
-    def build(self) -> str:
-        return "build"
-
-
-class Story:
-    """A log told prospect by prospect."""
-
-    def __init__(self, engine=None, executor=None):
-        self.engine = engine or Arithmetic()
-        self.learner = Learner(definition, self.engine, executor)
-        self.position = 0
-        self.facts = []
-
-    def tell(self, number, fact):
-        self.position += 1
-        answers = self.learner.step(recorded(self.position, number, fact))
-        self.facts += answers
-        return answers
-
-    def capture(self, number, x=1.0):
-        return self.tell(number, Captured("Ada", "a@example.org", "", (("x", x),)))
-
-    def signal(self, number):
-        return self.tell(number, SignalObserved("codes", 1.0, ("a:1",)))
-
-    def meet(self, number, won=None):
-        """Captured, predicted, and if an outcome is given, won or lost."""
-        answers = self.capture(number, 1.0 if won else -1.0) + self.signal(number)
-        if won is not None:
-            self.tell(number, outcome(won))
-        return answers
+from tests.projections.predictions.story import Arithmetic, Story
 
 
 def test_the_first_signal_brings_one_prediction():
@@ -209,7 +91,7 @@ def test_scoring_answers_while_a_late_fit_is_waited_for():
         for number in range(8):
             story.meet(number, won=None if number == 7 else number % 2 == 0)
         waiting = executor.submit(story.capture, 8)
-        assert story.learner.score(UUID(int=8)).refits == ()
+        assert story.score(8).refits == ()
         assert not waiting.done()
         gate.set()
         (refitted,) = waiting.result(20)
@@ -235,18 +117,29 @@ def test_an_erased_person_is_not_learned_from_and_shifts_nobody():
 def test_only_an_open_prospect_is_scored():
     story = Story()
     story.meet(0)
-    assert story.learner.score(UUID(int=1)).number == 0
+    assert story.score(1).number == 0
     story.tell(0, outcome(won=True))
     for unknown in (1, 99):
         with pytest.raises(Refused):
-            story.learner.score(UUID(int=unknown))
+            story.score(unknown)
 
 
 def test_a_prospect_open_beyond_its_horizon_can_still_be_scored():
+    """By its own facts, up to where the learner has come: it is not remembered."""
     story = Story()
     for number in range(9):
         story.meet(number)
-    assert story.learner.score(UUID(int=1)).number == 0
+    assert story.learner._known.keys() == {UUID(int=number) for number in (7, 8, 9)}
+    first = story.score(1)
+    assert (first.number, first.features) == (0, story.facts[0].features)
+    story.tell(0, SignalObserved("later", 0.3, ("b:2",)))
+    later = story.score(1)
+    assert later.features.codes == ("a:1", "b:2")
+    ahead = recorded(story.position + 1, 0, SignalObserved("ahead", 0.3, ("c:3",)))
+    assert story.learner.score(UUID(int=1), lambda: [*story.of(1), ahead]) == later
+    story.tell(0, outcome(won=True))
+    with pytest.raises(Refused):
+        story.score(1)
 
 
 def test_sealed_facts_are_refused():
@@ -266,7 +159,7 @@ def test_who_withdraws_consent_is_neither_predicted_nor_learned():
     story.tell(1, ConsentWithdrawn(BY, PROFILING))
     assert story.signal(1) == []
     with pytest.raises(Refused) as refused:
-        story.learner.score(UUID(int=2))
+        story.score(2)
     assert refused.value.code == "predictions.consent-withdrawn"
     for number in (2, 3, 4):
         story.meet(number, won=True)
@@ -274,7 +167,7 @@ def test_who_withdraws_consent_is_neither_predicted_nor_learned():
     story.meet(5, won=True)
     assert len(story.engine.count.learned) == 1, "the control: the next is learned"
     story.tell(1, ConsentGiven(BY, PROFILING))
-    assert story.learner.score(UUID(int=2)).prospect == UUID(int=2)
+    assert story.score(2).prospect == UUID(int=2)
 
 
 def test_consent_to_something_else_changes_nothing():
@@ -290,8 +183,8 @@ def test_what_is_rectified_is_what_is_predicted_from():
     (made,) = story.signal(0)
     assert made.features == Features((("signal:codes", 1.0), ("y", 2.0)), ("a:1", "industry:engines"))
     story.tell(0, Rectified("Ada", "a@example.org", "", (("y", 3.0),)))
-    assert story.learner.score(UUID(int=1)).features == Features((("signal:codes", 1.0), ("y", 3.0)), ("a:1",))
+    assert story.score(1).features == Features((("signal:codes", 1.0), ("y", 3.0)), ("a:1",))
     story.tell(1, Rectified("Bob", "b@example.org", "", ()))
     story.tell(0, Rectified("Ada", "a@example.org", "", Erased()))
     with pytest.raises(Refused):
-        story.learner.score(UUID(int=1))
+        story.score(1)
