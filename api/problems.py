@@ -189,7 +189,9 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "orgs.last-admin": Kind(409, "An organisation is never without an Admin", "Make somebody else Admin first."),
     "api_keys.unknown": Kind(404, "There is no such API key", "Check the identifier."),
     "api_keys.exists": Kind(409, "Another API key has this identifier", "Mint a new one."),
-    "api_keys.scope-unknown": Kind(422, "There is no such permission", "See the reference for the permissions."),
+    "api_keys.scope-unknown": Kind(
+        422, "There is no such permission", "`details` names what is none; see the reference for those that are."
+    ),
     "tenancy.exists": Kind(409, "Another tenant has this identifier", "Choose another."),
 }
 """Every code that a response may carry."""

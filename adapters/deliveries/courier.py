@@ -5,7 +5,7 @@ again: at least once, none left out.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Protocol
@@ -58,7 +58,10 @@ class Bound:
 
 
 class Courier:
-    """One tenant's: `projections.worker.Kept`. `opened` gives a destination's secret in the clear."""
+    """One tenant's: `projections.worker.Kept`.
+
+    `opened` gives a destination's secret in the clear; `destroy` has the key gone that it lies under.
+    """
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class Courier:
         stand: Stand,
         ways: Deliver,
         opened: Callable[[UUID, UUID, bytes], str],
+        destroy: Callable[[UUID], object],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.tenant = stand.tenant
@@ -73,9 +77,11 @@ class Courier:
         self._stand = stand
         self._ways = ways
         self._opened = opened
+        self._destroy = destroy
         self._clock = clock
         self._bound: dict[UUID, Bound] = {}
         self._gone: set[UUID] = set()
+        self._active: set[UUID] | None = None
         self._ready = Ready(0, 0, 0)
         self._seen = 0
 
@@ -118,8 +124,12 @@ class Courier:
         if fresh := [id for id, changed in known.items() if self._changed(id, changed)]:
             marks = self._stand.marks()
             for id in fresh:
+                self._stand.meet(id)
                 history = list(self._log.stream(f"{deliveries.name}/{id}"))
                 self._bound[id] = Bound(id, known[id], history, marks.get(id, Progress(0, 0, 0)))
+        if known.keys() != self._active:
+            self._active = set(known)
+            self._close(self._stand.left(known))
         self._gone |= self._bound.keys() - known.keys()
         self._gone -= known.keys()
         # The view is a hint. Only the log says that a destination stands.
@@ -127,6 +137,12 @@ class Courier:
         self._bound = {id: each for id, each in kept.items() if not each.state.paused and not each.state.removed}
         for each in self._bound.values():
             each.mark = self._begun(each)
+
+    def _close(self, left: Iterable[UUID]) -> None:
+        """Nobody is to open the secret of a destination that was removed, as others could from a copy of the log."""
+        for id in left:
+            if deliveries.fold(each.fact for each in self._log.stream(f"{deliveries.name}/{id}")).removed:
+                self._destroy(id)
 
     def _changed(self, id: UUID, changed: int) -> bool:
         return id not in self._bound or self._bound[id].changed != changed

@@ -1,6 +1,6 @@
 """How far each destination of one organisation has been served, and what of its log may be delivered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,13 @@ _FAILED = """
     on conflict (tenant_id, destination) do update
     set tries = stands.tries + 1, why = excluded.why,
         failing_since = coalesce(stands.failing_since, clock_timestamp())"""
+_MET = """
+    insert into everlog.delivered (tenant_id, destination, round, generation, position) values (%s, %s, 0, 0, 0)
+    on conflict do nothing"""
+_LEFT = """
+    select d.destination from everlog.delivered d
+    join everlog.subject_keys k on k.tenant_id = d.tenant_id and k.subject = d.destination and k.wrapped is not null
+    where d.tenant_id = %s and d.destination <> all(%s)"""
 _VIEW = deliveries.name, deliveries.version
 # Until it goes on here it is delivered where it comes from, and nobody has told yet how far.
 _ARRIVING = "select from everlog.heads where tenant_id = %s and closed = 'arriving'"
@@ -78,6 +85,14 @@ class Stand:
 
     def marks(self) -> dict[UUID, Progress]:
         return marks(self._database.query(self.tenant, MARKS, [self.tenant]))
+
+    def meet(self, destination: UUID) -> None:
+        """Remember that there is such a destination, whether or not it accepts anything."""
+        self._database.query(self.tenant, _MET, [self.tenant, destination])
+
+    def left(self, known: Iterable[UUID]) -> list[UUID]:
+        """Others than these that were met, and whose secret still opens."""
+        return [each for (each,) in self._database.query(self.tenant, _LEFT, [self.tenant, list(known)])]
 
     def done(self, destination: UUID, mark: Progress) -> None:
         known = [self.tenant, destination, mark.round, mark.generation, mark.position]

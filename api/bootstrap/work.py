@@ -242,10 +242,15 @@ def _courier(product: Product, stop: threading.Event) -> Worker:
     leases = Leases(product.database, uuid4(), job="deliver")
     ways = Ways(Outbound(hosts=product.settings.outbound))
     opened = deliveries(product).opened
+
+    def of(tenant: UUID) -> Courier:
+        stand = Stand(store(product, tenant), product.database)
+        return Courier(product.logs.of(tenant), stand, ways, opened, lambda id: product.erasures.erase(tenant, [id]))
+
     return Worker(
         leases,
         product.database.heads,
-        lambda tenant: Courier(product.logs.of(tenant), Stand(store(product, tenant), product.database), ways, opened),
+        of,
         Deaf(stop),
         # What is sealed is told of by nobody: it is looked for.
         product.settings.poll or 0.5,

@@ -3,6 +3,8 @@
 from uuid import uuid4
 
 from adapters.deliveries import Courier, Stand, Ways
+from adapters.erasures import Erasures
+from adapters.ledger import Ledger
 from adapters.outbound import Outbound
 from adapters.postgres.views import Views
 from adapters.proofs.sealer import Sealer
@@ -29,7 +31,11 @@ class House:
         log = world.logs.of(tenant)
         outbound = Outbound(hosts=self.hosts, resolve=lambda *_: ["127.0.0.1"], seconds=20)
         stand = Stand(Views(tenant, world.keeper, log), world.keeper)
-        self.courier = Courier(log, stand, Ways(outbound), world.edge.deliveries.opened, lambda: self.time)
+        erasures = Erasures(world.keeper, Ledger(world.secrets["keys"]), world)
+        opened = world.edge.deliveries.opened
+        self.courier = Courier(
+            log, stand, Ways(outbound), opened, lambda id: erasures.erase(tenant, [id]), lambda: self.time
+        )
 
     def ask(self, method, path, role="Admin", **named):
         return self.world.ask(method, f"/v1/deliveries{path}", self.tenant.keys[role], **named)

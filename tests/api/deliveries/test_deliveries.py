@@ -4,6 +4,9 @@ import subprocess
 import sys
 from base64 import b64decode, b64encode
 from pathlib import Path
+from uuid import UUID
+
+import pytest
 
 from projections.proofs import tree
 from tests.api.deliveries.house import REASON, TOKEN, to, whole
@@ -80,6 +83,25 @@ def test_it_is_paused_resumed_replayed_and_removed(house, collector):
     house.deliver()
     assert collector.positions[-1] == later
     assert house.ask("GET", f"/{id}").status_code == 404
+
+
+@pytest.mark.parametrize("began", ["again", "meanwhile"])
+def test_the_secret_of_one_that_was_removed_opens_for_nobody(house, collector, began):
+    """Whether the courier runs meanwhile or begins after it; a paused one keeps its own."""
+    paused, removed = house.add("http", to(collector)), house.add("http", to(collector))
+    house.deliver()
+    log, opened = house.world.logs.of(house.tenant.id), house.world.edge.deliveries.opened
+    box = {id: next(log.stream(f"deliveries/{id}")).fact.secret for id in (paused, removed)}
+    assert {opened(house.tenant.id, UUID(id), box[id]) for id in box} == {TOKEN}, "the control"
+    house.do(paused, "pause")
+    house.do(removed, "removal")
+    if began == "again":
+        house.again()
+    house.deliver()
+    house.world.forget(house.tenant.id, map(UUID, box))
+    assert opened(house.tenant.id, UUID(paused), box[paused]) == TOKEN
+    with pytest.raises(LookupError):
+        opened(house.tenant.id, UUID(removed), box[removed])
 
 
 def test_circumstances_leave_where_that_was_asked_for_alone(house, collector):
