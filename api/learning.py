@@ -126,20 +126,21 @@ class Model:
         return made
 
     def _record(self) -> None:
-        due = {emission.meta.event: emission for emission in self._reaction.due()}
-        for event, emission in due.items():
-            if event not in self._underway:
-                self._underway[event] = (emission, self._submit(emission))
+        for emission in self._reaction.due():
+            if emission.meta.event not in self._underway:
+                self._underway[emission.meta.event] = (emission, self._submit(emission))
         problems: Counter[str] = Counter()
         for event, (emission, future) in list(self._underway.items()):
-            if event not in due or (future.done() and not self._settled(emission, future, problems)):
+            if future.done():
                 del self._underway[event]
+                if self._settled(emission, future, problems):
+                    self._reaction.settled(emission)
         # One line for all of them: while the log's disk is full, none can be recorded.
         for problem, count in problems.items():
             _log.warning("prediction.not-recorded", tenant=str(self._log.tenant), problem=problem, count=count)
 
     def _settled(self, emission: Emission, future: Pending[Appended], problems: Counter[str]) -> bool:
-        """Whether it needs no second try: it is on record and will be met in the log, or never can be."""
+        """Whether it needs no second try: it is on record, or never can be."""
         problem = future.exception()
         if problem is None or isinstance(problem, SubjectErased):
             return True

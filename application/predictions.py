@@ -96,6 +96,10 @@ class Reaction:
         """What is to be recorded, in the order in which it came about. It stays due until the log holds it."""
         return list(self._due.values())
 
+    def settled(self, emission: Emission) -> None:
+        """The log holds it, or never can: nothing of it is remembered until it is met there."""
+        self._due.pop((emission.stream, emission.expected + 1), None)
+
 
 def emit(fact: Facts, cause: Recorded | None = None) -> Emission:
     """A prediction or milestone as the model's own act, caused by a recorded fact; its ids follow from what it says."""

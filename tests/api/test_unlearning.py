@@ -107,6 +107,20 @@ def test_the_models_are_those_of_a_log_without_them(world, tmp_path):
     assert scored.digest != digest(known)
 
 
+def test_what_is_on_record_is_not_held_until_it_is_met(world, monkeypatch):
+    """Far behind in a long log, a model's predictions stand behind all that it has still to fold."""
+    monkeypatch.setattr("api.learning.BATCH", 20)
+    tenant, log, _ = taught(world)
+    model, held = Model(log, learner()), []
+    # As one that was opened when the log began.
+    model._replayed = 0
+    while model.advance():
+        assert until(lambda: all(future.done() for _, future in model._underway.values()))
+        held.append(len(model._reaction.due()))
+    assert len(predictions(world.logs.of(tenant.id))) == COUNT
+    assert 0 < max(held) <= 2 * 20
+
+
 def test_of_whom_nothing_is_learned_there_is_nothing_to_unlearn(world, acme, tmp_path):
     nobody = uuid4()
     approved(world, acme, nobody)
