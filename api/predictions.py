@@ -1,7 +1,7 @@
 """Predictions over HTTP: asked for now, booked against what came, and the models that make them."""
 
 import asyncio
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -16,6 +16,7 @@ from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
 from application.ports import Unanswered
+from application.predictions import Verdict
 from domain.predictions import Made
 from projections.predictions import book, card
 
@@ -78,9 +79,11 @@ class Recomputation(Struct, frozen=True, kw_only=True):
     """A prediction made again from the log alone, compared bit for bit."""
 
     id: UUID
-    verdict: Literal["equal", "superseded", "differs"]
+    verdict: Verdict
     """`equal`: the model that it names makes it from the log as it stood. `superseded`: somebody whom the model had
-    learned from was erased since. `differs`: it does not come out, and that is alarming."""
+    learned from was erased since. `other-build`: another build of the program made it, or one on another architecture;
+    where `differing` names the build alone, everything else came out. `differs`: it does not come out, and that is
+    alarming."""
     model: str
     champion: str
     digest: str

@@ -105,7 +105,8 @@ def verify(settings: Settings, tenant: UUID, sample: int | None, notes: list[str
             made = _open(log, sample, findings, reserved.take)
             reserved.end(findings)
             views = bootstrap.held(product, tenant, findings, fold=fold)
-            again = _predictions(made, _whole(log) if most is None else bootstrap.again(product, tenant).made, findings)
+            computed = _whole(log) if most is None else bootstrap.again(product, tenant).made
+            again = _predictions(made, computed, findings, notes)
     return Verdict(
         tenant=tenant,
         sound=not findings.kept,
@@ -209,13 +210,18 @@ def _whole(log: Log) -> Callable[[Made], Recomputed | None]:
     return lambda made: recompute(made, opened(log, made.position), bootstrap.learner())
 
 
-def _predictions(made: list[tuple[int, Made]], again: Callable[[Made], Recomputed | None], findings: Findings) -> int:
-    """How many could be computed again."""
+def _predictions(
+    made: list[tuple[int, Made]], again: Callable[[Made], Recomputed | None], findings: Findings, notes: list[str]
+) -> int:
+    """How many came out, or could be told wrong."""
     found = [(position, told) for position, each in made if (told := again(each))]
+    others = sum(told.verdict == "other-build" and told.differing != ("build",) for _, told in found)
     for position, told in found:
         if told.verdict == "differs":
             findings.add("prediction", f"Computed again it differs: {', '.join(told.differing)}.", position)
-    return len(found)
+    if others:
+        notes.append(f"{others} predictions were made by another build of the program and do not come out by this one.")
+    return len(found) - others
 
 
 def _told(verdict: Verdict) -> str:

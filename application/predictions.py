@@ -115,9 +115,13 @@ def emit(fact: Facts, cause: Recorded | None = None) -> Emission:
     return Emission(where, expected, fact, meta)
 
 
+Verdict = Literal["equal", "superseded", "other-build", "differs"]
+
+
 class Recomputed(Struct, frozen=True, omit_defaults=True):
-    verdict: Literal["equal", "superseded", "differs"]
-    """Only `differs` is alarming: `superseded` means that somebody the model had learned from was erased since."""
+    verdict: Verdict
+    """Only `differs` is alarming: `superseded` means that somebody the model had learned from was erased since,
+    `other-build` that another program, or another machine, made it: nothing is claimed of what differs then."""
     made: Made
     again: Made | None
     superseded_at: int | None = None
@@ -166,7 +170,8 @@ def _judged(made: Made, again: Made | None, learner: Learner, own: Sequence[Reco
     differing = _differing(made, again)
     if not differing:
         return Recomputed("equal", made, again)
-    return Recomputed("superseded" if gone else "differs", made, again, gone, differing)
+    verdict: Verdict = "superseded" if gone else "other-build" if made.build != learner.build else "differs"
+    return Recomputed(verdict, made, again, gone, differing)
 
 
 def _differing(made: Made, again: Made | None) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
 """Models as this process makes them, and what is kept of their past."""
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from uuid import UUID
 
 from adapters.kept import Kept
 from api.again import Again
 from api.bootstrap.product import Product
+from api.learning import Model
 from application.predictions import Learner
 
 
@@ -24,3 +26,15 @@ def kept(product: Product, tenant: UUID) -> Kept:
 
 def again(product: Product, tenant: UUID) -> Again:
     return Again(product.logs.of(tenant), learner, kept(product, tenant))
+
+
+def model(product: Product, fits: Executor, tenant: UUID) -> Model:
+    """A worker's, which keeps what it learns."""
+    fresh = learner(fits)
+    return Model(product.logs.of(tenant), fresh, kept(product, tenant).begin(fresh.name, fresh.build))
+
+
+def unlearned(product: Product, tenant: UUID, gone: Sequence[UUID]) -> None:
+    """Let go of whatever was learned from these subjects, before the model is folded anew."""
+    product.logs.rings.of(tenant).forget(gone)
+    kept(product, tenant).forget()

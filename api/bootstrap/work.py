@@ -26,12 +26,12 @@ from adapters.proofs.sealer import Sealer
 from adapters.reports import Schedules
 from adapters.trust import trust
 from api.bootstrap.capabilities import DECIDERS, MODELS
-from api.bootstrap.learned import kept, learner
+from api.bootstrap.learned import kept, learner, model, unlearned
 from api.bootstrap.product import Product, deliveries, signer_of
 from api.bootstrap.troubles import UNAVAILABLE
 from api.checking import Checker, Look
 from api.erasing import Replayed
-from api.learning import Model, Models
+from api.learning import Models
 from api.rounds import Rounds, Work
 from application.keys import Keeping
 from application.privacy import Erasing
@@ -276,8 +276,8 @@ def learning(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that keeps the models of the tenants leased to this process, and answers for scores over the link."""
     fits = ThreadPoolExecutor(1, thread_name_prefix="refit")
     models = Models(
-        partial(_model, product, fits),
-        lambda tenant, gone: product.logs.rings.of(tenant).forget(gone),
+        partial(model, product, fits),
+        partial(unlearned, product),
     )
     serve_scores(product.link, models.score)
 
@@ -288,8 +288,3 @@ def learning(product: Product, stop: threading.Event) -> threading.Thread:
         fits.shutdown(wait=False, cancel_futures=True)
 
     return _leased(product, "learning", work)
-
-
-def _model(product: Product, fits: Executor, tenant: UUID) -> Model:
-    fresh = learner(fits)
-    return Model(product.logs.of(tenant), fresh, kept(product, tenant).begin(fresh.name, fresh.build))

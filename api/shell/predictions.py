@@ -16,7 +16,7 @@ predictions = App("predictions")
 def recompute(id: UUID, *, tenant: UUID | None = None, json: Json = False) -> None:
     """Make a past prediction again from the log and compare: equal (bit for bit), superseded by erasure, or differs.
 
-    Exit code 1 where it differs.
+    Exit code 1 where it differs. One of another build of the program (other-build) may differ without meaning anything.
 
     Args:
         id: The prediction.

@@ -131,6 +131,8 @@ class Erasing:
         if subject not in self._gone:
             self._gone[subject] = (self._remains.erase(subject), *self._log.head())
         if self._remains.level(*self._gone[subject][1:]):
+            if self._unlearning.teaches(subject):
+                self._unlearning.forget()
             self._remains.purge(subject, *self._gone[subject][1:])
             self._remains.cleared(subject)
             del self._gone[subject]

@@ -1,5 +1,7 @@
 """What models keep in the database: from there predictions behind a long log are made again, until an erasure."""
 
+from uuid import uuid4
+
 import msgspec
 import psycopg
 import pytest
@@ -93,3 +95,17 @@ def test_an_erasure_destroys_what_was_kept_and_supersedes(world, lived, tmp_path
     assert asked(world, tenant, log, earlier)["verdict"] == "equal"
     answer = asked(world, tenant, log, later)
     assert (answer["verdict"], bool(answer["superseded_at"])) == ("superseded", True)
+
+
+def test_nothing_is_kept_that_leans_on_who_was_erased_elsewhere(world, lived, migrated, tmp_path):
+    """Their key is gone with a parcel or after a restore, and no worker that learns has met the certificate yet."""
+    tenant, _, ids, _ = lived
+    nobody = uuid4()
+    mark = "update everlog.subject_keys set wrapped = null, epoch = -1, erased_at = now() where subject = %s"
+    with psycopg.connect(migrated.addresses.superuser, autocommit=True) as superuser:
+        superuser.execute("insert into everlog.subject_keys values (%s, %s, 1, %s)", [tenant.id, nobody, b"x"])
+        for subject, left in ((nobody, True), (ids[WHO], False)):
+            superuser.execute(mark, [subject])
+            work = erasing(world, tenant.id, tmp_path)
+            assert until(lambda work=work: work.advance() == 0 and not work._remains.brought())
+            assert bool(notes(world, tenant)) is left
