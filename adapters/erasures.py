@@ -20,6 +20,7 @@ ERASE, _AGAIN = _NOTED.format("k.epoch"), _NOTED.format(-1)
 _GONE = """
     select count(*) from everlog.subject_keys
     where tenant_id = %s and subject = any(%s) and wrapped is null"""
+_WHO = "select subject from everlog.subject_keys where tenant_id = %s and wrapped is null"
 _HEAD = "select generation, position from everlog.heads where tenant_id = %s"
 _LOOK = 100
 """Of the latest erasures, so many are looked at: where they stand, the earlier ones do."""
@@ -58,6 +59,10 @@ class Erasures:
         """Let go of keys at hand that another process may have destroyed."""
         if self._keys:
             self._keys.forget(tenant, subjects)
+
+    def erased(self, tenant: UUID) -> set[UUID]:
+        """Whose keys are destroyed."""
+        return {subject for (subject,) in self._database.query(tenant, _WHO, [tenant])}
 
     def settle(self) -> int:
         """Erase whom the ledger names and the database still knows, before anything is served; how many were looked at.

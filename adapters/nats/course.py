@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.parser import BytesParser
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -46,6 +47,11 @@ async def last(client: Client, tenant: UUID) -> Last | None:
         found = (await streams.api(client, f"STREAM.MSG.GET.{subjects.STREAM}", asked))["message"]
     except NotFoundError:
         return None
+    return read(found)
+
+
+def read(found: dict[str, Any]) -> Last:
+    """What the server tells of a message."""
     lines = base64.b64decode(found.get("hdrs", "")).partition(b"\r\n")[2]
     headers = _parser.parsebytes(lines)
     return Last(

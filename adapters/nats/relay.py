@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error
 
-from adapters.nats import course, streams, subjects
+from adapters.nats import course, streams, subjects, whole
 from adapters.nats import publish as batches
 from adapters.nats.course import Course, Forked
 from adapters.nats.link import Link
@@ -20,6 +20,7 @@ from adapters.nats.message import Event, Source
 from adapters.nats.publish import Rejected, Stale
 from adapters.nats.streams import Retention
 from adapters.nats.wake import Mark, mark
+from adapters.nats.whole import Erased
 
 JOB = "relay"
 
@@ -60,6 +61,11 @@ def _nothing(*_: object) -> None:
     """Nobody wants to be told."""
 
 
+def _nobody(_: UUID) -> frozenset[UUID]:
+    """Nobody was erased."""
+    return frozenset()
+
+
 class Skipped(Exception):
     """The log's rows do not follow each other: publishing them would leave a gap for ever."""
 
@@ -78,15 +84,21 @@ class Relay:
         leases: Leases,
         pace: Pace = _PACE,
         told: Told = _nothing,
+        erased: Erased = _nobody,
     ) -> None:
         self._read_heads = heads
         self._source = source
         self._leases = leases
         self._pace = pace
         self._told = told
+        self._erased = erased
         self._heads: dict[UUID, Mark] = {}
         self._courses: dict[UUID, Course] = {}
         self._rest: dict[UUID, float] = {}
+        self._looked: set[UUID] = set()
+        """Of whom is known, on this connection, whether the stream has all that it was given."""
+        self._hollow: set[UUID] = set()
+        """Of whom it lost something: all of theirs is published again."""
         self._created = ""
         self._max_age = 0.0
         self.forked: dict[UUID, str] = {}
@@ -102,6 +114,7 @@ class Relay:
         """One connection: nothing is taken over from the one before."""
         self._courses.clear()
         self._rest.clear()
+        self._looked.clear()
         changed = asyncio.Event()
 
         async def woken(message: Msg) -> None:
@@ -110,12 +123,37 @@ class Relay:
 
         await client.subscribe("everlog-wake.*", cb=woken)
         running: dict[UUID, asyncio.Task[None]] = {}
+        looking = asyncio.create_task(self._search(client, changed))
         try:
             await self._tend(client, running, changed)
         finally:
-            for task in running.values():
+            tasks = [looking, *running.values()]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*running.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _search(self, client: Client, changed: asyncio.Event) -> None:
+        """Look for holes in what the stream holds of those that are published here, once each, one after the other."""
+        while True:
+            for tenant in self._courses.keys() - self._looked:
+                try:
+                    lost = await self._lost(client, tenant)
+                except Exception as problem:  # noqa: BLE001 - whatever it is, it is tried again
+                    _log.warning("The stream of tenant %s cannot be looked at (%s).", tenant, type(problem).__name__)
+                    break
+                self._looked.add(tenant)
+                if lost:
+                    _log.error("The stream has lost events of tenant %s: all are published again.", tenant)
+                    self._hollow.add(tenant)
+                    self._courses.pop(tenant, None)
+                    changed.set()
+            await asyncio.sleep(self._pace.verify)
+
+    async def _lost(self, client: Client, tenant: UUID) -> bool:
+        if not await whole.suspicious(client, tenant) or not (missing := await whole.holes(client, tenant)):
+            return False
+        erased = await asyncio.to_thread(self._erased, tenant)
+        return not await asyncio.to_thread(whole.explained, self._source(tenant), missing, erased)
 
     async def _tend(self, client: Client, running: dict[UUID, asyncio.Task[None]], changed: asyncio.Event) -> None:
         looked = verified = float("-inf")
@@ -173,6 +211,7 @@ class Relay:
         reached = max((each.sequence for each in self._courses.values()), default=0)
         if found["created"] != self._created or found["state"]["last_seq"] < reached:
             self._courses.clear()
+            self._looked.clear()
         self._created = found["created"]
 
     async def _advance(self, client: Client, tenant: UUID) -> None:
@@ -204,6 +243,9 @@ class Relay:
         source = self._source(tenant)
         at = self._courses.get(tenant)
         if at is None:
+            if tenant in self._hollow:
+                await whole.clear(client, tenant)
+                self._hollow.discard(tenant)
             last = await course.last(client, tenant)
             at = await asyncio.to_thread(course.compare, source, last, self._max_age)
             self._courses[tenant] = at

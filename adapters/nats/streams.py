@@ -123,6 +123,11 @@ def max_age(found: dict[str, Any]) -> float:
     return int(found["config"].get("max_age", 0)) / _SECOND
 
 
+def limited(found: dict[str, Any]) -> bool:
+    """Whether the oldest messages leave by themselves, from a stream's information."""
+    return any(found["config"].get(name, 0) > 0 for name in ("max_age", "max_bytes", "max_msgs"))
+
+
 async def api(client: Client, verb: str, request: Any = None) -> dict[str, Any]:
     """One call of JetStream's own API. Raises `APIError`, `NoRespondersError` or `TimeoutError`."""
     body = b"" if request is None else json.dumps(request).encode()

@@ -169,7 +169,8 @@ def relay(product: Product) -> Relay:
     """Publish to JetStream whatever is committed, once the link starts."""
     leases = Leases(product.database, uuid4())
     source = partial(Recorder, database=product.database, committer=product.committer)
-    made = Relay(product.link, product.database.heads, source, leases, told=product.telemetry.relayed)
+    told, erased = product.telemetry.relayed, product.erasures.erased
+    made = Relay(product.link, product.database.heads, source, leases, told=told, erased=erased)
     product.telemetry.relay(made.behind, lambda: made.forked)
     return made
 

@@ -45,9 +45,9 @@ def relaying():
     """with relaying(url, logs): a relay at work."""
 
     @contextmanager
-    def run(url, logs, pace=PACE, leases=None, told=lambda *_: None):
+    def run(url, logs, pace=PACE, leases=None, told=lambda *_: None, erased=lambda _: set()):
         link = Link(url, patience=QUICK)
-        relay = Relay(link, logs.heads, logs.of, leases or Free(), pace, told)
+        relay = Relay(link, logs.heads, logs.of, leases or Free(), pace, told, erased)
         link.start()
         try:
             yield relay
