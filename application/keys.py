@@ -30,6 +30,14 @@ class Move(Command, frozen=True, kw_only=True):
         return domain.move(custody, self.service, self.many)
 
 
+class AskRotation(Command, frozen=True, kw_only=True):
+    permission: ClassVar = "keys.rotate"
+    stream: ClassVar = keys
+
+    def decide(self, custody: Custody) -> list[Fact]:
+        return domain.ask_rotation(custody)
+
+
 class Rotate(Command, frozen=True, kw_only=True):
     permission: ClassVar = PERMISSION
     stream: ClassVar = keys
@@ -53,8 +61,11 @@ class Expire(Command, frozen=True, kw_only=True):
 class Keeper(Protocol):
     """A tenant's keys, as far as their time passes."""
 
-    def rotate(self) -> tuple[int, bool, int]:
-        """Epoch of now, whether it was begun by this, and how many subject keys were wrapped under it."""
+    def rotate(self, *, early: bool = False) -> tuple[int, bool, int]:
+        """Epoch of now, whether it was begun by this, and how many subject keys were wrapped under it.
+
+        `early` begins one although the time of the last is not over.
+        """
         ...
 
     def expire(self) -> Iterable[int]:
@@ -63,31 +74,38 @@ class Keeper(Protocol):
 
 
 class Keeping:
-    """Keeps one tenant's keys: rotates them when it is time, and destroys those that are old."""
+    """Keeps one tenant's keys: rotates them when it is time or somebody asks, and destroys those that are old."""
 
     def __init__(self, tenant: UUID, log: Log, keeper: Keeper, clock: Callable[[], float] = monotonic) -> None:
         self._tenant = tenant
         self._log = log
         self._keeper = keeper
         self._clock = clock
-        self._next = clock()
+        self._next = self._soon = clock()
+        """When they are looked at again, and when at the earliest, where a rotation is asked for."""
 
     def advance(self) -> int:
         """How much there was to do."""
-        if self._clock() < self._next:
+        asked = self._custody()[0].asked
+        if self._clock() < (self._soon if asked else self._next):
             return 0
         # Where keys are not to be had, they are not asked for at every pass.
-        self._next = self._clock() + AGAIN
-        epoch, begun, subjects = self._keeper.rotate()
+        self._next = self._soon = self._clock() + AGAIN
+        epoch, begun, subjects = self._keeper.rotate(early=asked)
         self._record(lambda custody: domain.rotate(custody, epoch, subjects, begun=begun))
         gone = list(self._keeper.expire())
         self._record(lambda custody: domain.expire(custody, gone))
-        self._next = self._clock() + EVERY
+        self._soon = self._clock()
+        self._next = self._soon + EVERY
         return subjects + len(gone)
 
+    def _custody(self) -> tuple[Custody, int]:
+        """What stands in the log, and its version."""
+        facts = list(self._log.stream(f"{keys.name}/{self._tenant}"))
+        return keys.fold(each.fact for each in facts), len(facts)
+
     def _record(self, decide: Callable[[Custody], list[Fact]]) -> None:
-        stream = f"{keys.name}/{self._tenant}"
-        facts = list(self._log.stream(stream))
-        if told := decide(keys.fold(each.fact for each in facts)):
+        custody, version = self._custody()
+        if told := decide(custody):
             meta = Meta(event=uuid4(), actor=Actor("system", SYSTEM), permission=PERMISSION)
-            self._log.submit(stream, len(facts), told, meta).result(WAIT)
+            self._log.submit(f"{keys.name}/{self._tenant}", version, told, meta).result(WAIT)

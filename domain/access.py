@@ -46,6 +46,8 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "api_keys.read": "See which API keys there are.",
     "api_keys.issue": "Issue an API key.",
     "api_keys.revoke": "Revoke an API key.",
+    "keys.read": "See where an organisation's keys lie, and when they were rotated and destroyed.",
+    "keys.rotate": "Have an organisation's keys rotated now.",
     "keys.manage": "Rotate an organisation's keys, and take them to another key service.",
     "tenancy.create": "Create a tenant.",
     "tenancy.read": "See which tenants there are.",
@@ -84,6 +86,8 @@ _ADMIN = _MANAGER | {
     "reports.schedule",
     "deliveries.read",
     "deliveries.manage",
+    "keys.read",
+    "keys.rotate",
     "searches.save",
 }
 

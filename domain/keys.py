@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.kernel import Decider, Fact
 
@@ -13,6 +14,10 @@ class Moved(Fact, frozen=True, tag="keys.moved"):
     service: str
     """As its setting names it, without where a credential lies; `installation` for the installation's own."""
     keys: int
+
+
+class RotationAsked(Fact, frozen=True, tag="keys.rotation-asked"):
+    """A new tenant key is wanted before the time of the last is over."""
 
 
 class Rotated(Fact, frozen=True, tag="keys.rotated"):
@@ -28,24 +33,32 @@ class Expired(Fact, frozen=True, tag="keys.expired"):
     epoch: int
 
 
-Facts = Moved | Rotated | Expired
+Facts = Moved | RotationAsked | Rotated | Expired
 
 
 class Custody(Struct, frozen=True):
     service: str = ""
+    asked: bool = False
+    """Whether a rotation is wanted that was not done yet."""
 
 
 def evolve(custody: Custody, fact: Facts) -> Custody:
     match fact:
         case Moved(service=service):
-            return Custody(service)
-        case Rotated() | Expired():
+            return replace(custody, service=service)
+        case RotationAsked() | Rotated():
+            return replace(custody, asked=isinstance(fact, RotationAsked))
+        case Expired():
             return custody
 
 
 def move(custody: Custody, service: str, keys: int) -> list[Fact]:
     """Nothing where nothing was left to move; what was cut short and is finished later is told each time."""
     return [Moved(service, keys)] if keys or custody.service != service else []
+
+
+def ask_rotation(custody: Custody) -> list[Fact]:
+    return [] if custody.asked else [RotationAsked()]
 
 
 def rotate(_: Custody, epoch: int, subjects: int, *, begun: bool) -> list[Fact]:
