@@ -10,11 +10,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from uuid import UUID
 
 import psycopg
 
+from adapters.nats.consume import Gap
 from api import settings as configuration
-from tests.faults.aftermath import aftermath, carried, settled
+from tests.faults.aftermath import Carried, aftermath, carried, settled
 from tests.faults.control import unseen
 from tests.faults.disk.plant import Plant, known, plant, superuser
 from tests.faults.evidence import counted
@@ -57,7 +59,7 @@ def endure(trial: Trial, least: int) -> tuple[Found, float]:
         for feed in feeds:
             feed.enough()
         lags = [settled(product.settings, feed.client.tenant, feed.captures) for feed in feeds]
-        streams = [asyncio.run(carried(product.settings.nats, feed.client.tenant)) for feed in feeds]
+        streams = [mended(product.settings.nats, feed.client.tenant) for feed in feeds]
         product.stop()
         settings = configuration.read(product.environment)
         stands = [aftermath(settings, feed.client.tenant) for feed in feeds]
@@ -68,6 +70,21 @@ def endure(trial: Trial, least: int) -> tuple[Found, float]:
     found.notes["lost by the control"] = lost
     found.control_red = lost > 0 and not unseen(feeds[0].ledger, stands[0].log)
     return found, max(lags)
+
+
+def mended(url: str, tenant: UUID) -> Carried:
+    """What JetStream holds, once the relay has found what a cut took out of the midst of it.
+
+    Raises `adapters.nats.consume.Gap` where that takes too long.
+    """
+    until = time.monotonic() + SOON
+    while True:
+        try:
+            return asyncio.run(carried(url, tenant))
+        except Gap:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
 
 
 def blackout(station: Plant, feeds: Sequence[Feed], dice: Random) -> float:
