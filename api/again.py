@@ -22,43 +22,36 @@ MOST = 50_000
 """Events that are folded anew while somebody waits."""
 
 
-class Again:
-    """One tenant's predictions. Synchronous: for threads beside the edge."""
+def again(made: Made, log: Log, learner: Callable[[], Learner], kept: Kept) -> Recomputed | None:
+    """None where that takes the whole log, and the log is too long for somebody who waits. Synchronous.
 
-    def __init__(self, log: Log, learner: Callable[[], Learner], kept: Kept) -> None:
-        self._log = log
-        self._learner = learner
-        self._kept = kept
+    What is found from a kept state and is not `equal` is looked at once more from the whole log where that can be.
+    """
+    near = _near(made, log, learner(), kept)
+    if near and (near.verdict == "equal" or made.position > MOST):
+        return near
+    if made.position > MOST:
+        return None
+    return recompute(made, opened(log, made.position), learner())
 
-    def made(self, made: Made) -> Recomputed | None:
-        """None where that takes the whole log, and the log is too long for somebody who waits.
 
-        What is found from a kept state and is not `equal` is looked at once more from the whole log where that can be.
-        """
-        near = self._near(made)
-        if near and (near.verdict == "equal" or made.position > MOST):
-            return near
-        if made.position > MOST:
+def _near(made: Made, log: Log, learner: Learner, kept: Kept) -> Recomputed | None:
+    try:
+        point = kept.near(made.model, made.build, made.position)
+        if point is None:
             return None
-        return recompute(made, opened(self._log, made.position), self._learner())
+        learner.stand(point)
+    except (Misplaced, Incomplete):
+        _log.exception("predictions.kept-unsound", tenant=str(log.tenant), model=made.model)
+        return None
+    stood = point.stand.position if point.stand else 0
+    return replace(recompute_near(made, _own(made, log), learner), stood=stood)
 
-    def _near(self, made: Made) -> Recomputed | None:
-        learner = self._learner()
-        try:
-            point = self._kept.near(made.model, made.build, made.position)
-            if point is None:
-                return None
-            learner.stand(point)
-        except (Misplaced, Incomplete):
-            _log.exception("predictions.kept-unsound", tenant=str(self._log.tenant), model=made.model)
-            return None
-        stood = point.stand.position if point.stand else 0
-        return replace(recompute_near(made, self._own(made), learner), stood=stood)
 
-    def _own(self, made: Made) -> Iterator[Recorded]:
-        """The facts of a prospect and of what they consented to, in the log's order, opened."""
-        streams = (self._log.stream(f"{each.name}/{made.prospect}") for each in (prospects, privacy))
-        for recorded in merge(*streams, key=attrgetter("position")):
-            if recorded.position > made.position:
-                return
-            yield replace(recorded, fact=self._log.open(recorded.fact))
+def _own(made: Made, log: Log) -> Iterator[Recorded]:
+    """The facts of a prospect and of what they consented to, in the log's order, opened."""
+    streams = (log.stream(f"{each.name}/{made.prospect}") for each in (prospects, privacy))
+    for recorded in merge(*streams, key=attrgetter("position")):
+        if recorded.position > made.position:
+            return
+        yield replace(recorded, fact=log.open(recorded.fact))

@@ -21,8 +21,8 @@ from domain.proofs import Checked
 from tenants.context import SYSTEM
 
 MOST = 2_000_000
-"""Events up to which read models are folded anew: what a look takes of an hour, and how long it keeps the database from
-clearing what it sees."""
+"""Events up to which read models are folded anew: beyond, a look would keep the database too long from clearing what
+was written over since."""
 
 
 def look(settings: Settings, tenant: UUID) -> Checked:

@@ -16,7 +16,6 @@ from litestar.exceptions import ClientException
 from msgspec import Struct
 
 from api import problems
-from api.again import Again
 from api.call import Call
 from api.inbound import Headers, Inbound, Reply
 from api.personal import Eyes
@@ -29,8 +28,10 @@ from application.fresh import Fresh
 from application.kernel import Caller
 from application.pipeline import Pipeline, Rejected
 from application.ports import Journal, Logs, Scorer, Unanswered
+from application.predictions import Recomputed
 from application.proofs import Proofs
 from domain.kernel import Circumstances, Decider, Refused
+from domain.predictions import Made
 from projections.reports import Report
 from tenants.quotas import Quota, Verdict
 
@@ -69,7 +70,7 @@ class Edge:
         *,
         documents: Mapping[str, Callable[[Report], bytes]] = MappingProxyType({}),
         deliveries: Deliveries | None = None,
-        again: Callable[[UUID], Again] | None = None,
+        again: Callable[[UUID, Made], Recomputed | None] | None = None,
         trace: Callable[[], str] = str,
         granted: Callable[[UUID], Awaitable[None]] | None = None,
         troubles: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),

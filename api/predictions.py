@@ -113,7 +113,7 @@ async def recomputation(edge: Edge, call: Call) -> Reply:
     if edge.again is None or edge.learning.locked():
         raise Problem("predictions.unanswered", retry=BUSY)
     async with edge.learning:
-        done = await asyncio.to_thread(edge.again(call.caller.tenant).made, made)
+        done = await asyncio.to_thread(edge.again, call.caller.tenant, made)
     if done is None:
         raise Problem("predictions.far", details={"events": made.position, "most": MOST})
     return reply(

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -105,7 +106,7 @@ def verify(settings: Settings, tenant: UUID, sample: int | None, notes: list[str
             made = _open(log, sample, findings, reserved.take)
             reserved.end(findings)
             views = bootstrap.held(product, tenant, findings, fold=fold)
-            computed = _whole(log) if most is None else bootstrap.again(product, tenant).made
+            computed = _whole(log) if most is None else partial(bootstrap.again, product, tenant)
             again = _predictions(made, computed, findings, notes)
     return Verdict(
         tenant=tenant,

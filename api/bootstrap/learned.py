@@ -5,10 +5,11 @@ from concurrent.futures import Executor
 from uuid import UUID
 
 from adapters.kept import Kept
-from api.again import Again
+from api.again import again as once_more
 from api.bootstrap.product import Product
 from api.learning import Model
-from application.predictions import Learner
+from application.predictions import Learner, Recomputed
+from domain.predictions import Made
 
 
 def learner(executor: Executor | None = None) -> Learner:
@@ -24,8 +25,9 @@ def kept(product: Product, tenant: UUID) -> Kept:
     return Kept(product.logs.of(tenant), product.logs.rings.of(tenant), product.database, product.erasures)
 
 
-def again(product: Product, tenant: UUID) -> Again:
-    return Again(product.logs.of(tenant), learner, kept(product, tenant))
+def again(product: Product, tenant: UUID, made: Made) -> Recomputed | None:
+    """A prediction of a tenant made again; see `api.again`."""
+    return once_more(made, product.logs.of(tenant), learner, kept(product, tenant))
 
 
 def model(product: Product, fits: Executor, tenant: UUID) -> Model:

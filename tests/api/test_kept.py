@@ -51,11 +51,10 @@ def test_one_that_the_model_did_not_make_is_found_there_too(world, lived, monkey
     tenant, _, ids, models = lived
     monkeypatch.setattr("api.again.MOST", 1)
     made = models.score(tenant.id, msgspec.json.encode({"prospect": ids[-1]}))
-    stood = world.again(tenant.id)
-    assert until(lambda: models.advance(tenant.id) == 0 and stood.made(made))
-    assert stood.made(made).verdict == "equal"
+    assert until(lambda: models.advance(tenant.id) == 0 and world.again(tenant.id, made))
+    assert world.again(tenant.id, made).verdict == "equal"
     for altered in ({"probability": 0.5}, {"digest": "0" * 64}, {"learned": made.learned - 1}, {"champion": "plain"}):
-        answer = stood.made(msgspec.structs.replace(made, **altered))
+        answer = world.again(tenant.id, msgspec.structs.replace(made, **altered))
         assert (answer.verdict, answer.differing) == ("differs", tuple(altered))
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from adapters.keyring import Custody
 from application.keys import Keeping
 from tests.waiting import until
 
@@ -9,8 +10,8 @@ from tests.waiting import until
 class House:
     def __init__(self, world):
         self.world, self.tenant, self.now = world, world.tenant(), 0.0
-        custody = world.logs.rings.custody(self.tenant.id)
-        custody._database = world.keeper
+        rings = world.logs.rings
+        custody = Custody(world.keeper, rings.services, rings.of(self.tenant.id))
         self.keeping = Keeping(self.tenant.id, world.logs.of(self.tenant.id), custody, lambda: self.now)
         body = {"name": "Ada", "email": "ada@example.org", "industry": "looms"}
         self.ada = self.ask("POST", "/v1/prospects", "Admin", json=body).json()["id"]

@@ -20,7 +20,7 @@ from adapters.ledger import Ledger
 from adapters.postgres.reads import ReadModels
 from adapters.postgres.views import Views
 from adapters.proofs.proven import Proven
-from api.again import Again
+from api.again import again
 from api.app import create_app
 from api.bootstrap import learner
 from api.edge import Edge
@@ -127,8 +127,8 @@ class World:
         erasures = Erasures(self.keeper, Ledger(self.secrets["keys"]), self)
         return Kept(self.logs.of(tenant), self.logs.rings.of(tenant), database or self.keeper, erasures)
 
-    def again(self, tenant):
-        return Again(self.logs.of(tenant), learner, self.kept(tenant, self.database))
+    def again(self, tenant, made):
+        return again(made, self.logs.of(tenant), learner, self.kept(tenant, self.database))
 
     async def check(self):
         await self.database.fetch(SYSTEM, "select 1")

@@ -15,9 +15,6 @@ from tests.adapters.nats.stored import same, stored
 from tests.adapters.nats.test_relay import done
 from tests.waiting import until
 
-BLOCK = 8 * 2**20
-"""More than that a file of the store does not hold."""
-
 
 @pytest.fixture
 def logs():
@@ -105,7 +102,7 @@ def test_an_erased_person_is_no_hole(broker, relaying, linked, logs):
         assert until(lambda: whole_again(broker.url, logs)), "the control: a hole of somebody who lives"
 
 
-def test_what_ages_away_is_no_hole(broker, relaying, linked, logs):
+def test_what_ages_away_is_no_hole(broker, relaying, logs):
     keep = Retention(max_bytes=600_000)
     ensure_streams(broker.url, keep)
     filled(logs, 600)
