@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from msgspec import msgpack
@@ -11,9 +12,12 @@ from adapters.erasures import Erasures
 from adapters.keyring import Ring
 from adapters.log import TenantLog
 from adapters.postgres.database import Database
+from application.predictions import Latest
 from domain.predictions import Features, Made, predictions
 from projections.predictions.kept import Adopted, Lesson, Note, Point, Stand
 
+WHOLE = "whole"
+"""The kind of note that holds all of a model; of those a fold has one, the last."""
 _LIVE = """
     select {} from everlog.model_folds f
     join everlog.heads h on h.tenant_id = f.tenant_id and h.generation = f.generation
@@ -43,10 +47,26 @@ _TOLD = """
         unnest(%(kinds)s::text[], %(positions)s::bigint[], %(bodies)s::bytea[]) as new
     on conflict do nothing"""
 _PUT = _TOLD.format(_LIVE.format("f.fold", "f.fold = %(fold)s"))
+_LEFT_BEHIND = """
+    with live as ({}),
+    earlier as (
+        delete from everlog.model_notes n using live
+        where n.tenant_id = %(tenant)s and n.fold = live.fold and n.kind = 'whole' and n.position < %(position)s)
+    insert into everlog.model_notes (tenant_id, fold, kind, position, body)
+    select %(tenant)s, fold, 'whole', %(position)s, %(body)s from live
+    on conflict do nothing"""
+_LEAVE = _LEFT_BEHIND.format(_LIVE.format("f.fold", "f.fold = %(fold)s"))
+_LEFT = """
+    select position, body from everlog.model_notes
+    where tenant_id = %s and fold = %s and kind = 'whole' order by position desc limit 1"""
+_OUTDATED = """
+    delete from everlog.model_notes n using everlog.model_folds f
+    where n.tenant_id = %(tenant)s and n.kind = 'whole' and n.fold <> %(fold)s
+        and f.tenant_id = n.tenant_id and f.fold = n.fold and f.model = %(model)s"""
 _NEAR = """
     with notes as (
         select kind, position from everlog.model_notes
-        where tenant_id = %(tenant)s and fold = %(fold)s and position <= %(position)s),
+        where tenant_id = %(tenant)s and fold = %(fold)s and position <= %(position)s and kind <> 'whole'),
     last as (select kind, max(position) as position from notes where kind <> 'lesson' group by kind)
     select n.kind, n.position, n.body from last l join everlog.model_notes n
         on n.tenant_id = %(tenant)s and n.fold = %(fold)s and n.kind = l.kind and n.position = l.position
@@ -71,13 +91,15 @@ class Kept:
         self._erasures = erasures
 
     def begin(self, model: str, build: str) -> "Keeping":
-        named = {"tenant": self._ring.tenant, "model": model, "build": build}
+        named: dict[str, Any] = {"tenant": self._ring.tenant, "model": model, "build": build}
         self._drop([fold for (fold,) in self._database.query(self._ring.tenant, _PAST, [self._ring.tenant])])
         if found := self._database.query(self._ring.tenant, _FOLD, named):
             return Keeping(found[0][0], model, self._ring, self._database)
-        fold = uuid4()
+        named |= {"fold": (fold := uuid4())}
         self._ring.ensure([fold])
-        self._database.query(self._ring.tenant, _BEGIN, {**named, "fold": fold, "at": datetime.now(UTC)})
+        self._database.query(self._ring.tenant, _BEGIN, named | {"at": datetime.now(UTC)})
+        # Workers of an earlier build need not go on from there any more; what it predicted is still made again.
+        self._database.query(self._ring.tenant, _OUTDATED, named)
         return Keeping(fold, model, self._ring, self._database)
 
     def near(self, model: str, build: str, position: int) -> Point | None:
@@ -131,8 +153,7 @@ class Keeping:
         self._database = database
 
     def put(self, notes: Sequence[Note], position: int, erased_at: int | None) -> None:
-        key = self._ring.get(self._fold) or self._ring.fetch([self._fold]).get(self._fold)
-        if not isinstance(key, SubjectKey):
+        if (key := self._key()) is None:
             return
         given = {
             "tenant": self._ring.tenant,
@@ -145,6 +166,24 @@ class Keeping:
             "bodies": [_sealed(key, self._model, each) for each in notes],
         }
         self._database.query(self._ring.tenant, _PUT, given)
+
+    def leave(self, latest: Latest) -> None:
+        if key := self._key():
+            body = key.seal(msgpack.encode(latest), _binding(self._model, WHOLE, latest.position))
+            given = {"tenant": self._ring.tenant, "model": self._model, "fold": self._fold}
+            self._database.query(self._ring.tenant, _LEAVE, given | {"position": latest.position, "body": body})
+
+    def left(self) -> Latest | None:
+        rows = self._database.query(self._ring.tenant, _LEFT, [self._ring.tenant, self._fold])
+        if not rows or (key := self._key()) is None:
+            return None
+        [(position, body)] = rows
+        return msgpack.decode(key.open(body, _binding(self._model, WHOLE, position)), type=Latest)
+
+    def _key(self) -> SubjectKey | None:
+        """None where it was destroyed: nothing is kept any more."""
+        key = self._ring.get(self._fold) or self._ring.fetch([self._fold]).get(self._fold)
+        return key if isinstance(key, SubjectKey) else None
 
 
 def kind(note: Note) -> str:

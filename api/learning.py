@@ -3,8 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from uuid import UUID
 
 import msgspec
@@ -12,6 +11,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from api.keeping import Notebook
 from application.pending import Pending
 from application.ports import Appended, Conflict, Log, SubjectErased, Unanswered
 from application.predictions import Emission, Keeping, Learner, Reaction, emit
@@ -24,10 +24,10 @@ _log = structlog.get_logger(__name__)
 BATCH = 500
 TAUGHT = (Captured, Rectified, SignalObserved)
 """What a learner sees opened."""
+PARTING = 3.0
+"""Seconds that a worker takes to leave its models when it ends."""
 REST = 1.0
 """Seconds until what failed is tried again."""
-FRESH = 0.2
-"""Seconds between two words of how far a model has come, where there is nothing else to keep."""
 WAIT = 30.0
 """Seconds that a prediction may take to be recorded before it is tried again."""
 
@@ -57,18 +57,21 @@ class Model:
     """
 
     def __init__(self, log: Log, learner: Learner, keeping: Keeping | None = None) -> None:
-        """`keeping` takes what is kept of the model, so that its predictions are made again without the whole log."""
+        """`keeping` has what is kept of the model: where it goes on, and what makes its predictions again."""
         self._log = log
         self._reaction = Reaction(learner)
-        self._keeping = keeping
-        self._notes: list[Any] = learner.noted() if keeping else []
-        self._told, self._soon = 0, 0.0
-        self._last: tuple[int, UUID] | None = None
-        """Generation and event id of the fact that was folded last."""
+        self._notebook = Notebook(log, self._reaction, keeping)
+        self._last = self._notebook.resume()
+        """The fact that was folded last."""
         self._replayed = log.head()[1]
         """Up to here the log may hold already what the learner comes to."""
+        self._erased = self._last.position if self._last else self._replayed
+        """Whose erasure was certified up to here was met as erased, if at all."""
         self._underway: dict[UUID, tuple[Emission, Pending[Appended]]] = {}
-        self.position = 0
+
+    @property
+    def position(self) -> int:
+        return self._last.position if self._last else 0
 
     @property
     def caught_up(self) -> bool:
@@ -81,35 +84,28 @@ class Model:
             Superseded, Unlearn: another model is to be opened.
         """
         batch = self._unseen()
-        if gone := [each.id for each in batch if each.position > self._replayed and _unlearns(each)]:
+        if gone := [each.id for each in batch if each.position > self._erased and _unlearns(each)]:
             raise Unlearn(gone)
         for recorded in _opened(self._log, batch):
             self._reaction.step(recorded)
         if batch:
-            self.position = batch[-1].position
-            self._last = _name(batch[-1])
-        self._keep()
+            self._last = batch[-1]
+        # Before what came of it is recorded, so that a prediction on record can be made again soon.
+        self._notebook.keep(self._last)
         if self.caught_up:
             self._record()
         return len(batch)
 
-    def _keep(self) -> None:
-        """Before what came of it is recorded, so that a prediction on record can be made again soon."""
-        if self._keeping is None:
-            return
-        learner = self._reaction.learner
-        self._notes += learner.noted()
-        behind = self.position > self._told and time.monotonic() >= self._soon
-        if self._notes or behind:
-            self._keeping.put(self._notes, self.position, learner.erased_at)
-            self._notes, self._told, self._soon = [], self.position, time.monotonic() + FRESH
+    def leave(self) -> None:
+        """Have another go on with it."""
+        self._notebook.close(self._last)
 
     def _unseen(self) -> list[Recorded]:
         """The next batch. Raises `Superseded` where the log has no longer what was folded last."""
         batch = self._log.read(max(self.position - 1, 0), BATCH + bool(self.position))
         if self._last is None:
             return batch
-        if not batch or _name(batch[0]) != self._last:
+        if not batch or _name(batch[0]) != _name(self._last):
             raise Superseded
         return batch[1:]
 
@@ -192,6 +188,7 @@ class Models:
             except Exception as problem:  # noqa: BLE001 - the database may be away: go on when it is back
                 _log.warning("learning.failed", problem=type(problem).__name__)
                 stop.wait(REST)
+        self._leave(self._models, time.monotonic() + PARTING)
 
     def turn(self, held: Iterable[UUID]) -> int:
         """One batch of each, so that none waits for another's whole log; how many facts were folded.
@@ -238,10 +235,21 @@ class Models:
         return model.score(msgspec.json.decode(payload, type=Asked).prospect)
 
     def _keep(self, held: set[UUID]) -> None:
-        """Forget the models of tenants that another process has now."""
+        """Leave the models of tenants that another process has now."""
         self._resting = {tenant: until for tenant, until in self._resting.items() if tenant in held}
         with self._lock:
-            self._models = {tenant: model for tenant, model in self._models.items() if tenant in held}
+            given = self._models.keys() - held
+            left = {tenant: self._models.pop(tenant) for tenant in given}
+        self._leave(left, time.monotonic() + PARTING)
+
+    def _leave(self, models: Mapping[UUID, Model], until: float) -> None:
+        """As many as there is time for: whoever goes on with another folds again what came since it was left."""
+        for tenant, model in models.items():
+            if time.monotonic() < until:
+                try:
+                    model.leave()
+                except Exception as problem:  # noqa: BLE001 - what is left only saves work
+                    _log.warning("learning.not-left", tenant=str(tenant), problem=type(problem).__name__)
 
 
 def opened(log: Log, upto: int, position: int = 0) -> Iterator[Recorded]:

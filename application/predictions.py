@@ -40,12 +40,38 @@ class Learner(Protocol):
         """Be where a model stood at a position, by what was kept of it, knowing nobody."""
         ...
 
+    def dump(self) -> bytes:
+        """All of it, as another of the same build can load it."""
+        ...
+
+    def load(self, dumped: bytes) -> None:
+        """Go on as if the same facts had been folded. Raises `msgspec.MsgspecError`."""
+        ...
+
+
+class Latest(Struct, frozen=True):
+    """A model as a worker left it behind a fact of the log."""
+
+    position: int
+    event: UUID
+    """Of that fact: in a log that has another in its place, this is no model of it."""
+    dumped: bytes
+    """See `Reaction.dump`."""
+
 
 class Keeping(Protocol):
     """What one model keeps of its past, as it is folded."""
 
     def put(self, notes: Sequence[Any], position: int, erased_at: int | None) -> None:
         """Everything up to a position is told. What stands there is left; what was forgotten is not begun again."""
+        ...
+
+    def leave(self, latest: Latest) -> None:
+        """Keep all of the model, instead of what was left before."""
+        ...
+
+    def left(self) -> Latest | None:
+        """What was left last. Raises `tenants.keys.Misplaced` for what this product never wrote there."""
         ...
 
 
@@ -99,6 +125,16 @@ class Reaction:
     def settled(self, emission: Emission) -> None:
         """The log holds it, or never can: nothing of it is remembered until it is met there."""
         self._due.pop((emission.stream, emission.expected + 1), None)
+
+    def dump(self) -> bytes:
+        """The learner, and what is due: another that loads it goes on as if it had folded the same facts."""
+        return msgpack.encode((self.learner.dump(), self.due()))
+
+    def load(self, dumped: bytes) -> None:
+        """Raises `msgspec.MsgspecError` for what was dumped by another build."""
+        learner, due = msgpack.decode(dumped, type=tuple[bytes, list[Emission]])
+        self.learner.load(learner)
+        self._due = {(each.stream, each.expected + 1): each for each in due}
 
 
 def emit(fact: Facts, cause: Recorded | None = None) -> Emission:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from adapters.sklearn.labels import Outcomes, Slice, Table
+from adapters.sklearn.labels import Dumped, Outcomes, Slice, Table
 from adapters.sklearn.trees import Trees
 from domain.predictions import Features
 
@@ -99,6 +99,15 @@ class Boosting:
     def load(self, dumped: bytes) -> Boosted:
         columns, trees = msgpack.decode(dumped, type=tuple[Columns, bytes])
         return Boosted(columns, Trees.load(trees))
+
+    def dump(self) -> bytes:
+        return msgpack.encode((self._numbers.dump(), self._codes.dump(), self._outcomes.dump()))
+
+    def restore(self, dumped: bytes) -> None:
+        numbers, codes, outcomes = msgpack.decode(dumped, type=tuple[Dumped, Dumped, bytes])
+        self._numbers.load(numbers)
+        self._codes.load(codes)
+        self._outcomes.load(outcomes)
 
 
 def _classifier(categories: int) -> HistGradientBoostingClassifier:

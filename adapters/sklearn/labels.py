@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 
@@ -29,6 +30,15 @@ class Slice(NamedTuple):
     def counts(self) -> NDArray[np.int64]:
         """In how many rows each column has an entry."""
         return np.bincount(self.columns, minlength=self.width)
+
+
+class Dumped(Struct, frozen=True):
+    """A table: names in the order of their columns, and its arrays as this machine has them."""
+
+    names: list[str]
+    columns: bytes
+    values: bytes
+    ends: bytes
 
 
 class Table:
@@ -54,6 +64,15 @@ class Table:
         lengths = np.diff(ends, prepend=0)
         return Slice(np.repeat(np.arange(rows), lengths), columns, values, ends)
 
+    def dump(self) -> Dumped:
+        return Dumped(list(self.ids), self._columns.tobytes(), self._values.tobytes(), self._ends.tobytes())
+
+    def load(self, dumped: Dumped) -> None:
+        self.ids = {name: column for column, name in enumerate(dumped.names)}
+        self._columns = array("q", dumped.columns)
+        self._values = array("d", dumped.values)
+        self._ends = array("q", dumped.ends)
+
 
 class Outcomes:
     def __init__(self) -> None:
@@ -66,3 +85,9 @@ class Outcomes:
         """None where there is one outcome only: nothing can be fitted to that."""
         won = np.array(self._won[:rows], dtype=np.int8)
         return won if 0 < won.sum() < rows else None
+
+    def dump(self) -> bytes:
+        return self._won.tobytes()
+
+    def load(self, dumped: bytes) -> None:
+        self._won = array("b", dumped)

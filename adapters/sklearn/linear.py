@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from adapters.sklearn.labels import Outcomes, Table
+from adapters.sklearn.labels import Dumped, Outcomes, Table
 from domain.predictions import Features
 from projections.predictions.features import expand
 
@@ -66,3 +66,11 @@ class Linear:
     def load(self, dumped: bytes) -> Coefficients:
         names, coefficients, intercept = msgpack.decode(dumped, type=tuple[list[str], list[float], float])
         return Coefficients({name: id for id, name in enumerate(names)}, coefficients, intercept)
+
+    def dump(self) -> bytes:
+        return msgpack.encode((self._inputs.dump(), self._outcomes.dump()))
+
+    def restore(self, dumped: bytes) -> None:
+        inputs, outcomes = msgpack.decode(dumped, type=tuple[Dumped, bytes])
+        self._inputs.load(inputs)
+        self._outcomes.load(outcomes)

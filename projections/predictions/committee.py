@@ -26,6 +26,11 @@ class Committee:
         """How many labels each challenger in use was fitted to."""
         return tuple(sorted(self._labels.items()))
 
+    @property
+    def adopted(self) -> dict[str, tuple[int, Scorer]]:
+        """Each challenger in use, and how many labels it was fitted to."""
+        return {name: (labels, self._members[name]) for name, labels in self._labels.items()}
+
     def learn(self, features: Features, won: bool) -> None:  # noqa: FBT001 - a label is a truth value
         for online in self._online.values():
             online.learn(features, won)

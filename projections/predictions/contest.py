@@ -18,6 +18,17 @@ class Contest:
         self._losses: deque[dict[str, float]] = deque(maxlen=definition.window)
         self._labels = 0
 
+    @property
+    def state(self) -> tuple[str, list[dict[str, float]], int]:
+        """All of it: the champion, what the last labels cost each, and how many labels there were."""
+        return self.champion, list(self._losses), self._labels
+
+    @state.setter
+    def state(self, state: tuple[str, list[dict[str, float]], int]) -> None:
+        self.champion, losses, self._labels = state
+        self._losses.clear()
+        self._losses.extend(losses)
+
     def learn(self, probabilities: Mapping[str, float], won: bool) -> tuple[Standing, ...]:  # noqa: FBT001 - a label is a truth value
         """Score what each candidate said; answers the standings if they change the champion."""
         self._losses.append({name: _loss(each, won) for name, each in probabilities.items() if name in self._rivals})

@@ -55,6 +55,14 @@ class Challenger(Protocol):
         """What a fit came to, from what that dumped."""
         ...
 
+    def dump(self) -> bytes:
+        """All labels observed, in a typed form."""
+        ...
+
+    def restore(self, dumped: bytes) -> None:
+        """Go on with the labels that another of the same kind dumped."""
+        ...
+
 
 class Engine(Protocol):
     """Makes the members that a definition names."""

@@ -5,7 +5,7 @@ from concurrent.futures import Executor, Future
 
 from msgspec import Struct
 
-from projections.predictions.definition import Definition, Refit
+from projections.predictions.definition import Definition
 from projections.predictions.engine import Challenger, Scorer
 
 
@@ -16,6 +16,15 @@ class Fit(Struct, frozen=True):
     due: int
     """The capture from which it is in use."""
     result: Future[Scorer | None]
+
+
+class Underway(Struct, frozen=True):
+    """The same without its result, which follows from the labels."""
+
+    challenger: str
+    labels: int
+    position: int
+    due: int
 
 
 class Fits:
@@ -34,7 +43,7 @@ class Fits:
         for refit in self._next:
             if labels >= self._next[refit]:
                 self._next[refit] = refit.next(labels)
-                self._ahead.append(self._fit(refit, labels, position, captures + refit.adopt))
+                self._ahead.append(self._fit(Underway(refit.challenger, labels, position, captures + refit.adopt)))
 
     def wait(self, captures: int) -> None:
         """Return when everything due by this capture has been fitted."""
@@ -50,8 +59,22 @@ class Fits:
         self._ahead = [fit for fit in self._ahead if fit.due > captures]
         return due
 
-    def _fit(self, refit: Refit, labels: int, position: int, due: int) -> Fit:
+    @property
+    def state(self) -> tuple[list[int], list[Underway]]:
+        """At how many labels each refit comes next, and what is under way."""
+        return list(self._next.values()), [
+            Underway(each.challenger, each.labels, each.position, each.due) for each in self._ahead
+        ]
+
+    @state.setter
+    def state(self, state: tuple[list[int], list[Underway]]) -> None:
+        """What was under way is begun again."""
+        coming, ahead = state
+        self._next = dict(zip(self._next, coming, strict=True))
+        self._ahead = [self._fit(each) for each in ahead]
+
+    def _fit(self, begun: Underway) -> Fit:
         result: Future[Scorer | None] = Future()
         if self._executor is not None:
-            result = self._executor.submit(self._challengers[refit.challenger].fit, labels)
-        return Fit(refit.challenger, labels, position, due, result)
+            result = self._executor.submit(self._challengers[begun.challenger].fit, begun.labels)
+        return Fit(begun.challenger, begun.labels, begun.position, begun.due, result)

@@ -1,15 +1,18 @@
 """What is kept of a model's past, so that a prediction is made again without the whole log.
 
 Every so many labels the state is kept; behind it which labels were learned, and each challenger that came into use.
-With the log's own facts of those labels the model stands again where it stood at any position. It can all be lost: a
-model that is folded anew brings it back.
+With the log's own facts of those labels the model stands again where it stood at any position. Besides, now and then,
+all of it, from which a worker that starts goes on. It can all be lost: a model that is folded anew brings it back.
 """
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from msgspec import Struct
 
 from domain.predictions import Made
+from projections.predictions.fits import Underway
+from projections.predictions.known import Known
 
 EVERY = 256
 """Labels from one kept state to the next, at least: what is learned again to stand between two of them."""
@@ -59,6 +62,27 @@ class Point(Struct, frozen=True):
     """The last of each challenger."""
     erased_at: int | None
     """The first position at which the model found something erased, if that is not behind this one."""
+
+
+class Whole(Struct, frozen=True):
+    """Everything that a learner holds."""
+
+    position: int
+    erased_at: int | None
+    state: bytes
+    adopted: tuple[tuple[str, int, bytes], ...]
+    """The challengers in use: name, labels that each was fitted to, and its dump."""
+    labels: Mapping[str, bytes]
+    """What each challenger has observed."""
+    fits: tuple[list[int], list[Underway]]
+    contest: tuple[str, list[dict[str, float]], int]
+    known: Mapping[UUID, Known]
+    silent: frozenset[UUID]
+    horizon: tuple[UUID, ...]
+    captures: int
+    predictions: int
+    milestones: int
+    next: int
 
 
 class Incomplete(Exception):

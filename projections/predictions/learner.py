@@ -10,6 +10,8 @@ from concurrent.futures import Executor
 from threading import Lock
 from uuid import UUID
 
+from msgspec import msgpack
+
 from domain.kernel import Recorded, Refused
 from domain.predictions import Facts, Features, Made, Promoted, Refitted, stream
 from domain.privacy import PROFILING, ConsentGiven, ConsentWithdrawn
@@ -18,7 +20,7 @@ from projections.predictions.contest import Contest
 from projections.predictions.definition import Definition
 from projections.predictions.engine import Engine
 from projections.predictions.fits import Fit, Fits
-from projections.predictions.kept import EVERY, WEIGHT, Adopted, Incomplete, Lesson, Note, Point, Stand
+from projections.predictions.kept import EVERY, WEIGHT, Adopted, Incomplete, Lesson, Note, Point, Stand, Whole
 from projections.predictions.known import Known, captured, gathered
 from projections.predictions.state import State
 
@@ -113,6 +115,41 @@ class Learner:
         if not self._state.committee.speaks(self._state.champion):
             raise Incomplete
         self.position, self.erased_at = point.position, point.erased_at
+
+    def dump(self) -> bytes:
+        """All of it. Another of the same build that loads it goes on as if it had folded the same facts."""
+        state = self._state
+        adopted = state.committee.adopted.items()
+        whole = Whole(
+            position=self.position,
+            erased_at=self.erased_at,
+            state=state.dump(),
+            adopted=tuple((name, labels, scorer.dump()) for name, (labels, scorer) in adopted),
+            labels={name: each.dump() for name, each in self._challengers.items()},
+            fits=self._fits.state,
+            contest=self._contest.state,
+            known=self._known,
+            silent=frozenset(self._silent),
+            horizon=tuple(self._horizon),
+            captures=self._captures,
+            predictions=self._predictions,
+            milestones=self._milestones,
+            next=self._next,
+        )
+        return msgpack.encode(whole)
+
+    def load(self, dumped: bytes) -> None:
+        """Raises `msgspec.MsgspecError` for what no learner of this build has dumped."""
+        whole = msgpack.decode(dumped, type=Whole)
+        self._state.load(whole.state)
+        for name, challenger in self._challengers.items():
+            challenger.restore(whole.labels[name])
+        for name, labels, scorer in whole.adopted:
+            self._state.committee.adopt(name, labels, self._challengers[name].load(scorer))
+        self._fits.state, self._contest.state = whole.fits, whole.contest
+        self._known, self._silent, self._horizon = dict(whole.known), set(whole.silent), deque(whole.horizon)
+        self._captures, self._predictions, self._milestones = whole.captures, whole.predictions, whole.milestones
+        self.position, self.erased_at, self._next = whole.position, whole.erased_at, whole.next
 
     def _captured(self, prospect: UUID, fact: Captured) -> list[Facts]:
         self._captures += 1

@@ -1,5 +1,6 @@
 """What models keep in the database: from there predictions behind a long log are made again, until an erasure."""
 
+import threading
 from uuid import uuid4
 
 import msgspec
@@ -7,8 +8,10 @@ import psycopg
 import pytest
 
 from api.bootstrap import learner
-from api.learning import Model, Models
+from api.learning import Model, Models, opened
+from application.predictions import recompute
 from domain.predictions import Made
+from projections.predictions.definition import conversion
 from tests.api.erasures import approved, erasing
 from tests.api.test_unlearning import COUNT, WHO, predictions, taught
 from tests.waiting import until
@@ -25,7 +28,14 @@ def lived(world):
 
     models = Models(opened, world.forget)
     assert until(lambda: models.advance(tenant.id) == 0 and len(predictions(log)) == COUNT)
+    models.run(lambda: {tenant.id}, 1.0, lambda _: None, ended(), 0.1)
     return tenant, log, ids, models
+
+
+def ended():
+    stop = threading.Event()
+    stop.set()
+    return stop
 
 
 def asked(world, tenant, log, id):
@@ -58,13 +68,62 @@ def test_one_that_the_model_did_not_make_is_found_there_too(world, lived, monkey
         assert (answer.verdict, answer.differing) == ("differs", tuple(altered))
 
 
-def test_a_worker_that_starts_again_goes_on_with_what_was_kept(world, lived):
+def started(world, tenant, log):
+    """A worker that starts: its model, and how many facts it folds until there are no more."""
+    fresh = learner()
+    model = Model(log, fresh, world.kept(tenant.id).begin(fresh.name, fresh.build))
+    begun = model.position
+    assert until(lambda: model.advance() == 0)
+    return model, model.position - begun
+
+
+def test_a_worker_that_starts_again_goes_on_where_the_last_one_was(world, lived):
     tenant, log, *_ = lived
     before = notes(world, tenant)
-    again = Model(log, fresh := learner(), world.kept(tenant.id).begin(fresh.name, fresh.build))
-    assert until(lambda: again.advance() == 0)
+    _, folded = started(world, tenant, log)
+    assert folded == 0
     assert notes(world, tenant) == before > 0
     assert notes(world, tenant, "select count(*) from everlog.model_folds where tenant_id = %s") == 1
+
+
+def test_it_comes_to_what_one_comes_to_that_folds_the_whole_log(world, lived):
+    tenant, log, ids, _ = lived
+    resumed, _ = started(world, tenant, log)
+    whole = learner()
+    for each in opened(log, log.head()[1]):
+        whole.step(each)
+    assert resumed._reaction.learner.digest() == whole.digest()
+    made = resumed.score(ids[-1])
+    again = recompute(made, opened(log, made.position), learner())
+    assert (again.verdict, made.learned) == ("equal", COUNT - conversion.horizon)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "update everlog.model_notes set body = overlay(body placing '\\x00'::bytea from 20)",
+        "update everlog.model_notes set position = position - 1",
+        "delete from everlog.model_notes",
+    ],
+)
+def test_what_was_left_is_not_believed_once_altered(world, lived, migrated, damage):
+    """The control: the log is folded instead, and what it says is the same."""
+    tenant, log, *_ = lived
+    with psycopg.connect(migrated.addresses.superuser, autocommit=True) as superuser:
+        superuser.execute(f"{damage} where tenant_id = %s and kind = 'whole'", [tenant.id])
+    _, folded = started(world, tenant, log)
+    assert folded == log.head()[1]
+
+
+def test_what_was_left_is_of_one_past_alone(world, lived):
+    """Of a fact that the log does not hold there."""
+    tenant, log, *_ = lived
+    fresh = learner()
+    keeping = world.kept(tenant.id).begin(fresh.name, fresh.build)
+    left = keeping.left()
+    keeping.leave(msgspec.structs.replace(left, position=left.position + 1))
+    _, folded = started(world, tenant, log)
+    assert folded == log.head()[1]
 
 
 def test_what_was_altered_in_the_database_is_not_believed(world, lived, migrated, monkeypatch):
@@ -85,7 +144,7 @@ def test_an_erasure_destroys_what_was_kept_and_supersedes(world, lived, tmp_path
     fold = notes(world, tenant, "select fold from everlog.model_folds where tenant_id = %s")
     approved(world, tenant, ids[WHO])
     assert until(erasing(world, tenant.id, tmp_path).advance)
-    assert notes(world, tenant) == 0
+    assert notes(world, tenant) == 0, "what was left of all of it as well"
     gone = "select wrapped is null from everlog.subject_keys where tenant_id = %s and subject = %s"
     assert world.keeper.query(tenant.id, gone, [tenant.id, fold]) == [(True,)], "copies elsewhere are closed as well"
     assert asked(world, tenant, log, later)["code"] == "predictions.far"

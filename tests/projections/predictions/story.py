@@ -84,6 +84,12 @@ class Fitting:
         assert dumped == b"sure"
         return Sure()
 
+    def dump(self) -> bytes:
+        return bytes(self.observed)
+
+    def restore(self, dumped: bytes) -> None:
+        self.observed = [bool(each) for each in dumped]
+
 
 class Arithmetic:
     def __init__(self, gate: Event | None = None):
