@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from uuid import UUID
 
 import msgspec
@@ -157,9 +158,16 @@ class Models:
     """The models of the tenants this process holds the lease of."""
 
     def __init__(
-        self, open_model: Callable[[UUID], Model], forget: Callable[[UUID, list[UUID]], object] = _nothing
+        self,
+        open_model: Callable[[UUID], Model],
+        forget: Callable[[UUID, list[UUID]], object] = _nothing,
+        threads: Executor | None = None,
     ) -> None:
-        """`forget` has the keys of a tenant's subjects let go of, so that nothing of them is learned again."""
+        """`forget` has the keys of a tenant's subjects let go of, so that nothing of them is learned again.
+
+        With `threads` models are folded side by side: most of the time one waits for a fit.
+        """
+        self._each = threads.map if threads else map
         self._open = open_model
         self._forget = forget
         self._models: dict[UUID, Model] = {}
@@ -196,18 +204,23 @@ class Models:
         What fails with one, such as keys that were taken back, keeps the others from nothing.
         """
         folded, now, problems = 0, time.monotonic(), Counter[str]()
-        for tenant in sorted(held):
-            if self._resting.get(tenant, 0.0) > now:
-                continue
-            try:
-                folded += self.advance(tenant)
-                self._resting.pop(tenant, None)
-            except Exception as problem:  # noqa: BLE001 - whatever it is, it is tried again
-                problems[type(problem).__name__] += 1
+        ready = [tenant for tenant in sorted(held) if self._resting.get(tenant, 0.0) <= now]
+        for tenant, outcome in zip(ready, self._each(self._tried, ready), strict=True):
+            if isinstance(outcome, Exception):
+                problems[type(outcome).__name__] += 1
                 self._resting[tenant] = now + REST
+            else:
+                folded += outcome
+                self._resting.pop(tenant, None)
         for name, count in problems.items():
             _log.warning("learning.failed", problem=name, count=count)
         return folded
+
+    def _tried(self, tenant: UUID) -> int | Exception:
+        try:
+            return self.advance(tenant)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it is tried again
+            return problem
 
     def advance(self, tenant: UUID) -> int:
         """Fold one batch of a tenant's log; how many facts that was."""

@@ -275,11 +275,9 @@ class Unhurried:
 
 def learning(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that keeps the models of the tenants leased to this process, and answers for scores over the link."""
-    fits = ThreadPoolExecutor(1, thread_name_prefix="refit")
-    models = Models(
-        partial(model, product, fits),
-        partial(unlearned, product),
-    )
+    cores = os.cpu_count() or 1
+    fits, folds = (ThreadPoolExecutor(cores, thread_name_prefix=name) for name in ("refit", "fold"))
+    models = Models(partial(model, product, fits), partial(unlearned, product), folds)
     serve_scores(product.link, models.score)
 
     def work(renew: Callable[[], set[UUID]], seconds: float) -> None:
@@ -287,5 +285,6 @@ def learning(product: Product, stop: threading.Event) -> threading.Thread:
             models.run(renew, seconds, ear.wait, stop, product.settings.poll or 0.5)
         # A fit that is under way keeps nobody waiting for the leases.
         fits.shutdown(wait=False, cancel_futures=True)
+        folds.shutdown()
 
     return _leased(product, "learning", work)

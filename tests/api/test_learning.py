@@ -1,5 +1,7 @@
 """What happens to one tenant's model while others are folded beside it."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from uuid import UUID
 
 from api.learning import Models
@@ -17,6 +19,17 @@ class Folded:
     def advance(self):
         self.left, folded = 0, self.left
         return folded
+
+
+class Meeting:
+    """Goes on once two of them are folded at the same time, as one that waits for a fit that another has begun."""
+
+    def __init__(self, barrier):
+        self.barrier = barrier
+
+    def advance(self):
+        self.barrier.wait(10)
+        return 1
 
 
 class Opening:
@@ -48,3 +61,13 @@ def test_it_is_tried_again(monkeypatch):
     models = Models(opening)
     assert [models.turn([ONE, OTHER]) for _ in range(3)] == [1, 1, 0]
     assert opening.tried == [ONE, OTHER, ONE]
+
+
+def test_one_that_waits_for_a_fit_does_not_keep_another_waiting():
+    barrier = Barrier(2)
+
+    def opening(_):
+        return Meeting(barrier)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert Models(opening, threads=threads).turn([ONE, OTHER]) == 2
