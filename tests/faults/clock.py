@@ -21,12 +21,15 @@ from tests.faults.aftermath import aftermath, carried, settled
 from tests.faults.control import unseen
 from tests.faults.disk.plant import superuser
 from tests.faults.evidence import counted
-from tests.faults.kills import Feed, judged, kill, organisation
+from tests.faults.kills import PARTS, Feed, judged, kill, organisation
 from tests.faults.trial import Found, Trial
 from tests.served import Served, served
+from tests.waiting import until
 
 LEAST = 300
 """Applications that each client streams at least."""
+PAUSE = 0.25
+"""Seconds that each rests after a request, so that a machine of two cores is not kept busy by what is asked alone."""
 JUMPS = (-86_400, 3, -3, 86_400, -3600, 3600)
 """Seconds by which the clock is moved, from where it is."""
 SOON = 30.0
@@ -87,7 +90,7 @@ def endure(trial: Trial, jumps: Sequence[int], least: int) -> tuple[Found, float
     moved = {"PYTHONPATH": str(ROOT / "tests" / "faults" / "shifted"), "EVERLOG_FAULT_SHIFT": str(shift)}
     with served(trial.home / "home", **moved) as product:
         clocks = Clocks(product, shift)
-        feeds = [Feed(*organisation(product), least=least) for _ in range(2)]
+        feeds = [Feed(*organisation(product), least=least, pause=PAUSE) for _ in range(2)]
         for seconds in jumps:
             jump(clocks, product, feeds, seconds, dice)
         for feed in feeds:
@@ -110,7 +113,8 @@ def endure(trial: Trial, jumps: Sequence[int], least: int) -> tuple[Found, float
 
 
 def jump(clocks: Clocks, product: Served, feeds: Sequence[Feed], seconds: int, dice: Random) -> None:
-    """Move both clocks, and kill a worker before it has renewed its leases by the new time."""
+    """Move both clocks, and kill a worker that is at work before it has renewed its leases by the new time."""
+    assert until(lambda: product.children().keys() >= set(PARTS.values()), seconds=60)
     clocks.move(seconds, dice.choice(JUMPS))
     kill(product, dice.choice(("views", "learning")), dice)
     for feed in feeds:
