@@ -30,7 +30,7 @@ from application.pipeline import Asked
 from application.ports import Log
 from application.predictions import Recomputed, recompute
 from application.proofs import Check
-from domain.kernel import Recorded, Unreadable
+from domain.kernel import NOBODY, Recorded, Unreadable
 from domain.predictions import Made
 from domain.proofs import Checked, Fault
 from projections.proofs.found import Finding, Findings
@@ -199,6 +199,8 @@ def _opened(log: Log, recorded: Recorded, findings: Findings) -> Any:
     if isinstance(recorded.fact, Unreadable):
         findings.add("unreadable", f"{recorded.type}: {recorded.fact.why}.", recorded.position)
         return None
+    if recorded.meta == NOBODY:
+        findings.add("unreadable", f"{recorded.type}: its metadata cannot be read.", recorded.position)
     try:
         log.open(recorded.meta)
         return log.open(recorded.fact)

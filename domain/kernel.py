@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 State = TypeVar("State")
 T = TypeVar("T")
@@ -116,6 +117,10 @@ class Meta(Struct, frozen=True, gc=False, omit_defaults=True):
     circumstances: Personal[Circumstances] | None = None
 
 
+NOBODY = Meta(UUID(int=0), Actor("system", UUID(int=0)), "")
+"""Stands for metadata that this version of the program cannot read. They are never recorded."""
+
+
 class Unreadable(Fact, frozen=True, tag="unreadable"):
     """Stands for an event that this version of the program cannot read. It is never recorded."""
 
@@ -132,11 +137,18 @@ class Recorded(Struct, frozen=True, gc=False):
     version: int
     """1 for the stream's first fact."""
     at: datetime
-    meta: Meta
+    told: Meta | Callable[[], Meta]
+    """How it came about, or what reads that: `meta` has it read when it is first asked for, as most folds never do."""
     fact: Fact
     type: str = ""
     """The tag under which it is stored."""
     generation: int = 1
+
+    @property
+    def meta(self) -> Meta:
+        if not isinstance(self.told, Meta):
+            force_setattr(self, "told", self.told())
+        return self.told  # type: ignore[return-value] # read by now
 
     @property
     def id(self) -> UUID:

@@ -101,7 +101,7 @@ def _sealed(event: Recorded, subject: UUID) -> Recorded:
         if hasattr(fact, name)
     }
     circumstances = box(event, event.meta.actor.id, "meta.circumstances", event.meta.circumstances)
-    return replace(event, fact=replace(fact, **boxed), meta=replace(event.meta, circumstances=circumstances))
+    return replace(event, fact=replace(fact, **boxed), told=replace(event.meta, circumstances=circumstances))
 
 
 def box(event: Recorded, subject: UUID, field: str, value: object) -> Sealed:

@@ -12,7 +12,7 @@ import msgspec
 from adapters.codec import meta as metas
 from adapters.codec.shape import ABOUT, MARK, Shape, shapes
 from adapters.crypto import SubjectKey
-from domain.kernel import Actor, Decider, Erased, Fact, Meta, Recorded, Sealed, Unreadable
+from domain.kernel import Decider, Erased, Fact, Meta, Recorded, Sealed, Unreadable
 
 Raw = tuple[int, str, int, str, datetime, bytes, bytes, int]
 """position, stream, version, type, recorded at, meta, body, generation."""
@@ -20,7 +20,6 @@ KeyOf = Callable[[UUID], SubjectKey]
 
 _BLOCK = 16
 _HIDDEN = (Sealed, Erased)
-_NOBODY = Meta(UUID(int=0), Actor("system", UUID(int=0)), "")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -87,15 +86,18 @@ class Codec:
         return metas.encode(meta, box, told or metas.Told(meta.event, meta.schema, meta.subjects))
 
     def decode(self, raw: Raw) -> Recorded:
-        """An event with its personal values left sealed. Never raises: what cannot be read is `Unreadable`."""
+        """An event with its personal values left sealed. Never raises: what cannot be read is `Unreadable`.
+
+        The metadata wait until they are asked for; they are `NOBODY` where they cannot be read.
+        """
         position, stream, version, tag, at, meta_bytes, body, generation = raw
         place = f"{stream}@{version}"
+        told = metas.Unread(meta_bytes, place)
         try:
-            meta = metas.decode(meta_bytes, place)
-            fact = self._fact(tag, meta.schema, stream, place, body)
+            fact = self._fact(tag, told.schema, stream, place, body)
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError) as problem:
-            meta, fact = self._damaged(meta_bytes, place), Unreadable(tag, _why(problem))
-        return Recorded(position, stream, version, at, meta, fact, tag, generation)
+            fact = Unreadable(tag, _why(problem))
+        return Recorded(position, stream, version, at, told, fact, tag, generation)
 
     def _fact(self, tag: str, schema: int, stream: str, place: str, body: bytes) -> Fact:
         shape = self.shapes.get(tag)
@@ -137,13 +139,6 @@ class Codec:
         for number in range(schema, shape.schema):
             known = shape.upcasts[number](known)
         return msgspec.convert({"type": shape.tag, **known}, shape.fact)
-
-    def _damaged(self, raw: bytes, place: str) -> Meta:
-        """The metadata of an unreadable event, or a stand-in where they are what cannot be read."""
-        try:
-            return metas.decode(raw, place)
-        except (msgspec.MsgspecError, ValueError):
-            return _NOBODY
 
 
 @lru_cache(20_000)

@@ -9,7 +9,7 @@ from msgspec import NODEFAULT, Struct, defstruct
 from msgspec.structs import fields
 
 from adapters.codec.shape import MARK
-from domain.kernel import Circumstances, Meta, Sealed
+from domain.kernel import NOBODY, Circumstances, Meta, Sealed
 
 PATH = "meta.circumstances"
 _SUFFIX = f"#{PATH}"
@@ -53,6 +53,28 @@ def encode(meta: Meta, box: bytes | None, told: Told) -> bytes:
     values = list(_values(meta))
     values[_EVENT], values[_SCHEMA], values[_SUBJECTS], values[_CIRCUMSTANCES] = *_told(told), box
     return _encode(STORED(*values))
+
+
+_SCHEMA_NAMED = b'"schema":'
+
+
+class Unread(Struct, frozen=True, gc=False):
+    """Metadata as they are stored, at `place`, which is `<stream>@<version>`."""
+
+    raw: bytes
+    place: str
+
+    def __call__(self) -> Meta:
+        """Never raises: what cannot be read is `NOBODY`."""
+        try:
+            return decode(self.raw, self.place)
+        except (msgspec.MsgspecError, ValueError):
+            return NOBODY
+
+    @property
+    def schema(self) -> int:
+        """Of the fact beside it. A quote within a JSON string is escaped, so that no value can pass for the name."""
+        return self().schema if _SCHEMA_NAMED in self.raw else 1
 
 
 def decode(raw: bytes, place: str) -> Meta:

@@ -50,7 +50,7 @@ class _Walk:
         if type(value) is Sealed:
             return self._sealed(value, hint)
         if isinstance(value, Struct):
-            return self._struct(value)
+            return self._struct(value() if type(value) is meta.Unread else value)
         if isinstance(value, tuple):
             sealed, inner = self._sealed, self.value
             opened = [sealed(each, Any) if type(each) is Sealed else inner(each, Any) for each in value]

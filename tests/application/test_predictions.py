@@ -29,7 +29,7 @@ def reaction(facts):
 def held(emission, position):
     """What the log holds once an emission was appended."""
     return replace(
-        recorded(position, 0, emission.fact, emission.expected + 1), stream=emission.stream, meta=emission.meta
+        recorded(position, 0, emission.fact, emission.expected + 1), stream=emission.stream, told=emission.meta
     )
 
 

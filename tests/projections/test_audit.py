@@ -45,7 +45,7 @@ def test_what_was_done_stands_with_its_stream():
 
 def test_an_event_is_about_the_person_that_it_names_or_that_its_stream_is():
     named = recorded(StageMoved("new", "met"), f"orgs/{ONE}")
-    named = replace(named, meta=replace(named.meta, subjects=(TWO,)))
+    named = replace(named, told=replace(named.meta, subjects=(TWO,)))
     refused = Denial("prospects.win", "prospects.win", "access.denied", f"prospects/{TWO}")
     of_none = recorded(StageMoved("new", "met"), f"orgs/{TWO}")
     told = [named, recorded(StageMoved("new", "met"), f"prospects/{TWO}"), recorded(refused), of_none]

@@ -65,7 +65,7 @@ def test_a_reason_is_looked_for_apart_from_what_was_recorded():
     event = recorded(Noted("maps"))
     why = box(event, ONE, "meta", Circumstances(reason="whispered"))
     text = box(event, TWO, "text", "maps")
-    event = replace(event, fact=Noted(text), meta=replace(event.meta, circumstances=why))
+    event = replace(event, fact=Noted(text), told=replace(event.meta, circumstances=why))
     assert [(each.scope, each.part) for each in said(event).hidden] == [(ABOUT, ""), (BECAUSE, "reason")]
 
 
@@ -76,7 +76,7 @@ def test_no_event_has_words_without_end():
 
 def test_an_event_about_several_is_found_by_each_and_by_no_text():
     event = recorded(Read("prospects.list", TWO, ("name",), ()))
-    event = replace(event, stream=f"audit/{TWO}", meta=replace(event.meta, subjects=(ONE, TWO)))
+    event = replace(event, stream=f"audit/{TWO}", told=replace(event.meta, subjects=(ONE, TWO)))
     assert {named(ONE), named(TWO)} <= said(event).plain
     told = recorded(Begun("csv", (("reason", named(ONE)),), 1, 2, circumstances=False))
     assert named(ONE) not in said(replace(told, stream=f"exports/{TWO}")).plain

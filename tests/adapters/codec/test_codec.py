@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from adapters.codec import Illegal
 from adapters.crypto import SubjectKey
-from domain.kernel import Circumstances, Erased, Meta, Sealed, Unreadable
+from domain.kernel import NOBODY, Circumstances, Erased, Meta, Sealed, Unreadable
 from domain.prospects import Captured, Lost
 from tenants.keys import Misplaced
 from tests.adapters.codec.facts import (
@@ -136,6 +136,24 @@ def test_any_altered_body_is_refused_or_unreadable(noise):
     assert isinstance(decoded(raw).fact, Unreadable)
     raw[5] = noise
     assert isinstance(decoded(raw).fact, Unreadable)
+
+
+@given(st.binary(max_size=100))
+def test_altered_metadata_are_nobodys_and_leave_the_fact(noise):
+    raw = list(recorded(ADA))
+    raw[5] = noise
+    assert decoded(raw).meta == NOBODY
+    assert isinstance(decoded(raw).fact, Captured)
+
+
+@given(st.text(max_size=40))
+def test_no_value_in_the_metadata_passes_for_the_schema(text):
+    """Neither as it is, nor where it tries."""
+    for rule in (text, f'"schema":{text}', f'","schema":7,"{text}'):
+        raw = list(recorded(ADA))
+        raw[5] = CODEC.encode_meta(replace(decoded(raw).meta, circumstances=None, rule=rule), STREAM, 1, keys())
+        assert isinstance(decoded(raw).fact, Captured)
+        assert decoded(raw).meta.rule == rule
 
 
 def test_a_flipped_bit_of_a_ciphertext_is_noticed():

@@ -64,7 +64,7 @@ def events():
     told = [
         replace(
             each,
-            meta=replace(
+            told=replace(
                 each.meta,
                 correlation=uuid4(),
                 causation=uuid4(),
@@ -86,7 +86,7 @@ def events():
         circumstances=Circumstances(*["rare"] * 4),
     )
     refused = Denial("rare", "rare", "rare", f"prospects/{RARE}")
-    told[BUSY // 2] = replace(last, meta=rare, fact=refused, type="audit.refused", stream=f"audit/{RARE}")
+    told[BUSY // 2] = replace(last, told=rare, fact=refused, type="audit.refused", stream=f"audit/{RARE}")
     return told
 
 
