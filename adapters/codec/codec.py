@@ -92,12 +92,11 @@ class Codec:
         """
         position, stream, version, tag, at, meta_bytes, body, generation = raw
         place = f"{stream}@{version}"
-        told = metas.Unread(meta_bytes, place)
         try:
-            fact = self._fact(tag, told.schema, stream, place, body)
+            fact = self._fact(tag, metas.schema(meta_bytes), stream, place, body)
         except (msgspec.MsgspecError, ValueError, LookupError, TypeError) as problem:
             fact = Unreadable(tag, _why(problem))
-        return Recorded(position, stream, version, at, told, fact, tag, generation)
+        return Recorded(position, stream, version, at, metas.Unread(meta_bytes, place), fact, tag, generation)
 
     def _fact(self, tag: str, schema: int, stream: str, place: str, body: bytes) -> Fact:
         shape = self.shapes.get(tag)

@@ -55,7 +55,13 @@ def encode(meta: Meta, box: bytes | None, told: Told) -> bytes:
     return _encode(STORED(*values))
 
 
-_SCHEMA_NAMED = b'"schema":'
+class Schemed(Struct, frozen=True, gc=False):
+    """Metadata as far as reading the fact needs them."""
+
+    schema: int = 1
+
+
+_schemed = msgspec.json.Decoder(Schemed)
 
 
 class Unread(Struct, frozen=True, gc=False):
@@ -65,16 +71,16 @@ class Unread(Struct, frozen=True, gc=False):
     place: str
 
     def __call__(self) -> Meta:
-        """Never raises: what cannot be read is `NOBODY`."""
+        """Never raises: what cannot be read is `NOBODY`'s."""
         try:
             return decode(self.raw, self.place)
         except (msgspec.MsgspecError, ValueError):
             return NOBODY
 
-    @property
-    def schema(self) -> int:
-        """Of the fact beside it. A quote within a JSON string is escaped, so that no value can pass for the name."""
-        return self().schema if _SCHEMA_NAMED in self.raw else 1
+
+def schema(raw: bytes) -> int:
+    """Of the fact beside the metadata. Raises `msgspec.DecodeError`."""
+    return _schemed.decode(raw).schema
 
 
 def decode(raw: bytes, place: str) -> Meta:

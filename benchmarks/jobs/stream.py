@@ -42,7 +42,7 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
     versus = Versus(
         against="keyset",
         kind="limit",
-        case=f"{FACTS:,} facts, one personal field in each, left sealed",
+        case=f"{FACTS:,} facts, one personal field in each, left sealed, metadata not asked for",
         measure="rate",
         unit="events/s",
         aim=0.7,
@@ -50,9 +50,11 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
     )
     opened_too = replace(versus, case=f"{FACTS:,} facts, folded and opened", measure="opened", aim=None)
     peer = replace(versus, kind="peer", aim=None, note="theirs: events decoded, not folded")
+    whole = replace(versus, case=f"{FACTS:,} facts with their metadata, left sealed", measure="whole", aim=None)
     yield from session.compared(
         rounds,
         versus,
+        whole,
         replace(peer, against="eventsourcing", aim=8),
         replace(peer, against="emmett"),
         replace(peer, against="umadb"),
@@ -62,10 +64,13 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
 
 
 def loaded(log: Log, stream: str, seconds: float) -> Figures:
-    """Events per second of the facts sealed, and of the state folded from them with all values opened."""
+    """Events per second of the facts sealed, with their metadata, and of the state folded with all values opened."""
 
     def sealed() -> int:
         return sum(1 for _ in log.stream(stream))
+
+    def whole() -> int:
+        return len([each.meta for each in log.stream(stream)])
 
     def opened() -> int:
         facts = [log.open(recorded.fact) for recorded in log.stream(stream)]
@@ -73,8 +78,8 @@ def loaded(log: Log, stream: str, seconds: float) -> Figures:
         return len(facts)
 
     assert sealed() == FACTS
-    figures = calls.threads(1, seconds, sealed)
-    return {"rate": figures["rate"], "opened": calls.threads(1, seconds, opened)["rate"]}
+    ways = {"rate": sealed, "whole": whole, "opened": opened}
+    return {measure: calls.threads(1, seconds, way)["rate"] for measure, way in ways.items()}
 
 
 def _recorded(product: Product) -> tuple[Log, str]:

@@ -4,7 +4,7 @@ create or replace function everlog.read_log(tenant uuid, after bigint, upto bigi
 returns table (
     "position" bigint, stream text, version bigint, type text,
     recorded_at timestamptz, meta bytea, body bytea, generation integer
-) language plpgsql as $$
+) language plpgsql set work_mem = '64MB' as $$
 begin
     perform set_config('app.tenant', tenant::text, true);
     return query
