@@ -70,7 +70,7 @@ def loaded(log: Log, stream: str, seconds: float) -> Figures:
         return sum(1 for _ in log.stream(stream))
 
     def whole() -> int:
-        return len([each.meta for each in log.stream(stream)])
+        return sum(bool(each.meta) for each in log.stream(stream))
 
     def opened() -> int:
         facts = [log.open(recorded.fact) for recorded in log.stream(stream)]
