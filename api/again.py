@@ -7,7 +7,7 @@ from operator import attrgetter
 import structlog
 from msgspec.structs import replace
 
-from api.learning import opened
+from api.taught import opened
 from application.ports import Log
 from application.predictions import Kept, Learner, Recomputed, recompute, recompute_near
 from domain.kernel import Recorded

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
-from api.learning import opened
+from api.taught import opened
 from application.ports import Log
 from application.predictions import Kept, Learner
 from domain.privacy import Learned

@@ -3,28 +3,24 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from uuid import UUID
 
 import msgspec
 import structlog
 from msgspec import Struct
-from msgspec.structs import replace
 
 from api.keeping import Notebook
+from api.taught import BATCH, own, taught
 from application.pending import Pending
 from application.ports import Appended, Conflict, Log, SubjectErased, Unanswered
 from application.predictions import Emission, Keeping, Learner, Reaction, emit
 from domain.kernel import Recorded
 from domain.predictions import Made
 from domain.privacy import ErasureCertified
-from domain.prospects import Captured, Rectified, SignalObserved, prospects
 
 _log = structlog.get_logger(__name__)
-BATCH = 500
-TAUGHT = (Captured, Rectified, SignalObserved)
-"""What a learner sees opened."""
 PARTING = 3.0
 """Seconds that a worker takes to leave its models when it ends."""
 REST = 1.0
@@ -35,6 +31,10 @@ WAIT = 30.0
 
 class Superseded(Exception):
     """The log was restored without the fact that was folded last: what was learned is of a past that did not happen."""
+
+
+class Torn(Exception):
+    """Something failed half way through a batch: what was folded of it would be folded again."""
 
 
 class Unlearn(Exception):
@@ -68,6 +68,7 @@ class Model:
         """Up to here the log may hold already what the learner comes to."""
         self._erased = self._last.position if self._last else self._replayed
         """Whose erasure was certified up to here was met as erased, if at all."""
+        self._torn = False
         self._underway: dict[UUID, tuple[Emission, Pending[Appended]]] = {}
 
     @property
@@ -82,15 +83,18 @@ class Model:
         """Fold what the log has got since, record what came of it, and answer how many facts were folded.
 
         Raises:
-            Superseded, Unlearn: another model is to be opened.
+            Superseded, Torn, Unlearn: another model is to be opened.
         """
+        if self._torn:
+            raise Torn
         batch = self._unseen()
         if gone := [each.id for each in batch if each.position > self._erased and _unlearns(each)]:
             raise Unlearn(gone)
-        for recorded in _opened(self._log, batch):
+        facts = taught(self._log, batch)
+        self._torn = True
+        for recorded in facts:
             self._reaction.step(recorded)
-        if batch:
-            self._last = batch[-1]
+        self._last, self._torn = (batch[-1] if batch else self._last), False
         # Before what came of it is recorded, so that a prediction on record can be made again soon.
         self._notebook.keep(self._last)
         if self.caught_up:
@@ -99,7 +103,8 @@ class Model:
 
     def leave(self) -> None:
         """Have another go on with it."""
-        self._notebook.close(self._last)
+        if not self._torn:
+            self._notebook.close(self._last)
 
     def _unseen(self) -> list[Recorded]:
         """The next batch. Raises `Superseded` where the log has no longer what was folded last."""
@@ -232,6 +237,8 @@ class Models:
             return model.advance()
         except Superseded:
             _log.warning("learning.superseded", tenant=str(tenant))
+        except Torn:
+            _log.warning("learning.begins-again", tenant=str(tenant))
         except Unlearn as erased:
             _log.info("learning.unlearns", tenant=str(tenant), subjects=len(erased.subjects))
             self._forget(tenant, erased.subjects)
@@ -265,18 +272,6 @@ class Models:
                     _log.warning("learning.not-left", tenant=str(tenant), problem=type(problem).__name__)
 
 
-def opened(log: Log, upto: int, position: int = 0) -> Iterator[Recorded]:
-    """A log as a learner folds it, behind one position and up to another."""
-    while batch := log.read(position, BATCH, upto):
-        yield from _opened(log, batch)
-        position = batch[-1].position
-
-
-def own(log: Log, prospect: UUID) -> list[Recorded]:
-    """A prospect's own facts, as a learner folds them."""
-    return _opened(log, list(log.stream(f"{prospects.name}/{prospect}")))
-
-
 def _unlearns(recorded: Recorded) -> bool:
     """Whether an erasure was certified that models had learned something for."""
     return isinstance(recorded.fact, ErasureCertified) and bool(recorded.fact.before)
@@ -285,9 +280,3 @@ def _unlearns(recorded: Recorded) -> bool:
 def _name(recorded: Recorded) -> tuple[int, UUID]:
     """Tells a fact, and by its generation all that stands before it."""
     return recorded.generation, recorded.meta.event
-
-
-def _opened(log: Log, batch: list[Recorded]) -> list[Recorded]:
-    """The facts that are learned from, opened together; the others stay as they are."""
-    facts = iter(log.open([each.fact for each in batch if isinstance(each.fact, TAUGHT)]))
-    return [replace(each, fact=next(facts)) if isinstance(each.fact, TAUGHT) else each for each in batch]

@@ -4,9 +4,9 @@ import asyncio
 from uuid import UUID
 
 from api import bootstrap
-from api.learning import opened
 from api.settings import Settings, Unset
 from api.shell import operator
+from api.taught import opened
 from application.audit import operated
 from application.predictions import Recomputed, recompute
 from domain.predictions import Made, predictions

@@ -22,9 +22,9 @@ from api import bootstrap
 from api import settings as configuration
 from api.bootstrap import Product
 from api.failures import plain
-from api.learning import opened
 from api.settings import Settings, Unset
 from api.shell import operator, within
+from api.taught import opened
 from application.kernel import Caller
 from application.pipeline import Asked
 from application.ports import Log

@@ -56,7 +56,7 @@ class Latest(Struct, frozen=True):
     event: UUID
     """Of that fact: in a log that has another in its place, this is no model of it."""
     dumped: bytes
-    """See `Reaction.dump`."""
+    """By `Reaction.dump`, compressed."""
 
 
 class Keeping(Protocol):

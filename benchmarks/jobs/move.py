@@ -12,7 +12,7 @@ from msgspec import Struct
 from adapters.parcel.moving import Moving
 from adapters.proofs.sealer import Sealer
 from api import bootstrap
-from api.learning import opened as facts
+from api.taught import opened as facts
 from benchmarks import ground as grounds
 from benchmarks.ground import Ground
 from benchmarks.history import Past

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from api.bootstrap import learner
-from api.learning import Model, Models, opened
+from api.learning import Model, Models, Unlearn
+from api.taught import opened
 from application.predictions import recompute
 from domain.predictions import Made
 from projections.predictions.definition import conversion
@@ -96,6 +97,51 @@ def test_it_comes_to_what_one_comes_to_that_folds_the_whole_log(world, lived):
     made = resumed.score(ids[-1])
     again = recompute(made, opened(log, made.position), learner())
     assert (again.verdict, made.learned) == ("equal", COUNT - conversion.horizon)
+
+
+def test_an_erasure_that_is_certified_as_a_worker_starts_is_unlearned(world, lived, tmp_path):
+    """What was left is read already, with the person in it, and the certificate stands before the log's end by then."""
+    tenant, log, ids, _ = lived
+    fresh = learner()
+    keeping = world.kept(tenant.id).begin(fresh.name, fresh.build)
+    left = keeping.left
+
+    def overtaken():
+        found = left()
+        approved(world, tenant, ids[WHO])
+        assert until(erasing(world, tenant.id, tmp_path).advance)
+        return found
+
+    keeping.left = overtaken
+    model = Model(log, fresh, keeping)
+    assert 0 < model.position < log.head()[1]
+    with pytest.raises(Unlearn):
+        until(lambda: model.advance() == 0)
+
+
+def test_what_fails_half_way_is_neither_gone_on_with_nor_left(world, lived, monkeypatch):
+    """Folded again upon itself, a batch would be learned twice."""
+    tenant, log, ids, _ = lived
+    world.keeper.query(tenant.id, "delete from everlog.model_notes where tenant_id = %s", [tenant.id])
+    failing: list[Model] = []
+
+    def opening(_):
+        fresh = learner()
+        model = Model(log, fresh, world.kept(tenant.id).begin(fresh.name, fresh.build))
+        if not failing:
+            failing.append(model)
+            step, steps = fresh.step, iter(range(10**6))
+            monkeypatch.setattr(fresh, "step", lambda fact: step(fact) if next(steps) < COUNT else 1 / 0)
+        return model
+
+    models = Models(opening)
+    with pytest.raises(ZeroDivisionError):
+        until(lambda: models.advance(tenant.id) == 0)
+    failing[0].leave()
+    assert notes(world, tenant, "select count(*) from everlog.model_notes where tenant_id = %s") == 0
+    assert until(lambda: models.advance(tenant.id) == 0)
+    made = models.score(tenant.id, msgspec.json.encode({"prospect": ids[-1]}))
+    assert recompute(made, opened(log, made.position), learner()).verdict == "equal"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from api.bootstrap import learner
-from api.learning import opened
+from api.taught import opened
 from application.predictions import emit
 
 

@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from api.bootstrap import learner
-from api.learning import Asked, Model, Models, opened
+from api.learning import Asked, Model, Models
+from api.taught import opened
 from application.ports import Unanswered
 from application.predictions import recompute
 from domain.kernel import Actor, Erased, Meta
