@@ -144,31 +144,38 @@ def raw(text):
     return None if text == r"\N" else bytes.fromhex(text.removeprefix(r"\\x"))
 
 
-def opens(backup, settings, tenant, subject):
-    """Whether somebody's key comes out of a backup, by all that the key service has."""
-    tenant_keys = [
-        (purpose, int(epoch), kms_key, raw(wrapped), 0.0)
-        for purpose, epoch, kms_key, wrapped in kept(
-            backup, "tenant_keys", tenant, ("purpose", "epoch", "kms_key", "wrapped")
-        )
-    ]
-    held = {
-        UUID(each): (UUID(each), int(epoch), raw(wrapped))
-        for each, epoch, wrapped in kept(backup, "subject_keys", tenant, ("subject", "epoch", "wrapped"))
-    }
-    assert held[UUID(subject)][2], "the backup is of before the erasure"
+class Backup:
+    """What a dump has of an organisation's keys. It may be long, so it is looked through once."""
 
-    def query(_, sql, params):
+    def __init__(self, dump, settings, tenant):
+        self.tenant = tenant
+        self.kms = named(settings.kms, settings.keys)
+        self.tenant_keys = [
+            (purpose, int(epoch), kms_key, raw(wrapped), 0.0)
+            for purpose, epoch, kms_key, wrapped in kept(
+                dump, "tenant_keys", tenant, ("purpose", "epoch", "kms_key", "wrapped")
+            )
+        ]
+        self.held = {
+            UUID(each): (UUID(each), int(epoch), raw(wrapped))
+            for each, epoch, wrapped in kept(dump, "subject_keys", tenant, ("subject", "epoch", "wrapped"))
+        }
+
+    def query(self, _, sql, params):
         if "tenant_keys" not in sql:
-            return [held[each] for each in params[1]]
-        return tenant_keys if "created_at" in sql else [row[2:4] for row in tenant_keys if row[:2] == tuple(params[1:])]
+            return [self.held[each] for each in params[1]]
+        rows = self.tenant_keys
+        return rows if "created_at" in sql else [row[2:4] for row in rows if row[:2] == tuple(params[1:])]
 
-    put_back: Any = SimpleNamespace(query=query)
-    keys = Keys(tenant, put_back, named(settings.kms, settings.keys))
-    try:
-        return not isinstance(Ring(keys, put_back, Cache()).fetch([UUID(subject)])[UUID(subject)], Erased)
-    except Misplaced:
-        return False
+    def opens(self, subject):
+        """Whether somebody's key comes out of it, by all that the key service has."""
+        assert self.held[UUID(subject)][2], "the backup is of before the erasure"
+        put_back: Any = SimpleNamespace(query=self.query)
+        keys = Keys(self.tenant, put_back, self.kms)
+        try:
+            return not isinstance(Ring(keys, put_back, Cache()).fetch([UUID(subject)])[UUID(subject)], Erased)
+        except Misplaced:
+            return False
 
 
 def store(house):
@@ -183,7 +190,7 @@ def forgotten(house, ask, many, folder):
     other = Flock(house, ask, 0)
     proofs = [flock.proof(id, folder) for id in (flock.gone[0], flock.left[0])]
     url = superuser(house.home).removesuffix("postgres") + "everlog"
-    backup = dumped(url).decode(errors="replace")
+    backup = Backup(dumped(url).decode(errors="replace"), house.settings, flock.tenant)
     with bootstrap.product(house.settings, worker=True) as product:
         before = flock.opened(product)
         assert all(flock.word(f"gone{number}") in before for number in range(many))
@@ -195,11 +202,11 @@ def forgotten(house, ask, many, folder):
         for name in ("held", "left0", "left1"):
             assert after.count(flock.word(name)) >= before.count(flock.word(name)) > 5, "others are as they were"
         assert other.word("left0") in other.opened(product)
-        assert [each for each in flock.gone if opens(backup, house.settings, flock.tenant, each)] == flock.gone
+        assert [each for each in flock.gone if backup.opens(each)] == flock.gone
         custody = product.logs.rings.custody(flock.tenant)
         custody.rotate(early=True)
         assert custody.expire(0, 0), "the epoch of the backup is over"
-        assert [each for each in flock.gone if opens(backup, house.settings, flock.tenant, each)] == []
+        assert [each for each in flock.gone if backup.opens(each)] == []
         assert flock.word("left0") in flock.opened(product), "who lives was taken along into the next"
     for each in proofs:
         assert (
