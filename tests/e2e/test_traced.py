@@ -89,6 +89,7 @@ def test_many_commands_at_once_a_read_and_a_prediction_are_traced(acme, collecto
         {"command": "prospects.capture", "id": id, **PERSON, "email": f"{id}@quillfeather.example"} for id in ids
     ]
     ask(acme, "POST", "/v1/commands", bulk, json={"commands": commands})
+    until(lambda: acme.get(f"/v1/prospects/{ids[0]}").is_success, 60)
     ask(acme, "GET", f"/v1/prospects/{ids[0]}", read)
     until(lambda: acme.post("/v1/predictions", json={"prospect": ids[0]}).status_code == 200, 60)
     ask(acme, "POST", "/v1/predictions", scored, json={"prospect": ids[1]})

@@ -236,9 +236,12 @@ def unattended(station: Plant, feeds: Sequence[Feed]) -> bool:
     crash(station)
     supervisor = station.product.pid
     os.kill(supervisor, signal.SIGSTOP)
-    # Only now: until it is stopped the supervisor starts another one every other moment.
-    if dead := station.product.children().get("postgres"):
-        end(dead)
+    # Only now: until it is stopped the supervisor starts another one every other moment. One that it has just begun is
+    # not known for what it is at once.
+    for _ in range(20):
+        if dead := station.product.children().get("postgres"):
+            end(dead)
+        time.sleep(0.05)
     station.postgres.fill(None)
     try:
         feeds[0].progress(LONELY)

@@ -1,6 +1,7 @@
 """The fault that `make faults` does with every wire and in every way: the database's is cut for a moment."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
@@ -48,13 +49,20 @@ def test_an_append_that_falls_into_a_hole_is_in_doubt_and_one_behind_it_was_not_
     migrated, wire, database, tenant, monkeypatch
 ):
     monkeypatch.setattr("adapters.postgres.link._ANSWER", 0.5)
+    sent, send = Event(), Link.send
+
+    def told(self, *arguments):
+        send(self, *arguments)
+        sent.set()
+
+    monkeypatch.setattr(Link, "send", told)
     url = through(migrated.addresses.app, wire.port)
     with Committer(url, limits=Limits(patience=1)) as committer:
         first = committer.submit(tenant, atom(stream(), 1)).result(60)
         wire.turn("hole")
+        sent.clear()
         under_way = committer.submit(tenant, atom(stream(), 1))
-        while not under_way.running():
-            pass
+        assert sent.wait(60), "what comes now is of another drain"
         behind = committer.submit(tenant, atom(stream(), 1))
         with pytest.raises(Unsettled):
             under_way.result(60)
