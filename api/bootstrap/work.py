@@ -48,7 +48,8 @@ SEALERS = 6
 """Threads of a process that seal; each has a connection of the pool's eight while it does."""
 GATHERING = 0.6
 """Seconds that sealing waits for more events to join the first; within a second they are sealed."""
-
+SIDE_BY_SIDE = 4
+"""Models that are folded at the same time, and fits; more would wait for Python's lock."""
 LANES = 4
 """Threads that deliver."""
 PATIENT = 10
@@ -275,8 +276,7 @@ class Unhurried:
 
 def learning(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that keeps the models of the tenants leased to this process, and answers for scores over the link."""
-    cores = os.cpu_count() or 1
-    fits, folds = (ThreadPoolExecutor(cores, thread_name_prefix=name) for name in ("refit", "fold"))
+    fits, folds = (ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix=name) for name in ("refit", "fold"))
     models = Models(partial(model, product, fits), partial(unlearned, product), folds)
     serve_scores(product.link, models.score)
 
