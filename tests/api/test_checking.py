@@ -62,6 +62,16 @@ def test_what_the_superuser_edits_raises_an_alarm_and_what_nobody_touched_does_n
     assert later.told("unsound_tenants") == 0
 
 
+def test_metadata_that_are_none_are_named_and_keep_nobody_from_the_fact(world, settings, migrated, sealed):
+    edited = sealed()
+    sql = """update everlog.events set meta = convert_to(format('{"event":"%%s"}', event_id), 'UTF8')
+        where tenant_id = %s and position = 2"""
+    with psycopg.connect(migrated.addresses.superuser, autocommit=True) as superuser:
+        superuser.execute(sql, [edited.id])
+    _, alarms = Checking(world, Look(settings), edited).advance()
+    assert ("proofs.not-sound", str(edited.id), "unreadable", 2) in alarms
+
+
 def test_where_there_is_nothing_to_measure_by_that_is_told_and_what_was_found_before_stands(world, settings, sealed):
     tenant = sealed()
     key = world.secrets["keys"] / "proofs" / f"{tenant.id}.key"
