@@ -23,7 +23,8 @@ from tests.served import environment, everlog
 LONGEST = 600.0
 """Seconds that the rebuild of a million events may take."""
 PACE = 0.01
-"""Seconds between two turns of four reads. A rebuild yields to them: beside reads without a pause it starves."""
+"""Seconds between two appends, and between two turns of four reads. A rebuild yields to both: without a pause the
+log grows half as fast as it is folded."""
 PATIENCE = 3600.0
 """Seconds after which the command is given up."""
 CALM = 30.0
@@ -91,7 +92,7 @@ def run(trial: Trial) -> Found:
         head = runner.catch_up()
         found.notes["events"], found.notes["first build, s"] = head, round(time.monotonic() - began, 1)
         before = stage.product.worker.logs.of(tenant).head()[1]
-        appends, reads = Appends(stage, tenant), Reads(stage, tenant, _known(stage, tenant), head)
+        appends, reads = Appends(stage, tenant, PACE), Reads(stage, tenant, _known(stage, tenant), head)
         with reads.going_on(), appends.going_on():
             seconds = _rebuilt(stage, tenant, found)
         found.notes |= {"rebuild, s": round(seconds, 1), "reads": reads.answered * 4}

@@ -59,9 +59,13 @@ def staged(home: Path) -> Iterator[Stage]:
 
 
 class Appends:
-    """Appends prospects one after the other until it is told to stop, and keeps account of each."""
+    """Appends prospects one after the other until it is told to stop, and keeps account of each.
 
-    def __init__(self, stage: Stage, tenant: UUID) -> None:
+    It rests `pause` seconds after each.
+    """
+
+    def __init__(self, stage: Stage, tenant: UUID, pause: float) -> None:
+        self._pause = pause
         self._log = stage.product.logs.of(tenant)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="appends")
@@ -103,3 +107,4 @@ class Appends:
                 self.problems.append(f"an append failed: {type(problem).__name__}")
             else:
                 self.acknowledged.append((meta.event, told))
+            self._stop.wait(self._pause)
