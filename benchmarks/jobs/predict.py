@@ -1,6 +1,7 @@
 """What a prediction costs beside River alone, on the demo's own applications."""
 
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,24 +27,49 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:  # noqa: ARG001 - t
     facts = grants.recorded(len(applications))
 
     def ours() -> Figures:
-        return {"whole": fold(conversion, facts), "online": fold(ONLINE, facts)}
+        learner, seconds = fold(conversion, facts)
+        left.append(zlib.compress(learner.dump(), zlib.Z_BEST_SPEED))
+        return {
+            "whole": seconds * each,
+            "online": fold(ONLINE, facts)[1] * each,
+            "folded": seconds * 1e3,
+            "resumed": resumed(left[-1]),
+        }
 
     def theirs() -> Figures:
         return {"whole": alone.plain(applications) * each, "online": alone.same(applications) * each}
 
+    left: list[bytes] = []
     each = 1e6 / len(facts)
     rounds = session.play({OURS: ours, "river": theirs})
-    size = f"{len(applications):,} applications, {len(facts):,} events; ours also calibrates, explains and digests"
+    size = f"{len(applications):,} applications, {len(facts):,} events"
+    note = f"{size}; ours also calibrates, explains and digests"
     for measure, case in (
         ("online", "its two River models, against the same two in River alone"),
         ("whole", "challengers and their refits too, against one plain River pipeline"),
     ):
-        versus = Versus(against="river", kind="limit", case=case, measure=measure, unit="µs", aim=0.667, note=size)
+        versus = Versus(against="river", kind="limit", case=case, measure=measure, unit="µs", aim=0.667, note=note)
         yield versus.line("predict", rounds)
+    yield Versus(
+        against="everlog",
+        kind="limit",
+        case="a worker that starts: what the last one left is loaded, against the log folded",
+        measure="resumed",
+        theirs="folded",
+        unit="ms",
+        note=f"{size}; what is left has {len(left[-1]):,} bytes",
+    ).line("predict", rounds)
 
 
-def fold(definition: Definition, facts: Sequence[Recorded]) -> float:
-    """Microseconds per event from the first to the last, refits waited for where the model needs them."""
+def resumed(left: bytes) -> float:
+    """Milliseconds until a learner stands where another was left."""
+    began = time.perf_counter()
+    Learner(conversion, Libraries()).load(zlib.decompress(left))
+    return (time.perf_counter() - began) * 1e3
+
+
+def fold(definition: Definition, facts: Sequence[Recorded]) -> tuple[Learner, float]:
+    """A learner that has folded them, refits waited for where the model needs them, and the seconds that it took."""
     with ThreadPoolExecutor(1) as executor:
         learner = Learner(definition, Libraries(), executor)
         began = time.perf_counter()
@@ -51,4 +77,4 @@ def fold(definition: Definition, facts: Sequence[Recorded]) -> float:
         spent = time.perf_counter() - began
     assert len(made) >= len(facts) // 3
     assert max(each.learned for each in made if isinstance(each, Made)) > 0
-    return spent / len(facts) * 1e6
+    return learner, spent
