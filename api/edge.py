@@ -85,12 +85,13 @@ class Edge:
         self.deciders = deciders
         self.documents = documents
         self._deliveries = deliveries
-        self.eyes = Eyes(pipeline, logs, journal)
+        self.eyes = Eyes(pipeline, logs, journal, lambda: self._serving)
         self._generations: Fresh[UUID, int] = Fresh(self._look)
         self._entry = entry
         self._quota = quota
         self._attempts = Quota(ATTEMPTS)
         self._busy: dict[UUID, int] = {}
+        self._serving = 0
         self._trace = trace
         self._granted = granted
         self._troubles = troubles
@@ -176,6 +177,7 @@ class Edge:
         if busy >= BUSY:
             raise Problem("tenants.busy", retry=1)
         self._busy[caller.tenant] = busy + 1
+        self._serving += 1
         try:
             body = await _body(route, inbound)
             return await route.serve(self, Call(inbound, id, caller, body, spent))
@@ -183,6 +185,7 @@ class Edge:
             self._release(caller.tenant)
 
     def _release(self, tenant: UUID) -> None:
+        self._serving -= 1
         if self._busy[tenant] > 1:
             self._busy[tenant] -= 1
         else:

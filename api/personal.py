@@ -1,6 +1,6 @@
 """Rows as they are answered: what is about a person is shown to who may see it, and marked where it is not."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -25,10 +25,12 @@ _PLANS = 500
 class Eyes:
     """Opens personal values for those who hold a permission."""
 
-    def __init__(self, pipeline: Pipeline, logs: Logs, journal: Journal) -> None:
+    def __init__(self, pipeline: Pipeline, logs: Logs, journal: Journal, serving: Callable[[], int]) -> None:
+        """`serving` tells how many requests are under way."""
         self._pipeline = pipeline
         self._logs = logs
         self._journal = journal
+        self._serving = serving
 
     async def may(self, caller: Caller, permission: str) -> bool:
         return await self._pipeline.may(caller, permission)
@@ -51,7 +53,8 @@ class Eyes:
         sealed = [(name, value.subject) for name, value in shown if isinstance(value, Sealed)]
         if not (sealed or asked.listed):
             return
-        subjects = tuple(dict.fromkeys([subject for _, subject in sealed]))
+        # By the integers of UUIDs, which hash many times faster than UUIDs do.
+        subjects = tuple({subject.int: subject for _, subject in sealed}.values())
         permission = asked.permission if sealed else asked.query.permission
         decision = await self._pipeline.decide(caller, permission)
         await self._journal.keep(
@@ -66,7 +69,8 @@ class Eyes:
                 filter=asked.filter(subjects),
                 fields=tuple(sorted({name for name, _ in sealed})),
                 look=Look(datetime.now(UTC), rows, subjects, caller.correlation, caller.trace),
-            )
+            ),
+            self._serving(),
         )
 
 

@@ -194,8 +194,11 @@ class Seen(Struct, frozen=True, kw_only=True):
 class Journal(Protocol):
     """Where answers are noted before they are given, and from where they get into the log."""
 
-    async def keep(self, seen: Seen) -> None:
-        """Return once it outlasts a crash. Raises `Unrecorded`."""
+    async def keep(self, seen: Seen, serving: int = 1, /) -> None:
+        """Return once it outlasts a crash. Raises `Unrecorded`.
+
+        `serving` is how many requests are under way here: others may be about to be kept, and can share the way.
+        """
         ...
 
 

@@ -1,5 +1,6 @@
 """`application.ports.Journal`: concurrent answers share a sync, and what is synced is carried into the log."""
 
+import asyncio
 import logging
 import threading
 from collections import Counter
@@ -21,6 +22,8 @@ EVERY = 1.0
 """Seconds that an answer stays in its file at most, as long as the log takes facts."""
 MOST = 64 << 20
 """Bytes that wait for the log before nothing more is shown."""
+LINGER = 0.003
+"""Seconds that an answer waits for others to share its sync, while most of those under way have not come to theirs."""
 SEARCH = 5.0
 """Seconds between searches for files of processes that have died."""
 
@@ -46,7 +49,9 @@ class Journal:
         self._began = 0.0
         self._behind = 0
         self._waiting: dict[UUID, frozenset[UUID]] = {}
-        self._asked: SimpleQueue[_Kept | None] = SimpleQueue()
+        self._asked: SimpleQueue[list[_Kept] | None] = SimpleQueue()
+        self._gathered: list[_Kept] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._full: SimpleQueue[_Full | None] = SimpleQueue()
         self._threads = [threading.Thread(target=run, name="journal") for run in (self._write, self._carry)]
 
@@ -57,6 +62,7 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         """Carry over what there is; what the log does not take stays for the next start."""
+        self._send()
         self._asked.put(None)
         for thread in self._threads:
             thread.join()
@@ -66,29 +72,42 @@ class Journal:
         ends = Counter(each.suffix for each in self._folder.glob("*.*"))
         return {"waiting": ends[SUFFIX], **{why: ends[f".{why}"] for why in ASIDE}}
 
-    async def keep(self, seen: Seen) -> None:
-        """Return once it is synced. Raises `Unrecorded`."""
+    async def keep(self, seen: Seen, serving: int = 1) -> None:
+        """Return once it is synced. Raises `Unrecorded`. All who keep do so on one event loop."""
         if self._behind > self._most:
             raise Unrecorded
         key = await self._logs.of(seen.tenant).tokened("journal", "seal")
         pending: Pending[None] = Pending()
-        self._asked.put((seal(key, seen), seen, pending))
+        self._gathered.append((seal(key, seen), seen, pending))
+        if 2 * len(self._gathered) >= serving:
+            self._send()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LINGER, self._send)
         await pending
+
+    def _send(self) -> None:
+        """Have what is gathered written."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._gathered:
+            gathered, self._gathered = self._gathered, []
+            self._asked.put(gathered)
 
     def _write(self) -> None:
         ended = False
         while not ended:
             batch = self._next()
             ended = None in batch
-            if kept := [each for each in batch if each]:
+            if kept := [one for each in batch if each for one in each]:
                 self._sync(kept)
             if ended or (self._segment and self._due(self._segment)):
                 self._hand_over()
         self._full.put(None)
 
-    def _next(self) -> list[_Kept | None]:
+    def _next(self) -> list[list[_Kept] | None]:
         """All that wait now; nothing where the file's time has come first."""
-        batch: list[_Kept | None] = []
+        batch: list[list[_Kept] | None] = []
         with suppress(Empty):
             batch.append(self._asked.get(timeout=self._every))
             while True:

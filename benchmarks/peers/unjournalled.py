@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from api import bootstrap, http
 from api import settings as configuration
 from api.bootstrap import Product
-from application.ports import Seen
 
 
 class Nowhere:
     """`application.ports.Journal`."""
 
-    async def keep(self, _: Seen) -> None:
+    async def keep(self, *_: object) -> None:
         return
 
 

@@ -1,5 +1,6 @@
 """A file of reads is carried into the logs once and wholly, whoever wrote it and whatever became of it."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -73,6 +74,31 @@ def test_a_journal_outlasts_a_disk_that_was_away(world, tenant, tmp_path):
             world.run(journal.keep(two))
             until(lambda: any(two.look.subjects[0] in each.meta.subjects for each in reads(world, tenant)))
         assert not any(one.look.subjects[0] in each.meta.subjects for each in reads(world, tenant))
+
+
+def test_reads_under_way_share_a_sync_and_who_is_alone_has_it_at_once(world, tenant, tmp_path):
+    """`shares`: how many answers were handed to the writer together, each time."""
+    answers = [seen(world, tenant, tenant.ids["Admin"], UUID(int=number)) for number in range(1, 17)]
+
+    async def all_of(journal, serving):
+        await asyncio.gather(*(journal.keep(each, serving) for each in answers))
+
+    with Journal(tmp_path, world.logs) as journal:
+        handed = journal._asked.put
+        journal._asked = Mock(wraps=journal._asked)
+        shares = []
+
+        def put(kept):
+            shares.extend([len(kept)] if kept else [])
+            handed(kept)
+
+        journal._asked.put = put
+        world.run(all_of(journal, 16))
+        world.run(all_of(journal, 1))
+        # The rest of them never comes, which is not waited for.
+        world.run(all_of(journal, 1_000))
+    assert shares == [8, 8, *[1] * 16, 16]
+    assert sum(len(each.fact.looks) for each in reads(world, tenant)) == 48
 
 
 WRITER = """

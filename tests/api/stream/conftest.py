@@ -84,7 +84,7 @@ class Notes:
         self.seen = []
         self.full = False
 
-    async def keep(self, seen):
+    async def keep(self, seen, _=1):
         if self.full:
             raise Unrecorded
         self.seen.append(seen)
