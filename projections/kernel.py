@@ -3,9 +3,9 @@
 from collections.abc import Callable, Hashable, Iterable
 from datetime import date, datetime
 from operator import attrgetter
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, Self, TypeVar, get_args
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from domain.kernel import Fact, Recorded
 from projections.words import Names, Says, Words
@@ -28,6 +28,12 @@ class Home(NamedTuple):
 
     columns: tuple[str, ...]
     of: Callable[..., str]
+
+    @classmethod
+    def stream(cls, capability: str, column: str) -> Self:
+        """The stream of this capability that the column names, at any version."""
+        # `str` of a UUID takes several times as long, and pages are long.
+        return cls((column,), lambda id: f"{capability}/{to_builtins(id)}@")
 
 
 class View(Struct, Generic[Row], frozen=True):

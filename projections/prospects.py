@@ -69,7 +69,7 @@ prospects = View(
     filters=("stage", "industry", "email", "captured_at", "changed_at", "signals"),
     sorts=("captured_at",),
     indexes=(("stage", "captured_at"), ("industry", "captured_at")),
-    home=Home(("id",), "prospects/{}@".format),
+    home=Home.stream("prospects", "id"),
 )
 
 

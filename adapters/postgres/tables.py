@@ -83,26 +83,25 @@ def guarded(
     It raises `tenants.keys.Misplaced` for a row that holds what was recorded in another place than its home.
     """
     read, many = reader(row, stored), len(stored)
-    personal = [(each.name, attrgetter(each.name)) for each in stored if each.personal]
+    personal = [(attrgetter(each.name), _ends(each.name)) for each in stored if each.personal]
     if not personal or view.home is None:
         return lambda values: read(values[:many])
     of, places = view.home.of, [names.index(each) for each in view.home.columns]
 
     def look(values: tuple[Any, ...]) -> Any:
         made, home = read(values[:many]), of(*[values[each] for each in places])
-        for name, get in personal:
+        for get, ends in personal:
             value = get(made)
-            if type(value) is Sealed and not (value.binding.startswith(home) and _field(value.binding) == name):
+            if type(value) is Sealed and not (value.binding.startswith(home) and value.binding.endswith(ends)):
                 raise Misplaced(f"A row of the view {view.name} holds what was recorded at {value.binding}.")
         return made
 
     return look
 
 
-def _field(binding: str) -> str:
-    """The field at the end of a binding, `<stream>@<version>#<tag>.<field>`."""
-    path = binding[binding.find("#") + 1 :]
-    return path[path.rfind(".") + 1 :]
+def _ends(name: str) -> tuple[str, str]:
+    """What a binding of the field ends with, which is `<stream>@<version>#<tag>.<field>`, the tag perhaps left out."""
+    return f".{name}", f"#{name}"
 
 
 def unopened(row: type[Struct], stored: Sequence[Column]) -> tuple[type[Struct], Callable[[tuple[Any, ...]], Any]]:

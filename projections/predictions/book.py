@@ -111,7 +111,7 @@ book = View(
     filters=("model", "number", "prospect", "champion", "outcome", "probability", "at"),
     sorts=("number", "probability", "at"),
     indexes=(("prospect",), ("model", "number")),
-    home=Home(("id",), "predictions/{}@".format),
+    home=Home.stream("predictions", "id"),
 )
 
 

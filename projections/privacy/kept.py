@@ -163,7 +163,7 @@ erasures = View(
     filters=("stage", "requested_at"),
     sorts=("requested_at",),
     indexes=(("stage", "requested_at"),),
-    home=Home(("subject",), "privacy/{}@".format),
+    home=Home.stream("privacy", "subject"),
 )
 holds = View(
     "holds",
