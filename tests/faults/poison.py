@@ -94,13 +94,14 @@ def endure(trial: Trial, scale: Scale, most: float = MOST) -> Found:
             "ratio": round(ratio, 2),
             "parked": sum(len(views(rig, each).parked(10_000)) for each in (rig.poisoned, *rig.others)),
         }
-        # The control: a view that lets everybody wait for each poisonous event is found out.
-        round_of(rig, stuck, refusing(1.0), poison=True)
-        found.control_red = behind(stuck, rig) / behind(clean, rig) > MOST
         fixed(rig)
         found.attempted = found.acknowledged = rig.attempted
         for tenant in (rig.poisoned, *rig.others):
             found.violations += other_than_folded(rig, tenant)
+        # The control: a view that lets everybody wait for each poisonous event is found out. It comes last, for a new
+        # release tries everything again that is parked.
+        round_of(rig, stuck, refusing(1.0), poison=True)
+        found.control_red = behind(stuck, rig) / behind(clean, rig) > MOST
     return found
 
 
