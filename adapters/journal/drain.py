@@ -197,7 +197,8 @@ def _submit(event: UUID, group: list[Seen], logs: Logs) -> tuple[Any, Pending[Ap
         permission=first.permission,
         rule=first.rule,
         on_behalf_of=first.on_behalf_of,
-        subjects=tuple(dict.fromkeys(each for seen in group for each in seen.look.subjects)),
+        # By the integers of UUIDs, which hash many times faster than UUIDs do.
+        subjects=tuple({each.int: each for seen in group for each in seen.look.subjects}.values()),
         circumstances=first.circumstances,
     )
     submit = partial(log.submit, f"{audit.name}/{event}", 0)
