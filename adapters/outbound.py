@@ -3,7 +3,7 @@
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from threading import Event, Timer
@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 _PORTS = {"http": 80, "https": 443}
+MOST = 64 * 1024
+"""Bytes that an answer may have, and that are read at once."""
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 """RFC 6052: the last 32 bits are an IPv4 address, to which a gateway leads."""
 
@@ -49,7 +51,7 @@ class Outbound(Struct, frozen=True, kw_only=True):
     private: bool = False
     hosts: frozenset[str] = frozenset()
     seconds: float = 10.0
-    most: int = 64 * 1024
+    most: int = MOST
     trust: ssl.SSLContext | None = None
     """Other authorities than the system's."""
     resolve: Resolve = _resolve
@@ -69,12 +71,10 @@ class Outbound(Struct, frozen=True, kw_only=True):
         """Send over TLS, then wait until the other side has closed in turn: by then it has read everything.
 
         A receiver has to answer the end of a session in kind (RFC 5425, section 4.4); one that hangs up instead may
-        have lost what was sent. Raises `Barred` or `Unreachable`.
+        have lost what was sent, or never have let it in. Raises `Barred` or `Unreachable`.
         """
-        with self._connected(host, port, secure=True) as connected:
-            connected.sendall(body)
-            if isinstance(connected, ssl.SSLSocket):
-                connected.unwrap()
+        with self._connected(host, port, secure=False) as connected:
+            Session(connected, self._context, host).say(body)
 
     @contextmanager
     def _connected(self, host: str, port: int, *, secure: bool) -> Iterator[socket.socket]:
@@ -126,8 +126,11 @@ class Outbound(Struct, frozen=True, kw_only=True):
         return self.private or host.lower() in self.hosts
 
     def _secured(self, plain: socket.socket, host: str) -> ssl.SSLSocket:
-        context = self.trust or ssl.create_default_context()
-        return context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+        return self._context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+
+    @property
+    def _context(self) -> ssl.SSLContext:
+        return self.trust or ssl.create_default_context()
 
     def _read(self, connection: HTTPConnection) -> Answer:
         response = connection.getresponse()
@@ -135,6 +138,44 @@ class Outbound(Struct, frozen=True, kw_only=True):
         if len(body) > self.most:
             raise Unreachable("The answer is too long.")
         return Answer(response.status, body)
+
+
+class Session:
+    """A session of TLS whose end is told apart from an alert: `SSLSocket.unwrap` takes either for an end.
+
+    In TLS 1.3 (RFC 8446, section 4.4) a server looks at a certificate when the client may have sent all it had.
+    """
+
+    def __init__(self, connected: socket.socket, context: ssl.SSLContext, host: str) -> None:
+        self._connected = connected
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in, self._out, server_hostname=host)
+
+    def say(self, body: bytes) -> None:
+        """Send it, and return once the other side has ended the session in its turn. Raises `OSError`."""
+        self._until(self._tls.do_handshake)
+        self._tls.write(body)
+        with suppress(ssl.SSLWantReadError):
+            # An alert that has come by now would pass for an end below.
+            self._tls.read(1)
+        with suppress(ssl.SSLWantReadError):
+            self._tls.unwrap()
+        with suppress(ssl.SSLZeroReturnError):
+            while True:
+                self._until(lambda: self._tls.read(MOST))
+
+    def _until(self, step: Callable[[], object]) -> None:
+        """Do something, and what of the exchange it takes."""
+        while True:
+            try:
+                step()
+            except ssl.SSLWantReadError:
+                self._connected.sendall(self._out.read())
+                if not (part := self._connected.recv(MOST)):
+                    raise ConnectionResetError from None
+                self._in.write(part)
+            else:
+                return
 
 
 def public(address: str) -> bool:

@@ -1,5 +1,6 @@
 """Whom this process trusts on the other end of a connection, and what it shows of itself there."""
 
+import os
 import ssl
 from pathlib import Path
 
@@ -26,3 +27,20 @@ def trust(authorities: Path | None, certificate: Path | None = None, key: Path |
             f"The certificate in {certificate} and the key in {key} are no pair in PEM: {why}."
         ) from problem
     return made
+
+
+def identified(context: ssl.SSLContext, pem: str) -> None:
+    """Have a certificate be shown to a server that asks for one. Raises `Untrusted`.
+
+    `pem` holds it, those between it and an authority behind it, and its key.
+    """
+    # Only what stands in a file can be loaded, and this key must not lie on a disk.
+    descriptor = os.memfd_create("certificate")
+    try:
+        os.write(descriptor, pem.encode())
+        # Without a password it would be asked for at the terminal.
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")
+    except OSError as problem:
+        raise Untrusted("It is no certificate with its key in PEM, or the key needs a password.") from problem
+    finally:
+        os.close(descriptor)

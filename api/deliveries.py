@@ -13,9 +13,21 @@ from api.commands import single
 from api.edge import Edge, reply
 from api.inbound import Reply
 from api.personal import Presenter
+from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
-from application.deliveries import Add, ChangeSecret, Pause, Progress, Remove, Replay, Resume
+from application.deliveries import (
+    CERTIFIED,
+    Add,
+    ChangeSecret,
+    Pause,
+    Progress,
+    Remove,
+    Replay,
+    Resume,
+    Unfit,
+    certified,
+)
 from application.kernel import Command
 from projections.deliveries import DestinationRow, Get, List
 
@@ -27,9 +39,12 @@ _SECRET = {
     "secret": Annotated[
         str,
         Meta(
-            max_length=4000,
-            pattern=r"^[!-~]*$",
-            description="A token, or the secret half of an access key. It is sealed, and never shown again.",
+            max_length=20_000,
+            pattern=r"^([!-~]{0,4000}|-----BEGIN [ -~\r\n]*)$",
+            description=(
+                "A token, or the secret half of an access key. Or, for http and syslog, a certificate with its key in "
+                "PEM, which is shown to a receiver that asks for one. It is sealed, and never shown again."
+            ),
         ),
     ]
 }
@@ -89,6 +104,8 @@ async def _add(edge: Edge, call: Call, id: UUID, given: Any) -> Command:
     if given.circumstances:
         await edge.pipeline.authorise(call.caller, Add, f"deliveries/{id}", SEES)
     await edge.pipeline.authorise(call.caller, Add, f"deliveries/{id}")
+    if certified(given.secret) and given.kind not in CERTIFIED:
+        raise Problem("deliveries.secret")
     return Add(**(_fields(Add, given) | {"secret": await _sealed(edge, call, id, given.secret)}))
 
 
@@ -100,7 +117,10 @@ async def _change(edge: Edge, call: Call, id: UUID, given: Any) -> Command:
 async def _sealed(edge: Edge, call: Call, id: UUID, secret: str) -> bytes:
     if not secret:
         return b""
-    return await asyncio.to_thread(edge.deliveries.seal, call.caller.tenant, id, secret)
+    try:
+        return await asyncio.to_thread(edge.deliveries.seal, call.caller.tenant, id, secret)
+    except Unfit as unfit:
+        raise Problem("deliveries.secret") from unfit
 
 
 def _fields(of: type[Command], given: Any) -> dict[str, Any]:

@@ -157,6 +157,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "The address does not fit its kind",
         "https://HOST/PATH for http and splunk, syslog://HOST:PORT, https://HOST/BUCKET/PREFIX for s3; no user in it.",
     ),
+    "deliveries.secret": Kind(
+        422,
+        "The secret does not fit",
+        "http and syslog may be shown a certificate: give it in PEM, its key without a password behind it.",
+    ),
     "deliveries.account": Kind(
         422, "An account and a region belong to s3 alone", "Give s3 both, and other kinds none of them."
     ),

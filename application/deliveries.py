@@ -12,6 +12,8 @@ from domain.deliveries import Added, Destination, Kind, deliveries
 from domain.kernel import Fact
 
 MANAGE = "deliveries.manage"
+CERTIFIED = ("http", "syslog")
+"""Kinds that may be shown a certificate instead of being told a token."""
 After = Annotated[int, Meta(ge=0, le=2**53, description="The first record is the one behind this position.")]
 
 
@@ -124,12 +126,21 @@ class Progress(Struct, frozen=True):
     """What the last of those tries came to, in words of ours."""
 
 
+def certified(secret: str) -> bool:
+    """Whether it is a certificate with its key, in PEM, and no token."""
+    return secret.startswith("-----BEGIN ")
+
+
+class Unfit(Exception):
+    """A secret that begins like a certificate with its key in PEM, and is none."""
+
+
 @runtime_checkable
 class Deliveries(Protocol):
     """What the edge needs of deliveries. Synchronous."""
 
     def seal(self, tenant: UUID, destination: UUID, secret: str) -> bytes:
-        """A destination's secret as it may be recorded."""
+        """A destination's secret as it may be recorded. Raises `Unfit`."""
         ...
 
     def progress(self, tenant: UUID) -> dict[UUID, Progress]:

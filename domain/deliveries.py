@@ -26,7 +26,8 @@ class Added(Fact, frozen=True, tag="deliveries.added"):
     """http, splunk, syslog or s3."""
     address: str
     secret: bytes
-    """Sealed under the destination's own key: a token, or the secret half of an access key; of syslog it has none."""
+    """Sealed under the destination's own key: a token, the secret half of an access key, or what is shown of this
+    side: a certificate with its key."""
     account: str = ""
     """The public half of an access key: of s3 alone."""
     region: str = ""

@@ -1,12 +1,14 @@
 """What the edge needs of deliveries: secrets are sealed before they are recorded, and progress is looked up."""
 
+import ssl
 from uuid import UUID
 
 from adapters.crypto import SubjectKey
 from adapters.deliveries.stand import MARKS, marks
 from adapters.keyring import Rings
 from adapters.postgres.database import Database
-from application.deliveries import Progress
+from adapters.trust import Untrusted, identified
+from application.deliveries import Progress, Unfit, certified
 from domain.kernel import Erased
 
 
@@ -18,6 +20,11 @@ class Deliveries:
         self._rings = rings
 
     def seal(self, tenant: UUID, destination: UUID, secret: str) -> bytes:
+        if certified(secret):
+            try:
+                identified(ssl.create_default_context(), secret)
+            except Untrusted as problem:
+                raise Unfit from problem
         ring = self._rings.of(tenant)
         ring.ensure([destination])
         return _key(ring.get(destination), destination).seal(secret.encode(), _place(destination))

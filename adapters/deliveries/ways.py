@@ -14,6 +14,8 @@ from adapters.deliveries import syslog
 from adapters.deliveries.record import Declined, Failed, Parcel
 from adapters.outbound import Answer, Barred, Outbound, Unreachable
 from adapters.sigv4 import Signer
+from adapters.trust import Untrusted, identified
+from application.deliveries import CERTIFIED, certified
 from domain.deliveries import Added
 
 JSON_LINES = "application/x-ndjson"
@@ -34,23 +36,32 @@ class Ways:
     def deliver(self, to: Added, secret: str, parcel: Parcel) -> None:
         """Return when the destination has it. Raises `Declined` and `Failed`."""
         try:
-            WAYS[to.kind](self._trusting(to.authority), to, secret, parcel)
+            WAYS[to.kind](self._known(to, secret), to, secret, parcel)
         except Barred as problem:
             raise Declined(str(problem)) from None
         except Unreachable as problem:
             raise Failed(str(problem)) from None
 
-    def _trusting(self, authority: str) -> Outbound:
-        if not authority:
+    def _known(self, to: Added, secret: str) -> Outbound:
+        """Who is trusted there, and what is shown of this side."""
+        if not (to.authority or certified(secret)):
             return self._outbound
         try:
-            return replace(self._outbound, trust=ssl.create_default_context(cadata=authority))
+            context = ssl.create_default_context(cadata=to.authority or None)
         except (ssl.SSLError, ValueError):
             raise Declined("Its authority is no certificate in PEM.") from None
+        if certified(secret):
+            if to.kind not in CERTIFIED:
+                raise Declined("It takes a token, and was given a certificate.")
+            try:
+                identified(context, secret)
+            except Untrusted:
+                raise Declined("What is shown to it is no certificate with its key in PEM.") from None
+        return replace(self._outbound, trust=context)
 
 
 def _http(outbound: Outbound, to: Added, secret: str, parcel: Parcel) -> None:
-    given = {"Authorization": f"Bearer {secret}"} if secret else {}
+    given = {"Authorization": f"Bearer {secret}"} if secret and not certified(secret) else {}
     _took(outbound.send("POST", to.address, {"Content-Type": JSON_LINES, **given}, parcel.lines))
 
 

@@ -53,8 +53,8 @@ C = TypeVar("C", bound=Collector)
 
 
 @contextmanager
-def running(collector: C, identity: tuple[Any, Any] | None = None) -> Iterator[C]:
-    """With files of a certificate and its key it speaks TLS."""
+def running(collector: C, identity: tuple[Any, Any] | None = None, senders: Any = None) -> Iterator[C]:
+    """With files of a certificate and its key it speaks TLS; with one of authorities, only with whom they vouch for."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -74,6 +74,9 @@ def running(collector: C, identity: tuple[Any, Any] | None = None) -> Iterator[C
     if identity:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*identity)
+        if senders:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(senders)
         server.socket = context.wrap_socket(server.socket, server_side=True)
     collector.port = server.server_port
     thread = threading.Thread(target=server.serve_forever)

@@ -59,9 +59,13 @@ def message(raw: bytes) -> Message:
 
 
 @contextmanager
-def receiving(receiver: Receiver, certificate: Path, key: Path) -> Iterator[Receiver]:
+def receiving(receiver: Receiver, certificate: Path, key: Path, senders: Path | None = None) -> Iterator[Receiver]:
+    """`senders` is a file of authorities: then whoever sends has to show a certificate of theirs."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    if senders:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(senders)
     listener = socket.create_server(("127.0.0.1", 0))
     receiver.port = listener.getsockname()[1]
 

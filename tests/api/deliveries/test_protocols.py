@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.deliveries.house import HOST, REASON, TOKEN, to
 from tests.certificates import Authority
-from tests.destinations.collector import Store, running
+from tests.destinations.collector import Collector, Store, running
 from tests.destinations.receiver import Receiver, receiving
 from tests.waiting import until
 
@@ -76,3 +76,45 @@ def test_a_receiver_that_is_not_whom_it_says_gets_nothing(house, authority):
         house.deliver()
         assert receiver.got == []
         assert house.state(id)["served"]["tries"] == 1
+
+
+def _pem(pair):
+    return "".join(each.read_text() for each in pair)
+
+
+def test_a_receiver_that_wants_to_know_who_sends_is_shown_a_certificate(house, authority, tmp_path):
+    other = Authority(tmp_path, "other")
+    with receiving(Receiver(), *authority.issue(HOST), senders=authority.file) as receiver:
+        more = {"authority": authority.file.read_text(), "secret": _pem(authority.issue("everlog.example"))}
+        id = house.add("syslog", f"syslog://{HOST}:{receiver.port}", **more)
+        head = house.deliver()
+        assert [json.loads(each.text)["unmapped"]["position"] for each in receiver.got] == list(range(1, head + 1))
+        # The control: nobody gets anything in with another authority's certificate, or without any.
+        taken = len(receiver.got)
+        for secret in (_pem(other.issue("everlog.example")), ""):
+            house.do(id, "secret", secret=secret)
+            house.deliver()
+            assert (len(receiver.got), house.state(id)["served"]["tries"] > 0) == (taken, True)
+
+
+def test_a_certificate_over_http_is_shown_instead_of_a_token(house, authority):
+    shown = _pem(authority.issue("everlog.example"))
+    with running(Collector(), authority.issue(HOST), authority.file) as collector:
+        address = f"https://{HOST}:{collector.port}/in"
+        house.add("http", address, secret=shown, authority=authority.file.read_text())
+        head = house.deliver()
+        assert collector.positions == list(range(1, head + 1))
+        assert not any("authorization" in each.headers for each in collector.got)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cut"), [("splunk", lambda pem: pem), ("syslog", lambda pem: pem[:300]), ("http", lambda pem: pem[::-1])]
+)
+def test_what_is_no_certificate_for_such_a_destination_is_refused(house, authority, kind, cut):
+    secret = cut(_pem(authority.issue("everlog.example")))
+    address = f"syslog://{HOST}:6514" if kind == "syslog" else f"https://{HOST}/in"
+    body = {"name": "SIEM", "kind": kind, "address": address, "secret": secret}
+    answer = house.ask("POST", "", json=body)
+    assert answer.status_code == 422, answer.text
+    assert "PRIVATE" not in answer.text
+    assert answer.json()["code"] == ("deliveries.secret" if secret.startswith("-----BEGIN ") else "request.invalid")
