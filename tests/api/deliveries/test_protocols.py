@@ -84,7 +84,8 @@ def _pem(pair):
 
 def test_a_receiver_that_wants_to_know_who_sends_is_shown_a_certificate(house, authority, tmp_path):
     other = Authority(tmp_path, "other")
-    with receiving(Receiver(), *authority.issue(HOST), senders=authority.file) as receiver:
+    certificate, key = authority.issue(HOST)
+    with receiving(Receiver(), certificate, key, authority.file) as receiver:
         more = {"authority": authority.file.read_text(), "secret": _pem(authority.issue("everlog.example"))}
         id = house.add("syslog", f"syslog://{HOST}:{receiver.port}", **more)
         head = house.deliver()
