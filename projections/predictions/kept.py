@@ -77,6 +77,7 @@ class Whole(Struct, frozen=True):
     fits: tuple[list[int], list[Underway]]
     contest: tuple[str, list[dict[str, float]], int]
     known: Mapping[UUID, Known]
+    quiet: Mapping[UUID, bytes]
     silent: frozenset[UUID]
     horizon: tuple[UUID, ...]
     captures: int

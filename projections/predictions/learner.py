@@ -21,7 +21,7 @@ from projections.predictions.definition import Definition
 from projections.predictions.engine import Engine
 from projections.predictions.fits import Fit, Fits
 from projections.predictions.kept import EVERY, WEIGHT, Adopted, Incomplete, Lesson, Note, Point, Stand, Whole
-from projections.predictions.known import Known, captured, gathered
+from projections.predictions.known import Known, Quiet, captured, gathered
 from projections.predictions.state import State
 
 
@@ -44,6 +44,7 @@ class Learner:
         self.build = self._state.build
         self._contest = Contest(definition)
         self._known: dict[UUID, Known] = {}
+        self._quiet = Quiet()
         self._silent: set[UUID] = set()
         """Who has withdrawn their consent to be profiled. Nothing depends on their order."""
         self._horizon: deque[UUID] = deque()
@@ -129,6 +130,7 @@ class Learner:
             fits=self._fits.state,
             contest=self._contest.state,
             known=self._known,
+            quiet=self._quiet.packed,
             silent=frozenset(self._silent),
             horizon=tuple(self._horizon),
             captures=self._captures,
@@ -148,6 +150,7 @@ class Learner:
             self._state.committee.adopt(name, labels, self._challengers[name].load(scorer))
         self._fits.state, self._contest.state = whole.fits, whole.contest
         self._known, self._silent, self._horizon = dict(whole.known), set(whole.silent), deque(whole.horizon)
+        self._quiet = Quiet(whole.quiet)
         self._captures, self._predictions, self._milestones = whole.captures, whole.predictions, whole.milestones
         self.position, self.erased_at, self._next = whole.position, whole.erased_at, whole.next
 
@@ -162,14 +165,17 @@ class Learner:
 
     def _rectified(self, prospect: UUID, fact: Rectified) -> None:
         """What is predicted from now on sees what is right; what was predicted before is learned as it was seen."""
-        known = self._known.get(prospect)
+        known = self._known.get(prospect) or self._quiet.take(prospect)
         if known is None:
             return
         known.rectify(fact)
         self._met(known)
+        if prospect not in self._known:
+            self._quiet.put(prospect, known)
 
     def _observed(self, prospect: UUID, fact: SignalObserved) -> list[Facts]:
-        known = self._known.get(prospect)
+        # Who is predicted past the horizon is not remembered any more: nothing is learned from that.
+        known = self._known.get(prospect) or self._quiet.take(prospect)
         if known is None:
             return []
         known.observe(fact)
@@ -183,21 +189,18 @@ class Learner:
         return [known.made]
 
     def _closed(self, prospect: UUID, won: bool) -> None:  # noqa: FBT001 - a label is a truth value
+        self._quiet.take(prospect)
         if prospect not in self._known:
             return
         self._known[prospect].won = won
-        if self._known[prospect].settled:
-            del self._known[prospect]
 
     def _settle(self, prospect: UUID) -> list[Facts]:
         """At its horizon, learn a prospect's outcome, if there is one by then."""
-        known = self._known[prospect]
-        known.settled = True
+        known = self._known.pop(prospect)
         if known.won is None:
-            if known.number:
-                del self._known[prospect]
+            if not known.number:
+                self._quiet.put(prospect, known)
             return []
-        del self._known[prospect]
         if known.made is None or known.erased or prospect in self._silent:
             return []
         return self._learn(known.made, known.won)

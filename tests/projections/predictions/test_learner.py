@@ -10,8 +10,9 @@ from domain.kernel import Erased, Refused, Sealed
 from domain.predictions import Features, Made, Promoted, Refitted
 from domain.privacy import PROFILING, ConsentGiven, ConsentWithdrawn
 from domain.prospects import Captured, Rectified, SignalObserved
+from projections.predictions.learner import Learner
 from tests.grants import outcome, recorded
-from tests.projections.predictions.story import Arithmetic, Story
+from tests.projections.predictions.story import Arithmetic, Story, definition
 
 
 def test_the_first_signal_brings_one_prediction():
@@ -140,6 +141,26 @@ def test_a_prospect_open_beyond_its_horizon_can_still_be_scored():
     story.tell(0, outcome(won=True))
     with pytest.raises(Refused):
         story.score(1)
+
+
+def test_the_first_signal_beyond_the_horizon_brings_a_prediction_of_whom_little_was_remembered():
+    story = Story()
+    for number in range(2):
+        story.capture(number)
+    for number in range(2, 9):
+        story.meet(number)
+    assert story.learner._known.keys() == {UUID(int=number) for number in (7, 8, 9)}
+    story.tell(0, Rectified("Ada", "a@example.org", "looms", (("x", 3.0),)))
+    again = Learner(definition, story.engine)
+    again.load(story.learner.dump())
+    (made,) = story.signal(0)
+    assert made.features == Features((("signal:codes", 1.0), ("x", 3.0)), ("a:1", "industry:looms"))
+    assert (made.number, story.signal(0)) == (8, [])
+    assert again.step(recorded(made.position, 0, SignalObserved("codes", 1.0, ("a:1",)))) == [made]
+    # Whose outcome came before their first signal is as one of whom nothing is known.
+    story.tell(1, outcome(won=True))
+    assert story.signal(1) == []
+    assert story.learner._known.keys() == {UUID(int=number) for number in (7, 8, 9)}
 
 
 def test_sealed_facts_are_refused():
