@@ -109,19 +109,21 @@ class Hand:
         return None
 
     async def _wait(self) -> _Held:
-        try:
-            async with asyncio.timeout(self.pool.timeout):
-                while True:
-                    if self._held < self.pool.max_size:
-                        return await self._fresh()
-                    if held := await self._turn():
-                        return held
-        except TimeoutError as problem:
-            raise PoolTimeout(f"No connection came free in {self.pool.timeout:.0f} s.") from problem
+        until = monotonic() + self.pool.timeout
+        while True:
+            left = until - monotonic()
+            if self._held < self.pool.max_size:
+                return await self._fresh(left)
+            if held := await self._turn(left):
+                return held
 
-    async def _turn(self) -> _Held | None:
-        place: asyncio.Future[_Held | None] = asyncio.get_running_loop().create_future()
+    async def _turn(self, seconds: float) -> _Held | None:
+        """Raises `PoolTimeout`."""
+        loop = asyncio.get_running_loop()
+        place: asyncio.Future[_Held | None] = loop.create_future()
         self._line.append(place)
+        # `asyncio.timeout` takes as long as the rest of a wait.
+        late = loop.call_later(seconds, self._late, place)
         try:
             return await place
         except asyncio.CancelledError:
@@ -129,11 +131,17 @@ class Hand:
                 # It came at the very moment in which nobody wanted it any more.
                 self._next(place.result())
             raise
+        finally:
+            late.cancel()
 
-    async def _fresh(self) -> _Held:
+    def _late(self, place: "asyncio.Future[_Held | None]") -> None:
+        if not place.done():
+            place.set_exception(PoolTimeout(f"No connection came free in {self.pool.timeout:.0f} s."))
+
+    async def _fresh(self, seconds: float) -> _Held:
         self._held += 1
         try:
-            return Watched(await self.pool.getconn()), monotonic() + _MINUTE
+            return Watched(await self.pool.getconn(max(seconds, LEAST))), monotonic() + _MINUTE
         except BaseException:
             self._held -= 1
             self._next(None)
