@@ -165,6 +165,12 @@ while time.monotonic() < end:
 """
 
 
+def test_a_folder_that_takes_longer_to_remove_than_anybody_waits_is_removed_all_the_same(tmp_path):
+    (tmp_path / "large").touch()
+    folders.remove(tmp_path, patience=-1)
+    assert not tmp_path.exists()
+
+
 @pytest.mark.parametrize(
     ("remove", "goes"), [(folders.remove, True), (partial(shutil.rmtree, ignore_errors=True), False)]
 )
