@@ -156,8 +156,9 @@ class Session:
         self._until(self._tls.do_handshake)
         self._tls.write(body)
         with suppress(ssl.SSLWantReadError):
-            # An alert that has come by now would pass for an end below.
-            self._tls.read(1)
+            # An alert that has come by now would pass for an end below, and so would an end that came too early.
+            if not self._tls.read(1):
+                raise ConnectionResetError
         with suppress(ssl.SSLWantReadError):
             self._tls.unwrap()
         with suppress(ssl.SSLZeroReturnError):

@@ -17,7 +17,6 @@ from api.problems import Problem
 from api.queries import WAITS, Listing, listed, one
 from api.route import Route
 from application.deliveries import (
-    CERTIFIED,
     Add,
     ChangeSecret,
     Pause,
@@ -26,6 +25,7 @@ from application.deliveries import (
     Replay,
     Resume,
     Unfit,
+    certifiable,
     certified,
 )
 from application.kernel import Command
@@ -104,7 +104,7 @@ async def _add(edge: Edge, call: Call, id: UUID, given: Any) -> Command:
     if given.circumstances:
         await edge.pipeline.authorise(call.caller, Add, f"deliveries/{id}", SEES)
     await edge.pipeline.authorise(call.caller, Add, f"deliveries/{id}")
-    if certified(given.secret) and given.kind not in CERTIFIED:
+    if certified(given.secret) and not certifiable(given.kind, given.address):
         raise Problem("deliveries.secret")
     return Add(**(_fields(Add, given) | {"secret": await _sealed(edge, call, id, given.secret)}))
 

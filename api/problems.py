@@ -160,7 +160,7 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "deliveries.secret": Kind(
         422,
         "The secret does not fit",
-        "http and syslog may be shown a certificate: give it in PEM, its key without a password behind it.",
+        "Syslog, and http over TLS, may be shown a certificate: give it in PEM, its key without a password behind it.",
     ),
     "deliveries.account": Kind(
         422, "An account and a region belong to s3 alone", "Give s3 both, and other kinds none of them."

@@ -12,8 +12,6 @@ from domain.deliveries import Added, Destination, Kind, deliveries
 from domain.kernel import Fact
 
 MANAGE = "deliveries.manage"
-CERTIFIED = ("http", "syslog")
-"""Kinds that may be shown a certificate instead of being told a token."""
 After = Annotated[int, Meta(ge=0, le=2**53, description="The first record is the one behind this position.")]
 
 
@@ -129,6 +127,11 @@ class Progress(Struct, frozen=True):
 def certified(secret: str) -> bool:
     """Whether it is a certificate with its key, in PEM, and no token."""
     return secret.startswith("-----BEGIN ")
+
+
+def certifiable(kind: str, address: str) -> bool:
+    """Whether such a destination may be shown a certificate: over TLS, and where no other secret is needed."""
+    return kind in {"http", "syslog"} and not address.startswith("http://")
 
 
 class Unfit(Exception):

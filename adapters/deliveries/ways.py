@@ -15,7 +15,7 @@ from adapters.deliveries.record import Declined, Failed, Parcel
 from adapters.outbound import Answer, Barred, Outbound, Unreachable
 from adapters.sigv4 import Signer
 from adapters.trust import Untrusted, identified
-from application.deliveries import CERTIFIED, certified
+from application.deliveries import certifiable, certified
 from domain.deliveries import Added
 
 JSON_LINES = "application/x-ndjson"
@@ -51,8 +51,8 @@ class Ways:
         except (ssl.SSLError, ValueError):
             raise Declined("Its authority is no certificate in PEM.") from None
         if certified(secret):
-            if to.kind not in CERTIFIED:
-                raise Declined("It takes a token, and was given a certificate.")
+            if not certifiable(to.kind, to.address):
+                raise Declined("It cannot be shown a certificate.")
             try:
                 identified(context, secret)
             except Untrusted:

@@ -109,11 +109,16 @@ def test_a_certificate_over_http_is_shown_instead_of_a_token(house, authority):
 
 
 @pytest.mark.parametrize(
-    ("kind", "cut"), [("splunk", lambda pem: pem), ("syslog", lambda pem: pem[:300]), ("http", lambda pem: pem[::-1])]
+    ("address", "kind", "cut"),
+    [
+        (f"https://{HOST}/in", "splunk", lambda pem: pem),
+        (f"http://{HOST}/in", "http", lambda pem: pem),
+        (f"syslog://{HOST}:6514", "syslog", lambda pem: pem[:300]),
+        (f"https://{HOST}/in", "http", lambda pem: pem[::-1]),
+    ],
 )
-def test_what_is_no_certificate_for_such_a_destination_is_refused(house, authority, kind, cut):
+def test_what_is_no_certificate_for_such_a_destination_is_refused(house, authority, address, kind, cut):
     secret = cut(_pem(authority.issue("everlog.example")))
-    address = f"syslog://{HOST}:6514" if kind == "syslog" else f"https://{HOST}/in"
     body = {"name": "SIEM", "kind": kind, "address": address, "secret": secret}
     answer = house.ask("POST", "", json=body)
     assert answer.status_code == 422, answer.text
