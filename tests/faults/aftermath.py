@@ -30,13 +30,8 @@ CALM = 120.0
 """Seconds to wait for it all the same, so that the rest can be judged."""
 
 
-class Carried(Struct):
-    """What JetStream holds of a tenant, in its order."""
-
-    digests: list[tuple[int, str]]
-    """(position, digest) of each event, taken once."""
-    again: int
-    """How many more messages there were of events that were there already."""
+Carried = list[tuple[int, str]]
+"""(position, digest) of each message that JetStream holds of a tenant, in its order, repeats among them."""
 
 
 def settled(settings: Settings, tenant: UUID, captures: int, since: float | None = None) -> float:
@@ -108,7 +103,7 @@ def signalled(settings: Settings, tenant: UUID) -> int:
 async def carried(url: str, tenant: UUID) -> Carried:
     """Raises `adapters.nats.consume.Gap` where an event is missing."""
     client = await reach(url)
-    order, found, again = Order({}), [], 0
+    order, found = Order({}), Carried()
     try:
         consumer = await client.jetstream().pull_subscribe(subjects.events(tenant), stream=subjects.STREAM)
         with suppress(TimeoutError):
@@ -116,13 +111,11 @@ async def carried(url: str, tenant: UUID) -> Carried:
                 for each in await consumer.fetch(500, timeout=1):
                     event = message.read(tenant, each.headers or {}, each.data)
                     await each.ack()
-                    if order.admit(event):
-                        found.append((event.position, event.digest))
-                    else:
-                        again += 1
+                    order.admit(event)
+                    found.append((event.position, event.digest))
     finally:
         await client.close()
-    return Carried(found, again)
+    return found
 
 
 class Aftermath(Struct):

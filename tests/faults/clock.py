@@ -5,7 +5,6 @@ is the clock that events are recorded by and leases end by. The clock of the pro
 own, so that the two are apart. Never the machine's.
 """
 
-import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +16,10 @@ import psycopg
 
 from api import settings as configuration
 from tests.adapters.supervising import ROOT
-from tests.faults.aftermath import aftermath, carried, settled
-from tests.faults.control import unseen
+from tests.faults.aftermath import aftermath, settled
 from tests.faults.disk.plant import superuser
 from tests.faults.evidence import counted
-from tests.faults.kills import PARTS, Feed, judged, kill, organisation
+from tests.faults.kills import PARTS, Feed, kill, organisation, watched
 from tests.faults.trial import Found, Trial
 from tests.served import Served, served
 from tests.waiting import until
@@ -91,24 +89,24 @@ def endure(trial: Trial, jumps: Sequence[int], least: int) -> tuple[Found, float
     with served(trial.home / "home", **moved) as product:
         clocks = Clocks(product, shift)
         feeds = [Feed(*organisation(product), least=least, pause=PAUSE) for _ in range(2)]
-        for seconds in jumps:
-            jump(clocks, product, feeds, seconds, dice)
-        for feed in feeds:
-            feed.enough()
-        lags = [settled(product.settings, feed.client.tenant, feed.captures) for feed in feeds]
-        streams = [asyncio.run(carried(product.settings.nats, feed.client.tenant)) for feed in feeds]
+        with watched(product, feeds) as eyes:
+            for seconds in jumps:
+                jump(clocks, product, feeds, seconds, dice)
+            for feed in feeds:
+                feed.enough()
+            lags = [settled(product.settings, feed.client.tenant, feed.captures) for feed in feeds]
+            eyes.arrive(product.settings.nats)
         tenant, control = backwards(clocks, product)
         alarmed = ALARM in product.told()
         product.stop()
         settings = configuration.read(product.environment)
         stands = [aftermath(settings, feed.client.tenant) for feed in feeds]
         back = counted(control.ledger, aftermath(settings, tenant).log).violations
-    found = Found(notes={"moved by, s": ", ".join(map(str, jumps)), "lag 0 after, s": round(max(lags), 1)})
-    for feed, after, stream in zip(feeds, stands, streams, strict=True):
-        found.add(judged(feed.ledger, after, stream))
+    found, missed = eyes.judge([feed.ledger for feed in feeds], stands), eyes.missed(feeds[0].ledger, stands[0])
+    found.notes |= {"moved by, s": ", ".join(map(str, jumps)), "lag 0 after, s": round(max(lags), 1)}
     if not alarmed:
         found.violations.append("nobody was told that the clock had jumped")
-    found.control_red = "time goes backwards" in back and not unseen(feeds[0].ledger, stands[0].log)
+    found.control_red = "time goes backwards" in back and not missed
     return found, max(lags)
 
 

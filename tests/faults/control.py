@@ -43,7 +43,7 @@ def unseen(ledger: Ledger, log: Sequence[Recorded]) -> list[str]:
 
 def overlooked(after: Aftermath, stream: Carried, arrived: Sequence[Place]) -> list[str]:
     """The same of JetStream, subscribers, checkpoints and the time it took."""
-    first, second, *rest = stream.digests
+    first, second, *rest = stream
     back, ahead = Marks(), Marks()
     for position in (7, 6):
         back.see(UUID(int=0), [("prospects-1", 1, position)])
@@ -51,6 +51,8 @@ def overlooked(after: Aftermath, stream: Carried, arrived: Sequence[Place]) -> l
     judged = {
         "JetStream lacks one": torn([first, *rest], after.digests),
         "JetStream has two in another order": torn([second, first, *rest], after.digests),
+        "JetStream has one twice": torn([first, second, first, *rest], after.digests),
+        "JetStream has one that the log has not": torn([*stream, (len(stream) + 1, "")], after.digests),
         "a subscriber lacks one": misled(arrived[1:], after.log),
         "a subscriber got one twice": misled([*arrived[:2], *arrived[1:]], after.log),
         "a checkpoint went back": back.wrong,

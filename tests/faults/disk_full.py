@@ -26,10 +26,9 @@ from api.demo.applications import applications, commands
 from api.demo.client import Client
 from domain.kernel import Recorded
 from tests.faults import aftermath
-from tests.faults.control import unseen
 from tests.faults.disk.plant import Plant, plant, superuser
 from tests.faults.evidence import Ledger, counted
-from tests.faults.kills import Feed, judged, organisation
+from tests.faults.kills import Feed, organisation, watched
 from tests.faults.trial import Found, Trial
 from tests.served import end
 from tests.waiting import until
@@ -148,24 +147,25 @@ def endure(trial: Trial, kinds: Sequence[str], least: int) -> tuple[Found, list[
         product = station.product
         feeds = [Feed(*organisation(product), least=least) for _ in range(2)]
         probe = Probe(*organisation(product))
-        seconds = [(kind, fill(station, feeds, probe, kind, dice)) for kind in kinds]
-        probe.stop()
-        alone = unattended(station, feeds)
-        for feed in feeds:
-            feed.enough()
-        known = [(feed.client.tenant, feed.captures) for feed in feeds] + [(probe.client.tenant, probe.captures)]
-        lag = max(aftermath.settled(product.settings, tenant, captures) for tenant, captures in known)
-        streams = [asyncio.run(aftermath.carried(product.settings.nats, feed.client.tenant)) for feed in feeds]
+        with watched(product, feeds) as eyes:
+            seconds = [(kind, fill(station, feeds, probe, kind, dice)) for kind in kinds]
+            probe.stop()
+            alone = unattended(station, feeds)
+            for feed in feeds:
+                feed.enough()
+            known = [(feed.client.tenant, feed.captures) for feed in feeds] + [(probe.client.tenant, probe.captures)]
+            lag = max(aftermath.settled(product.settings, tenant, captures) for tenant, captures in known)
+            eyes.arrive(product.settings.nats)
         product.stop()
         settings = configuration.read(product.environment)
         *stands, last = [aftermath.aftermath(settings, tenant) for tenant, _ in known]
-    found = probe.judge(last.log)
-    for feed, after, stream in zip(feeds, stands, streams, strict=True):
-        found.add(judged(feed.ledger, after, stream))
+    found = eyes.judge([feed.ledger for feed in feeds], stands)
+    found.add(probe.judge(last.log))
+    found.late = aftermath.late(lag)
     answers = ", ".join(f"{what} {status} {code}: {count}" for (what, status, code), count in probe.answers.items())
-    found.notes = {"went on after, s": round(max(each for _, each in seconds), 1), "lag 0 after, s": round(lag, 1)}
+    found.notes |= {"went on after, s": round(max(each for _, each in seconds), 1), "lag 0 after, s": round(lag, 1)}
     found.notes["the probe was answered"] = answers
-    found.control_red = alone and not unseen(feeds[0].ledger, stands[0].log)
+    found.control_red = alone and not eyes.missed(feeds[0].ledger, stands[0])
     return found, seconds
 
 

@@ -60,6 +60,8 @@ def torn(carried: Sequence[tuple[int, str]], log: Sequence[tuple[int, str]]) -> 
         return []
     if missing := set(log) - set(carried):
         return [f"JetStream lacks {len(missing)} events of the log, the first at {min(missing)[0]}"]
+    if repeated := len(carried) - len(set(carried)):
+        return [f"JetStream holds {repeated} messages twice"]
     return ["JetStream holds something else than the log, or in another order"]
 
 

@@ -1,15 +1,14 @@
 """The primary's machine ends while clients stream; its synchronous replica is promoted, and nothing is lost."""
 
-import asyncio
 import time
 from pathlib import Path
 
 from api import settings as configuration
 from api.demo.client import Client
 from tests.clusters import cut_off
-from tests.faults.aftermath import aftermath, carried, settled
+from tests.faults.aftermath import aftermath, settled
 from tests.faults.evidence import Ledger, counted
-from tests.faults.kills import Feed, judged, organisation
+from tests.faults.kills import Feed, organisation, watched
 from tests.faults.lost_tail import send, some
 from tests.faults.replicated import replicated
 from tests.faults.trial import Found, Trial
@@ -44,27 +43,29 @@ def once(home: Path, trial: Trial, least: int) -> Found:
         two.primary.ask(*REMOTE)
         two.product.start()
         feeds = [Feed(*organisation(two.product), least=least) for _ in range(2)]
-        for feed in feeds:
-            feed.progress()
-        time.sleep(trial.dice(home).uniform(0, 1))
-        two.primary.kill()
-        began = time.monotonic()
-        said = two.promote()
-        for feed in feeds:
-            feed.progress()
-        back = time.monotonic() - began
-        for feed in feeds:
-            feed.enough()
-        lags = [settled(two.product.settings, feed.client.tenant, feed.captures) for feed in feeds]
-        streams = [asyncio.run(carried(two.product.settings.nats, feed.client.tenant)) for feed in feeds]
+        with watched(two.product, feeds) as eyes:
+            for feed in feeds:
+                feed.progress()
+            time.sleep(trial.dice(home).uniform(0, 1))
+            two.primary.kill()
+            began = time.monotonic()
+            said = two.promote()
+            for feed in feeds:
+                feed.progress()
+            back = time.monotonic() - began
+            for feed in feeds:
+                feed.enough()
+            lags = [settled(two.product.settings, feed.client.tenant, feed.captures) for feed in feeds]
+            eyes.arrive(two.product.settings.nats)
         two.product.stop()
         settings = configuration.read(two.product.environment)
         stands = [aftermath(settings, feed.client.tenant) for feed in feeds]
-    found = Found(notes={"appends were back after, s": round(back, 1), "views then after, s": round(max(lags), 1)})
+    found = eyes.judge([feed.ledger for feed in feeds], stands)
+    found.notes = {"appends were back after, s": round(back, 1), "views then after, s": round(max(lags), 1)}
     if said["generation"] != 2 or any(each.log[-1].generation != 2 for each in stands):
         found.violations.append("the logs do not go on in generation 2")
-    for feed, after, stream in zip(feeds, stands, streams, strict=True):
-        found.add(judged(feed.ledger, after, stream))
+    if missed := eyes.missed(feeds[0].ledger, stands[0]):
+        found.violations.append(f"overlooked by the control: {missed}")
     return found
 
 

@@ -1,23 +1,21 @@
 """Kill -9 of every part, at random moments, while two organisations stream and two clients follow."""
 
-import asyncio
 import random
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
 from api import settings as configuration
 from api.demo.applications import applications, commands
 from api.demo.client import Client
-from tests.faults.aftermath import Aftermath, Carried, aftermath, carried, late, settled
-from tests.faults.control import overlooked, planted, unseen
-from tests.faults.evidence import Ledger, counted, torn
-from tests.faults.subscriber import Place, misled, passed_over, subscribed
+from tests.faults.aftermath import aftermath, late, settled
+from tests.faults.control import planted
+from tests.faults.evidence import Ledger
+from tests.faults.onlookers import Onlookers, onlookers
 from tests.faults.trial import Found, Trial
-from tests.faults.watch import watching
 from tests.served import Served, answered, end, served
 
 BULK = 45
@@ -127,57 +125,31 @@ def run(trial: Trial) -> Found:
 
 def endure(trial: Trial, targets: Sequence[str], least: int) -> Found:
     """Kill these while two organisations stream, and judge what stands afterwards."""
-    with served(trial.home / "home") as product, ExitStack() as stack:
+    with served(trial.home / "home") as product:
         feeds = [Feed(*organisation(product), least=least) for _ in range(2)]
         tenants = [feed.client.tenant for feed in feeds]
-        followers = [stack.enter_context(subscribed(product.url, feed.client.key)) for feed in feeds]
-        with watching(lambda: product.settings, tenants) as marks:
+        with watched(product, feeds) as eyes:
             killed = spree(product, feeds, targets, trial.dice())
             for feed in feeds:
                 feed.enough()
             since = time.monotonic()
             lags = [settled(product.settings, feed.client.tenant, feed.captures, since) for feed in feeds]
-        streams = [asyncio.run(carried(product.settings.nats, tenant)) for tenant in tenants]
-        for follower, stream in zip(followers, streams, strict=True):
-            follower.reach(stream.digests[-1][0])
+            eyes.arrive(product.settings.nats)
         product.stop()
         settings = configuration.read(product.environment)
         stands = [aftermath(settings, tenant) for tenant in tenants]
-        found = Found(violations=marks.judged(), late=late(max(lags)))
-        for feed, after, stream, follower in zip(feeds, stands, streams, followers, strict=True):
-            found.add(judged(feed.ledger, after, stream, follower.arrived))
-        missed = unseen(feeds[0].ledger, stands[0].log) + overlooked(stands[0], streams[0], followers[0].arrived)
+        found = eyes.judge([feed.ledger for feed in feeds], stands)
+        missed = eyes.missed(feeds[0].ledger, stands[0])
         found.control_red = not missed and planted(settings, tenants[0])
-    found.notes = {
+    found.late = late(max(lags))
+    found.notes |= {
         "killed": "; ".join(killed),
         "all was well again after, s": round(max(lags), 1),
-        "looks at checkpoints": marks.looks,
-        "streams that subscribers opened": sum(follower.streams for follower in followers),
         "overlooked by the control": ", ".join(missed),
     }
     return found
 
 
-def judged(ledger: Ledger, after: Aftermath, stream: Carried, arrived: Sequence[Place] | None = None) -> Found:
-    """The same, of a client that has repeated each request until it was acknowledged."""
-    found = views_and_stream(ledger, after, stream, arrived)
-    if len(ledger.acknowledged) != len(ledger.attempted):
-        found.violations.append("not all that was attempted was acknowledged in the end")
-    return found
-
-
-def views_and_stream(
-    ledger: Ledger, after: Aftermath, stream: Carried, arrived: Sequence[Place] | None = None
-) -> Found:
-    """The log by the client's account, views beside a rebuild, JetStream and a subscriber beside the log."""
-    found = counted(ledger, after.log)
-    found.violations += [f"{view} differs from its rebuild: {rows[:2]}" for view, rows in after.differing.items()]
-    if after.parked:
-        found.violations.append(f"{after.parked} events are parked")
-    found.skipped += len(set(after.digests) - set(stream.digests))
-    found.violations += torn(stream.digests, after.digests)
-    if arrived is not None:
-        found.skipped += len(passed_over(arrived, after.log))
-        found.duplicated += len(arrived) - len(set(arrived))
-        found.violations += misled(arrived, after.log)
-    return found
+def watched(product: Served, feeds: Sequence[Feed]) -> AbstractContextManager[Onlookers]:
+    """Onlookers of the organisations of these clients."""
+    return onlookers(lambda: product.settings, [(product.url, each.client.tenant, each.client.key) for each in feeds])

@@ -19,7 +19,9 @@ from msgspec import Struct
 
 from tests.adapters.supervising import ROOT
 from tests.faults.callers import Organisation
+from tests.faults.evidence import Ledger
 
+CREATED = 201
 GOOD = 5.0
 """Seconds after which an answer is no use any more."""
 
@@ -32,13 +34,13 @@ class Load(Struct, frozen=True):
     rate: float
     """Requests a second; 0: each connection asks as fast as it is answered."""
     connections: int
-    bulk: int = 0
-    """Prospects captured by each request, 0 for one by the route of its own."""
 
 
 class Met(Struct, frozen=True):
     answers: list[tuple[float, float, int]]
     """(when it was due, seconds until the answer, status; 0 where there was none), from the beginning on."""
+    captured: list[tuple[int, str, int]] = []
+    """(whose key, the prospect, the position that was acknowledged; 0 where none was)."""
 
     def good(self, since: float, until: float) -> float:
         """Useful answers a second of what came in that time."""
@@ -72,9 +74,20 @@ def met(load: Load) -> Met:
     return found[0]
 
 
-def of(organisations: Sequence[Organisation], seconds: float, rate: float, connections: int, bulk: int = 0) -> Load:
+def of(organisations: Sequence[Organisation], seconds: float, rate: float, connections: int) -> Load:
     port = int(organisations[0].url.rpartition(":")[2])
-    return Load(port, [each.key for each in organisations], seconds, rate, connections, bulk)
+    return Load(port, [each.key for each in organisations], seconds, rate, connections)
+
+
+def accounts(mets: Sequence[Met], organisations: int) -> list[Ledger]:
+    """What so many organisations' clients asked for and were acknowledged, by the accounts of all these loads."""
+    found = [Ledger() for _ in range(organisations)]
+    for whose, id, position in (each for met in mets for each in met.captured):
+        asked = {"command": "prospects.capture", "id": id}
+        found[whose].attempt(asked)
+        if position:
+            found[whose].acknowledge([asked], [{"position": position}])
+    return found
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
@@ -84,23 +97,25 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 async def meet(load: Load) -> Met:
     answers: list[tuple[float, float, int]] = []
+    captured: list[tuple[int, str, int]] = []
     numbers, began = count(), time.monotonic()
 
     async def ask() -> None:
         reader = writer = None
         while (due := _due(load, next(numbers), began)) < load.seconds:
             await asyncio.sleep(max(0.0, began + due - time.monotonic()))
-            status = 0
+            status, position, whose, id = 0, 0, next(turns) % len(load.keys), str(uuid4())
             try:
                 if writer is None:
                     reader, writer = await asyncio.open_connection("127.0.0.1", load.port)
-                writer.write(_request(load, next(turns)))
-                status = await _answer(reader)
+                writer.write(_request(load.keys[whose], id))
+                status, position = await _answer(reader)
             except (OSError, EOFError, ValueError):
                 if writer:
                     writer.close()
                 reader = writer = None
                 await asyncio.sleep(0.05)
+            captured.append((whose, id, position))
             answers.append((due, time.monotonic() - began - due, status))
         if writer:
             writer.close()
@@ -111,36 +126,31 @@ async def meet(load: Load) -> Met:
     with suppress(TimeoutError):
         async with asyncio.timeout(load.seconds + 2 * GOOD):
             await asyncio.gather(*tasks)
-    return Met(answers)
+    return Met(answers, captured)
 
 
 def _due(load: Load, number: int, began: float) -> float:
     return number / load.rate if load.rate else time.monotonic() - began
 
 
-def _request(load: Load, turn: int) -> bytes:
-    people = [_person() for _ in range(load.bulk or 1)]
-    content = {"commands": [{"command": "prospects.capture", **each} for each in people]} if load.bulk else people[0]
-    body = msgspec.json.encode(content)
-    path, key = ("commands" if load.bulk else "prospects"), load.keys[turn % len(load.keys)]
+def _request(key: str, id: str) -> bytes:
+    person = {"id": id, "name": "Ada Lovelace", "email": f"{id}@example.org", "industry": "engines"}
+    body = msgspec.json.encode(person)
     head = (
-        f"POST /v1/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
+        f"POST /v1/prospects HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
 
-def _person() -> dict[str, str]:
-    id = str(uuid4())
-    return {"id": id, "name": "Ada Lovelace", "email": f"{id}@example.org", "industry": "engines"}
-
-
-async def _answer(reader: asyncio.StreamReader | None) -> int:
+async def _answer(reader: asyncio.StreamReader | None) -> tuple[int, int]:
+    """Status, and the position that was acknowledged; 0 where none was."""
     assert reader
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     _, _, rest = head.partition(b"content-length:")
-    await reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
-    return int(head.split(b" ", 2)[1])
+    body = await reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
+    status = int(head.split(b" ", 2)[1])
+    return status, msgspec.json.decode(body)["position"] if status == CREATED else 0
 
 
 if __name__ == "__main__":

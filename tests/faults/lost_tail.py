@@ -202,9 +202,11 @@ class Witnesses:
     def again(self, given: Tokens, erased: UUID, captures: int, first: int, last: int) -> tuple[list[str], float]:
         """Go on in the new generation: what is wrong, and the seconds until all was well."""
         self.client.position = ""
+        # The first request of all: erasures are replayed before anybody is served.
+        back = not self.client.get(f"/v1/prospects/{erased}")["erased"]
         self.send(first, last, self.ledger)
         wrong = stale(self.client, given, self.url)
-        if not self.client.get(f"/v1/prospects/{erased}")["erased"]:
+        if back:
             wrong.append("who was erased in the lost tail is back")
         lag = settled(self.product.settings, self.tenant, captures)
         self.calm(captures)

@@ -15,11 +15,11 @@ from adapters.nats import streams, subjects
 from adapters.nats.link import Away
 from adapters.nats.streams import Retention
 from tests.faults import brokers
-from tests.faults.aftermath import aftermath, carried, head, last
+from tests.faults.aftermath import aftermath, head, last, late, settled
 from tests.faults.brokers import Broker
 from tests.faults.callers import Caller, calling
 from tests.faults.crew import API, Manned, manned
-from tests.faults.kills import views_and_stream
+from tests.faults.onlookers import onlookers
 from tests.faults.trial import Found, Trial
 from tests.waiting import until
 
@@ -68,17 +68,19 @@ def endure(trial: Trial, cycles: int, scale: Scale = _FULL) -> Found:
         [organisation] = all_of_it.organisations(1)
         callers = [Caller(organisation, writes=True, signals=False)]
         rig = Rig(all_of_it, nodes, organisation.tenant, callers, found)
-        with calling(callers):
-            for number in range(1, cycles + 1):
-                _cycle(rig, number, dice, scale)
-        relayed(rig, PATIENCE)
-        stream = answered(lambda: asyncio.run(carried(rig.url, rig.tenant)))
+        watched = [(organisation.url, organisation.tenant, organisation.key)]
+        with onlookers(lambda: all_of_it.direct, watched) as eyes:
+            with calling(callers):
+                for number in range(1, cycles + 1):
+                    _cycle(rig, number, dice, scale)
+            began = time.monotonic()
+            relayed(rig, PATIENCE)
+            found.late = late(settled(all_of_it.direct, rig.tenant, 0, began))
+            answered(lambda: eyes.arrive(rig.url))
         found.control_red = kept_by_one_alone(rig, scale.control)
         all_of_it.crew.stop()
         stands = aftermath(all_of_it.direct, rig.tenant)
-    found.add(views_and_stream(callers[0].ledger, stands, stream))
-    if stream.again:
-        found.violations.append(f"JetStream holds {stream.again} messages twice")
+    found.add(eyes.judge([callers[0].ledger], [stands], whole=False))
     return found
 
 

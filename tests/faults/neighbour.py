@@ -17,6 +17,7 @@ from api import bootstrap
 from tests.faults.callers import Organisation
 from tests.faults.crew import API, Manned, manned
 from tests.faults.load import Load, Met, met, of, under
+from tests.faults.overload import stood
 from tests.faults.trial import Found, Trial
 from tests.served import answered
 
@@ -62,8 +63,6 @@ def endure(trial: Trial, scale: Scale) -> Found:
                     harmed[name].append(met(_load(others, scale)))
         for name in harms:
             before, after = together(quiet[name]), together(harmed[name])
-            found.attempted += len(before.answers) + len(after.answers)
-            found.acknowledged += sum(status == 201 for each in (before, after) for *_, status in each.answers)
             slowest = f"p99 {before.slowest(0.99):.3f} s without and {after.slowest(0.99):.3f} s with"
             found.notes[name] = f"{slowest}: {ratio(before, after):.2f}"
             found.violations += [f"{name}: {what}" for what in wrong(before, after, scale.most)]
@@ -71,6 +70,7 @@ def endure(trial: Trial, scale: Scale) -> Found:
         with stumbling(all_of_it):
             worse = met(_load(others, scale))
         found.control_red = bool(wrong(together(quiet["rebuilding"]), worse, MOST))
+        found.add(stood(all_of_it, others, [*itertools.chain(*quiet.values(), *harmed.values()), worse]))
     return found
 
 

@@ -1,6 +1,5 @@
 """The wires to the database and to NATS are cut, swallow what is sent, or are slow, while callers go on asking."""
 
-import asyncio
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -11,11 +10,10 @@ from msgspec import Struct
 
 from adapters.postgres.database import Database
 from tenants.context import SYSTEM
-from tests.faults.aftermath import aftermath, carried, settled, signalled
+from tests.faults.aftermath import aftermath, settled, signalled
 from tests.faults.callers import Answer, Caller, calling, together
-from tests.faults.control import unseen
 from tests.faults.ground import Wired, wired
-from tests.faults.kills import views_and_stream
+from tests.faults.onlookers import onlookers
 from tests.faults.proxy import Mode, Proxy
 from tests.faults.trial import Found, Trial
 
@@ -58,6 +56,8 @@ HARMS = (
     Harm(("database", "broker"), "slow"),
     Harm(("database",), "hole", lost=True),
     Harm(("broker",), "hole", lost=True),
+    Harm(("database",), "deaf"),
+    Harm(("broker",), "deaf"),
     Harm(("database", "broker"), "hole", lost=True),
 )
 
@@ -81,18 +81,19 @@ def endure(trial: Trial, harms: Sequence[Harm], scale: Scale = _FULL) -> Found:
     with wired(trial.home, EVERLOG_REQUESTS_PER_MINUTE="60000") as ground:
         of = ground.organisation()
         callers = [Caller(of, writes=number < 2) for number in range(3)]
-        with calling(callers):
-            _until_done(callers, time.monotonic())
-            measured = {f"{n} {harm}": _suffer(ground, callers, harm, scale) for n, harm in enumerate(harms, 1)}
-        settled(ground.direct, of.tenant, signalled(ground.direct, of.tenant))
+        with onlookers(lambda: ground.direct, [(of.url, of.tenant, of.key)]) as eyes:
+            with calling(callers):
+                _until_done(callers, time.monotonic())
+                measured = {f"{n} {harm}": _suffer(ground, callers, harm, scale) for n, harm in enumerate(harms, 1)}
+            settled(ground.direct, of.tenant, signalled(ground.direct, of.tenant))
+            eyes.arrive(ground.servers.addresses.nats)
         found.control_red = waits_for_ever(ground, scale.control)
-        stream = asyncio.run(carried(ground.servers.addresses.nats, of.tenant))
         settings = ground.direct
         ground.product.stop()
         stands = aftermath(settings, of.tenant)
     ledger = together(callers)
-    found.add(views_and_stream(ledger, stands, stream))
-    found.control_red &= not unseen(ledger, stands.log)
+    found.add(eyes.judge([ledger], [stands], whole=False))
+    found.control_red &= not eyes.missed(ledger, stands)
     for name, each in measured.items():
         found.violations += [f"{name}: {what}" for what in each.violations]
         found.notes[name] = f"slowest answer {each.slowest:.1f} s, well again after {each.after:.1f} s"

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from tests.faults.aftermath import aftermath, late, settled
 from tests.faults.callers import Organisation
 from tests.faults.crew import API, Manned, manned
-from tests.faults.load import Met, met, of
+from tests.faults.evidence import counted
+from tests.faults.load import Met, accounts, met, of
 from tests.faults.trial import Found, Trial
 
 NAMES = (f"{API} 1", "worker views relay 1")
@@ -39,14 +41,13 @@ def endure(trial: Trial, scale: Scale) -> Found:
     found = Found()
     with manned(trial.home, NAMES) as all_of_it:
         organisations = all_of_it.organisations(scale.organisations)
-        able = Met([])
+        able, mets = Met([]), list[Met]()
         for number in range(1, trial.cycles + 1):
-            before = met(of(organisations, 2, 20, 4)).slowest(0.5)
+            first = met(of(organisations, 2, 20, 4))
             able = met(of(organisations, scale.seconds, 0, 48))
             asked = met(of(organisations, scale.seconds, scale.times * _rate(able, scale), scale.connections))
-            seconds = _back(organisations, max(5 * before, 0.2))
-            found.attempted += len(able.answers) + len(asked.answers)
-            found.acknowledged += sum(status == 201 for each in (able, asked) for *_, status in each.answers)
+            last, seconds = _back(organisations, max(5 * first.slowest(0.5), 0.2))
+            mets += [first, able, asked, *last]
             share = _rate(asked, scale) / _rate(able, scale)
             found.notes[str(number)] = (
                 f"able {_rate(able, scale):.0f}/s, under overload {share:.0%} of it, p99 {asked.slowest(0.99):.2f} s, "
@@ -59,6 +60,20 @@ def endure(trial: Trial, scale: Scale) -> Found:
         with limping(all_of_it):
             limped = met(of(organisations, scale.seconds, scale.times * _rate(able, scale), scale.connections))
         found.control_red = bool(wrong(able, limped, scale._replace(least=LEAST)))
+        found.add(stood(all_of_it, organisations, [*mets, limped]))
+    return found
+
+
+def stood(all_of_it: Manned, organisations: Sequence[Organisation], mets: Sequence[Met]) -> Found:
+    """What stands of each in the log and its views, once nothing runs any more."""
+    began, found = time.monotonic(), Found()
+    lags = [settled(all_of_it.direct, each.tenant, 0, began) for each in organisations]
+    all_of_it.crew.stop()
+    for each, ledger in zip(organisations, accounts(mets, len(organisations)), strict=True):
+        after = aftermath(all_of_it.direct, each.tenant)
+        found.add(counted(ledger, after.log))
+        found.violations += [f"{view} differs from its rebuild: {rows[:2]}" for view, rows in after.differing.items()]
+    found.late = late(max(lags))
     return found
 
 
@@ -75,13 +90,12 @@ def _rate(met: Met, scale: Scale) -> float:
     return max(met.good(scale.seconds / 4, scale.seconds), 0.01)
 
 
-def _back(organisations: Sequence[Organisation], limit: float) -> float:
-    """Seconds until the median of twenty requests of a second is within the limit again."""
-    began = time.monotonic()
-    while met(of(organisations, 1, 20, 4)).slowest(0.5) > limit:
-        if time.monotonic() - began > 4 * BACK:
-            break
-    return time.monotonic() - began
+def _back(organisations: Sequence[Organisation], limit: float) -> tuple[list[Met], float]:
+    """What was asked, and the seconds, until the median of a second's twenty requests is within the limit again."""
+    began, mets = time.monotonic(), [met(of(organisations, 1, 20, 4))]
+    while mets[-1].slowest(0.5) > limit and time.monotonic() - began <= 4 * BACK:
+        mets.append(met(of(organisations, 1, 20, 4)))
+    return mets, time.monotonic() - began
 
 
 @contextmanager

@@ -4,23 +4,19 @@ Both servers' data lie on disks that forget what was not synced. A cut takes bot
 of the product is killed, and all of it starts on what the disks have kept.
 """
 
-import asyncio
 import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from uuid import UUID
 
 import psycopg
 
-from adapters.nats.consume import Gap
 from api import settings as configuration
-from tests.faults.aftermath import Carried, aftermath, carried, settled
-from tests.faults.control import unseen
+from tests.faults.aftermath import aftermath, settled
 from tests.faults.disk.plant import Plant, known, plant, superuser
 from tests.faults.evidence import counted
-from tests.faults.kills import Feed, judged, organisation
+from tests.faults.kills import Feed, organisation, watched
 from tests.faults.trial import Found, Trial
 
 LEAST = 300
@@ -55,36 +51,22 @@ def endure(trial: Trial, least: int) -> tuple[Found, float]:
     with plant(trial.home / "home") as station:
         product = station.product
         feeds = [Feed(*organisation(product), least=least) for _ in range(2)]
-        seconds = [blackout(station, feeds, dice) for _ in range(trial.cycles)]
-        for feed in feeds:
-            feed.enough()
-        lags = [settled(product.settings, feed.client.tenant, feed.captures) for feed in feeds]
-        streams = [mended(product.settings.nats, feed.client.tenant) for feed in feeds]
+        with watched(product, feeds) as eyes:
+            seconds = [blackout(station, feeds, dice) for _ in range(trial.cycles)]
+            for feed in feeds:
+                feed.enough()
+            lags = [settled(product.settings, feed.client.tenant, feed.captures) for feed in feeds]
+            # The relay may still have to find what a cut took out of the midst of JetStream.
+            eyes.arrive(product.settings.nats, SOON)
         product.stop()
         settings = configuration.read(product.environment)
         stands = [aftermath(settings, feed.client.tenant) for feed in feeds]
-        found = Found(notes={"ready again after, s": round(max(seconds), 1), "lag 0 after, s": round(max(lags), 1)})
-        for feed, after, stream in zip(feeds, stands, streams, strict=True):
-            found.add(judged(feed.ledger, after, stream))
-        lost = unsynced(station)
-    found.notes["lost by the control"] = lost
-    found.control_red = lost > 0 and not unseen(feeds[0].ledger, stands[0].log)
+        found = eyes.judge([feed.ledger for feed in feeds], stands)
+        missed, lost = eyes.missed(feeds[0].ledger, stands[0]), unsynced(station)
+    found.notes |= {"ready again after, s": round(max(seconds), 1), "lag 0 after, s": round(max(lags), 1)}
+    found.notes |= {"lost by the control": lost, "overlooked by the control": ", ".join(missed)}
+    found.control_red = lost > 0 and not missed
     return found, max(lags)
-
-
-def mended(url: str, tenant: UUID) -> Carried:
-    """What JetStream holds, once the relay has found what a cut took out of the midst of it.
-
-    Raises `adapters.nats.consume.Gap` where that takes too long.
-    """
-    until = time.monotonic() + SOON
-    while True:
-        try:
-            return asyncio.run(carried(url, tenant))
-        except Gap:
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.5)
 
 
 def blackout(station: Plant, feeds: Sequence[Feed], dice: Random) -> float:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from api.demo.applications import prospect
 from tests.clusters import caught_up, cut_off
-from tests.faults.aftermath import settled
+from tests.faults.aftermath import late, settled
 from tests.faults.evidence import Ledger
 from tests.faults.lost_tail import Witnesses, tokens
 from tests.faults.replicated import replicated
@@ -42,5 +42,6 @@ def once(home: Path) -> Found:
         two.product.stop()
         found = them.judged()
     found.notes["views then after, s"] = round(lag, 1)
+    found.late = late(lag)
     found.violations += wrong
     return found

@@ -14,12 +14,12 @@ from msgspec import Struct
 
 from adapters.nats.link import Away
 from tests.faults import brokers
-from tests.faults.aftermath import aftermath, carried, head, last
+from tests.faults.aftermath import aftermath, head, last
 from tests.faults.brokers import Broker
 from tests.faults.callers import Caller, calling
 from tests.faults.consumer import Consumer
 from tests.faults.crew import API, Manned, manned
-from tests.faults.kills import views_and_stream
+from tests.faults.onlookers import onlookers
 from tests.faults.trial import Found, Trial
 
 RELAY, VIEWS = "worker relay 1", "worker views 1"
@@ -63,22 +63,22 @@ def endure(trial: Trial, harms: Sequence[str], scale: Scale = _FULL) -> Found:
         stack.callback(consumer.stop)
         rig = Rig(all_of_it, broker, organisation.tenant, consumer, scale.window)
         callers = [Caller(organisation, writes=True, signals=False)]
-        with calling(callers):
-            for number, harm in enumerate(harms, 1):
-                until_whole(rig, 120)
-                _do(rig, harm)
-                seconds = until_whole(rig, 120)
-                found.notes[f"{number} {harm}"] = f"whole again after {seconds:.1f} s"
-                if seconds > scale.well:
-                    found.violations.append(f"{harm}: JetStream was whole only after {seconds:.1f} s")
-        until_whole(rig, 120)
-        stream = asyncio.run(carried(broker.url, rig.tenant))
+        watched = [(organisation.url, organisation.tenant, organisation.key)]
+        with onlookers(lambda: all_of_it.direct, watched) as eyes:
+            with calling(callers):
+                for number, harm in enumerate(harms, 1):
+                    until_whole(rig, 120)
+                    _do(rig, harm)
+                    seconds = until_whole(rig, 120)
+                    found.notes[f"{number} {harm}"] = f"whole again after {seconds:.1f} s"
+                    if seconds > scale.well:
+                        found.violations.append(f"{harm}: JetStream was whole only after {seconds:.1f} s")
+            until_whole(rig, 120)
+            eyes.arrive(broker.url)
         all_of_it.crew.stop()
         stands = aftermath(all_of_it.direct, rig.tenant)
-    found.add(views_and_stream(callers[0].ledger, stands, stream))
+    found.add(eyes.judge([callers[0].ledger], [stands], whole=False))
     found.violations += applied_otherwise(consumer.applied, stands.digests)
-    if stream.again:
-        found.violations.append(f"JetStream holds {stream.again} messages twice")
     # The control: a consumer that keeps no mark has applied events again, and this account sees it.
     found.control_red = bool(applied_otherwise(consumer.received, stands.digests))
     return found

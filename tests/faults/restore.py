@@ -11,7 +11,7 @@ import psycopg
 
 from adapters.embedded import wipe
 from api.demo.applications import prospect
-from tests.faults.aftermath import settled
+from tests.faults.aftermath import late, settled
 from tests.faults.evidence import Ledger
 from tests.faults.lost_tail import Witnesses, tokens
 from tests.faults.trial import Found, Trial
@@ -66,6 +66,7 @@ def _once(product: Served, home: Path) -> Found:
     found = them.judged()
     found.notes |= {"put back and served after, s": round(back, 1), "views then after, s": round(lag, 1)}
     found.violations += wrong
+    found.late = late(lag)
     found.control_red &= forgotten(product, home, at, them.tenant, erased[0])
     return found
 

@@ -3,15 +3,18 @@
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 import psycopg
 from msgspec import Struct
 
-from tests.faults.callers import Caller, calling
+from tests.faults.aftermath import aftermath, late, settled, signalled
+from tests.faults.callers import Caller, Organisation, calling, together
 from tests.faults.crew import API, LEARNING, VIEWS, Manned, manned
+from tests.faults.onlookers import onlookers
 from tests.faults.trial import Found, Trial
 
 NAMES = (f"{API} 1", f"{VIEWS} 1", f"{LEARNING} 1")
@@ -54,22 +57,15 @@ def endure(trial: Trial, seconds: float) -> Found:
         try:
             organisations = all_of_it.organisations(2)
             callers = [Caller(each, writes=writes, pause=0.2) for each in organisations for writes in (True, False)]
-            with calling(callers):
-                _watch(
-                    all_of_it,
-                    {**{name: all_of_it.crew.pid(name) for name in NAMES}, "leak": leak.pid},
-                    looks,
-                    connections,
-                    seconds,
-                )
+            pids = {**{name: all_of_it.crew.pid(name) for name in NAMES}, "leak": leak.pid}
+            with stood(all_of_it, organisations, callers, found), calling(callers):
+                _watch(all_of_it, pids, looks, connections, seconds)
         finally:
             leak.kill()
-    found.attempted = sum(len(each.ledger.attempted) for each in callers)
-    found.acknowledged = sum(len(each.ledger.acknowledged) for each in callers)
     refused = {each.status for caller in callers for each in caller.answers if not each.done}
     found.violations += [f"answered with {sorted(refused)}"] if refused else []
     # The control: a process that lets go of nothing, looked at by the same eyes.
-    found.control_red = bool(grown(looks.pop("leak")))
+    found.control_red &= bool(grown(looks.pop("leak")))
     for name, each in looks.items():
         found.violations += [f"{name}: {what}" for what in grown(each)]
         first, last = thirds([look.memory / 2**20 for look in each])
@@ -79,6 +75,24 @@ def endure(trial: Trial, seconds: float) -> Found:
     if last > first + MORE:
         found.violations.append(f"connections grew from {first:.0f} to {last:.0f}")
     return found
+
+
+@contextmanager
+def stood(
+    all_of_it: Manned, organisations: Sequence[Organisation], callers: Sequence[Caller], found: Found
+) -> Iterator[None]:
+    """What stands of it once the block has ended and nothing runs any more, with its control."""
+    with onlookers(lambda: all_of_it.direct, [(each.url, each.tenant, each.key) for each in organisations]) as eyes:
+        yield
+        began = time.monotonic()
+        lags = [settled(all_of_it.direct, each, signalled(all_of_it.direct, each), began) for each in eyes.tenants]
+        eyes.arrive(all_of_it.direct.nats)
+    all_of_it.crew.stop()
+    accounts = [together([each for each in callers if each.tenant == tenant]) for tenant in eyes.tenants]
+    stands = [aftermath(all_of_it.direct, tenant) for tenant in eyes.tenants]
+    found.add(eyes.judge(accounts, stands, whole=False))
+    found.late = late(max(lags))
+    found.control_red = not eyes.missed(accounts[0], stands[0])
 
 
 def _watch(

@@ -1,17 +1,14 @@
 """Two organisations that stream into a house while it is done harm to, and the judgement of what stands afterwards."""
 
-import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from tests.faults.aftermath import carried, late, settled, standing
-from tests.faults.control import overlooked, unseen
+from tests.faults.aftermath import late, settled, standing
 from tests.faults.house import House
-from tests.faults.kills import Feed, judged
-from tests.faults.subscriber import Subscriber, subscribed
+from tests.faults.kills import Feed
+from tests.faults.onlookers import Onlookers, onlookers
 from tests.faults.trial import Found
-from tests.faults.watch import Marks, watching
 
 BULK = 9
 """Commands a request."""
@@ -20,12 +17,11 @@ PAUSE = 0.2
 
 
 class Streaming:
-    def __init__(self, house: House, feeds: list[Feed], followers: list[Subscriber], marks: Marks) -> None:
+    def __init__(self, house: House, feeds: list[Feed], eyes: Onlookers) -> None:
         self.feeds = feeds
         self.tenants = [feed.client.tenant for feed in feeds]
         self._house = house
-        self._followers = followers
-        self._marks = marks
+        self._eyes = eyes
 
     def calm(self, *parts: str) -> None:
         """The harm is over: with these parts running, let clients end and everything catch up, then judge at rest."""
@@ -37,22 +33,17 @@ class Streaming:
             since = time.monotonic()
             settings = self._house.settings
             self.lags = [settled(settings, feed.client.tenant, feed.captures, since) for feed in self.feeds]
-            self.streams = [asyncio.run(carried(settings.nats, tenant)) for tenant in self.tenants]
-            for follower, stream in zip(self._followers, self.streams, strict=True):
-                follower.reach(stream.digests[-1][0])
+            self._eyes.arrive(settings.nats)
 
     def judged(self) -> Found:
         """Once nothing runs any more."""
         stands = [standing(self._house.settings, tenant) for tenant in self.tenants]
-        found = Found(violations=self._marks.judged(), late=late(max(self.lags)))
-        for feed, after, stream, follower in zip(self.feeds, stands, self.streams, self._followers, strict=True):
-            found.add(judged(feed.ledger, after, stream, follower.arrived))
-        arrived = self._followers[0].arrived
-        missed = unseen(self.feeds[0].ledger, stands[0].log) + overlooked(stands[0], self.streams[0], arrived)
+        found = self._eyes.judge([feed.ledger for feed in self.feeds], stands)
+        missed = self._eyes.missed(self.feeds[0].ledger, stands[0])
+        found.late = late(max(self.lags))
         found.control_red = not missed
-        found.notes = {
+        found.notes |= {
             "all was well again after, s": round(max(self.lags), 1),
-            "looks at checkpoints": self._marks.looks,
             "overlooked by the control": ", ".join(missed),
         }
         return found
@@ -67,10 +58,9 @@ def streaming(house: House, least: int = 0, *passing: int) -> Iterator[Streaming
     with ExitStack() as stack:
         organisations = [house.organisation() for _ in range(2)]
         stack.enter_context(house.kept("worker learning"))
-        marks = stack.enter_context(watching(lambda: house.settings, [tenant for _, tenant, _ in organisations]))
-        followers = [stack.enter_context(subscribed(url, key)) for url, _, key in organisations]
+        eyes = stack.enter_context(onlookers(lambda: house.settings, organisations))
         feeds = [Feed(*each, least=least, bulk=BULK, pause=PAUSE) for each in organisations]
         for feed in feeds:
             feed.client.passing |= set(passing)
             stack.callback(feed.abandon)
-        yield Streaming(house, feeds, followers, marks)
+        yield Streaming(house, feeds, eyes)

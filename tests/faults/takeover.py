@@ -9,11 +9,10 @@ from uuid import UUID
 import psycopg
 
 from api.settings import Settings
-from tests.faults.aftermath import aftermath, carried, last, settled, signalled
+from tests.faults.aftermath import aftermath, last, late, settled, signalled
 from tests.faults.callers import Caller, calling, together
-from tests.faults.control import unseen
 from tests.faults.crew import API, LEARNING, VIEWS, Manned, manned, shares
-from tests.faults.kills import views_and_stream
+from tests.faults.onlookers import onlookers
 from tests.faults.trial import Found, Trial
 
 FAIR = 30.0
@@ -46,34 +45,28 @@ def endure(trial: Trial, names: Sequence[str], killed: Sequence[str], scale: Sca
         organisations = all_of_it.organisations(scale.organisations)
         callers = [Caller(each, writes=True, pause=0.1, signals=learns) for each in organisations]
         tenants = [each.tenant for each in organisations]
-        with calling(callers):
-            for number, name in enumerate(killed, 1):
-                found.violations += evenly(all_of_it.direct, names)
-                late, seconds = _without(all_of_it, tenants, [name], scale.limit)
-                found.violations += [f"{name} was killed, and after {scale.limit} s {what}" for what in late]
-                found.notes[f"{number} {name}"] = f"taken over after {seconds:.1f} s"
-        # The control: where nobody is left to take over, that is found out.
-        everybody = [name for name in names if name.startswith(VIEWS)]
-        with calling([Caller(each, writes=True, signals=learns) for each in organisations[:1]]) as more:
-            missed, _ = _without(all_of_it, tenants[:1], everybody, scale.control)
-        found.control_red = bool(missed)
-        _judge(found, all_of_it, [[caller, *more][: 2 - bool(n)] for n, caller in enumerate(callers)])
+        with onlookers(lambda: all_of_it.direct, [(each.url, each.tenant, each.key) for each in organisations]) as eyes:
+            with calling(callers):
+                for number, name in enumerate(killed, 1):
+                    found.violations += evenly(all_of_it.direct, names)
+                    undone, seconds = _without(all_of_it, tenants, [name], scale.limit)
+                    found.violations += [f"{name} was killed, and after {scale.limit} s {what}" for what in undone]
+                    found.notes[f"{number} {name}"] = f"taken over after {seconds:.1f} s"
+            # The control: where nobody is left to take over, that is found out.
+            everybody = [name for name in names if name.startswith(VIEWS)]
+            with calling([Caller(each, writes=True, signals=learns) for each in organisations[:1]]) as more:
+                missed, _ = _without(all_of_it, tenants[:1], everybody, scale.control)
+            found.control_red = bool(missed)
+            since = time.monotonic()
+            lags = [settled(all_of_it.direct, each, signalled(all_of_it.direct, each), since) for each in tenants]
+            eyes.arrive(all_of_it.direct.nats)
+        all_of_it.crew.stop()
+        accounts = [together([caller, *more][: 2 - bool(number)]) for number, caller in enumerate(callers)]
+        stands = [aftermath(all_of_it.direct, tenant) for tenant in tenants]
+        found.control_red &= not learns or not eyes.missed(accounts[0], stands[0])
+    found.late = late(max(lags))
+    found.add(eyes.judge(accounts, stands, whole=False))
     return found
-
-
-def _judge(found: Found, all_of_it: Manned, callers: Sequence[Sequence[Caller]]) -> None:
-    """What stands of each organisation, by the accounts of those that called for it."""
-    tenants = [each[0].tenant for each in callers]
-    for tenant in tenants:
-        settled(all_of_it.direct, tenant, signalled(all_of_it.direct, tenant))
-    streams = [asyncio.run(carried(all_of_it.direct.nats, tenant)) for tenant in tenants]
-    all_of_it.crew.stop()
-    for mine, tenant, stream in zip(callers, tenants, streams, strict=True):
-        stands, ledger = aftermath(all_of_it.direct, tenant), together(mine)
-        found.add(views_and_stream(ledger, stands, stream))
-        if stream.again:
-            found.violations.append(f"JetStream holds {stream.again} messages twice")
-        found.control_red &= not signalled(all_of_it.direct, tenant) or not unseen(ledger, stands.log)
 
 
 def evenly(settings: Settings, names: Sequence[str]) -> list[str]:
