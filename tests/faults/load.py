@@ -115,7 +115,9 @@ async def meet(load: Load) -> Met:
                     writer.close()
                 reader = writer = None
                 await asyncio.sleep(0.05)
-            captured.append((whose, id, position))
+            finally:
+                # Also of whoever is given up on: what was asked for may be recorded.
+                captured.append((whose, id, position))
             answers.append((due, time.monotonic() - began - due, status))
         if writer:
             writer.close()
