@@ -85,7 +85,7 @@ def bench(
     Args:
         jobs: What to measure, in this order; everything if none is named.
         events: Of the jobs `questions` and `recompute`: events in the organisation that is asked about, and in all.
-        quick: Few rounds on little data: ends within five minutes instead of an hour.
+        quick: Few rounds on little data: ends within five minutes instead of hours.
         as_json: One JSON object a line on standard output instead of a table.
     """
     # Ended from outside, the servers are stopped and their folder is removed all the same.

@@ -79,7 +79,7 @@ class Scale(Struct, frozen=True):
 FULL = Scale(
     rounds=7,
     seconds=3,
-    catch_up=200_000,
+    catch_up=1_000_000,
     replay=1_000_000,
     slow=5_000,
     few=20_000,
@@ -110,7 +110,7 @@ QUICK = Scale(
     questions=(4_000, 8_000),
     share=12,
 )
-LONG = {"growth": 2.5, "move": 6, "questions": 20, "recompute": 20}
+LONG = {"catch-up": 8, "growth": 2.5, "move": 6, "questions": 20, "recompute": 20, "replay": 2}
 """Jobs that are given several shares: they are several jobs in one, or one on a large log."""
 
 

@@ -6,11 +6,14 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from api.bootstrap import MODELS
 from benchmarks.ground import Ground
 from benchmarks.history import EACH, Past
-from benchmarks.kernel import OURS, Figures, Line, Round, Session, Versus
+from benchmarks.kernel import OURS, Figures, Line, Session, Versus
 from benchmarks.peers import projection, upsert
+from benchmarks.peers.emmett import Emmett
 from benchmarks.product import Product, opened
 from projections.funnel import funnel
 from projections.prospects import prospects
@@ -25,7 +28,7 @@ _BY_HAND = (
 
 
 def run(ground: Ground, session: Session) -> Iterator[Line]:
-    with opened(ground) as product, ThreadPoolExecutor(2) as threads:
+    with opened(ground) as product, ThreadPoolExecutor(2) as threads, Emmett(ground.peers) as emmett:
         tenant = product.tenant()
         past = Past(product.logs.of(tenant))
         session.say(f"recording {session.scale.catch_up:,} events")
@@ -43,16 +46,17 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
                     "all": by_hand(product, ground, tenant, past.events, whole=True),
                 },
                 "eventsourcing": lambda: _each(library.catch_up()),
+                "emmett": lambda: _each(emmett.catch_up(session.scale.slow)),
             }
         )
-    yield from _lines(rounds, past.events, library.events)
+    yield from session.compared(rounds, *_comparisons(past.events, library.events))
 
 
-def _lines(rounds: list[Round], events: int, slower: int) -> Iterator[Line]:
-    slow = f"the library's runner follows {slower:,} events into all views, one transaction each"
+def _comparisons(events: int, slower: int) -> Iterator[Versus]:
+    slow = f"theirs follows {slower:,} events into all views"
     for measure, views in (("one", _ONE), ("all", _ALL)):
         case = f"{events:,} events, {EACH} a prospect; {measure} view{'s on' if measure == 'all' else ''}"
-        yield Versus(
+        versus = Versus(
             against="hand-written",
             kind="limit",
             case=case,
@@ -60,16 +64,10 @@ def _lines(rounds: list[Round], events: int, slower: int) -> Iterator[Line]:
             unit="events/s",
             aim=0.6,
             note=f"{views}; {_BY_HAND}",
-        ).line("catch-up", rounds)
-        yield Versus(
-            against="eventsourcing",
-            kind="peer",
-            case=case,
-            measure=measure,
-            unit="events/s",
-            aim=40,
-            note=f"{views}; {slow}",
-        ).line("catch-up", rounds)
+        )
+        yield versus
+        yield replace(versus, against="eventsourcing", kind="peer", aim=40, note=f"{views}; {slow}")
+        yield replace(versus, against="emmett", kind="peer", aim=15, note=f"{views}; {slow}")
 
 
 def catch_up(product: Product, tenant: UUID, expected: int, threads: Executor, models: Sequence[Any]) -> float:

@@ -91,13 +91,14 @@ def _comparisons(events: int, scale: Scale) -> Iterator[Versus]:
     versus = Versus(
         against="keyset",
         kind="limit",
-        case="facts decoded, personal values left sealed, metadata not asked for",
+        case=f"{events:,} events, facts decoded, personal values left sealed, metadata not asked for",
         measure="rate",
         unit="events/s",
         aim=0.8,
-        note=f"{events:,} events; the pages are a superuser's, without walls or upcasting",
+        note="the pages are a superuser's, without walls or upcasting",
     )
-    whole = replace(versus, case="facts and metadata decoded, personal values left sealed", measure="whole", aim=None)
+    case = f"{events:,} events, facts and metadata decoded, personal values left sealed"
+    whole = replace(versus, case=case, measure="whole", aim=None)
     few = f"theirs: {scale.few:,} events"
     yield versus
     yield whole

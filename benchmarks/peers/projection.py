@@ -6,6 +6,8 @@ Its runner hands over one event at a time, and the view records each with its po
 import json
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
@@ -22,6 +24,7 @@ from psycopg import Cursor
 from benchmarks.kernel import Figures
 from benchmarks.peers import tables
 from benchmarks.peers.library import settings
+from benchmarks.peers.notify import tail
 
 SCHEMA = "library_views"
 PER_PROSPECT = 5
@@ -63,12 +66,15 @@ class View(PostgresTrackingRecorder):
     until: ClassVar[int]
     reached: ClassVar[threading.Event]
     """Set when the event `until` is written: the library's own `wait` looks only now and then."""
+    seen: ClassVar[dict[int, float]]
+    """When each event's rows were committed, by the monotonic clock of figures."""
 
     def write(self, tracking: Tracking, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
         with self.datastore.transaction(commit=True) as cursor:
             for sql, params in statements:
                 _prepared(cursor, sql, params)
             self._insert_tracking(cursor, tracking)
+        self.seen[tracking.notification_id] = time.perf_counter()
         if tracking.notification_id >= self.until:
             self.reached.set()
 
@@ -184,16 +190,42 @@ class Runner:
 
     def catch_up(self) -> Figures:
         """Events per second from an empty view to all of them."""
-        tables.make(self._url, SCHEMA)
-        # Under another name the projection begins at the first event again.
-        follow = type("Follow", (Follow,), {"name": f"bench{uuid4().hex[:8]}"})
-        View.until, View.reached = self.events, threading.Event()
         began = time.perf_counter()
-        with ProjectionRunner(
-            application_class=Prospects, projection_class=follow, view_class=View, env=self._environment
-        ) as runner:
-            while not View.reached.wait(1) and not runner.is_interrupted.is_set():
-                pass
+        with self._following(self.events):
             spent = time.perf_counter() - began
         assert tables.size(self._url, SCHEMA, "audit") == self.events
         return {"rate": self.events / spent}
+
+    def lag(self, rate: int, seconds: float) -> Figures:
+        """p50 and p99 in milliseconds from an event's being saved until its rows are committed, at so many a second."""
+        app = Prospects(self._environment)
+        count, saved = max(rate, int(rate * seconds)), dict[int, float]()
+        with self._following(app.recorder.max_notification_id() or 0) as runner:
+            View.until, View.reached = (app.recorder.max_notification_id() or 0) + count, threading.Event()
+            began = time.perf_counter()
+            for number in range(count):
+                time.sleep(max(0.0, began + number / rate - time.perf_counter()))
+                [recorded] = app.save(Prospect(f"Person {number}", f"person{number}@example.org", "industry"))
+                saved[recorded.notification.id] = time.perf_counter()
+            _awaited(runner)
+        app.close()
+        return tail([max(0.0, View.seen[id] - at) * 1000 for id, at in saved.items()])
+
+    @contextmanager
+    def _following(self, until: int) -> Iterator[ProjectionRunner[Any, Any]]:
+        """The runner, once its view has come from nothing to the event `until`."""
+        tables.make(self._url, SCHEMA)
+        # Under another name the projection begins at the first event again.
+        follow = type("Follow", (Follow,), {"name": f"bench{uuid4().hex[:8]}"})
+        View.until, View.reached, View.seen = until, threading.Event(), {}
+        with ProjectionRunner(
+            application_class=Prospects, projection_class=follow, view_class=View, env=self._environment
+        ) as runner:
+            if until:
+                _awaited(runner)
+            yield runner
+
+
+def _awaited(runner: ProjectionRunner[Any, Any]) -> None:
+    while not View.reached.wait(1) and not runner.is_interrupted.is_set():
+        pass
