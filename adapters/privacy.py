@@ -4,8 +4,10 @@ Boxes stay where they lie in rows: without the key they are noise. What would st
 by which a value can be looked up or is reserved, for their key lives on.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from time import monotonic
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -13,18 +15,19 @@ import msgspec
 from psycopg import sql
 
 from adapters.erasures import Erasures
+from adapters.postgres import statements
 from adapters.postgres.database import Database
 from adapters.postgres.roles import Connection
-from adapters.postgres.spoken import spoken
-from adapters.postgres.tables import Stored, table
+from adapters.postgres.tables import table
 from adapters.postgres.views import Views
 from application.ports import Log
 from application.privacy import Purged
 from domain.kernel import Recorded
-from projections.builds import Slot, builds
+from projections.builds import builds
 from projections.kernel import Aggregate, View
 from projections.privacy import erasures
-from tenants.isolation import SCHEMA
+from tenants.isolation import COLUMN, SCHEMA
+from tenants.keys import SUBJECTS
 
 _ERASED_AT = "select erased_at from everlog.subject_keys where tenant_id = %s and subject = %s and wrapped is null"
 # `adapters.parcel` and `adapters.erasures` mark those who had a key here when their erasure came from elsewhere, or was
@@ -41,7 +44,22 @@ _POSITIONS = """
     order by position"""
 _SNAPSHOTS = "delete from everlog.snapshots where tenant_id = %s and stream = any(%s)"
 _RESERVATIONS = "delete from everlog.reservations where tenant_id = %s and stream = any(%s)"
-SLOTS: tuple[Slot, ...] = ("a", "b")
+# Tables of other versions stay: a release that is going, or comes back, reads them. Only the catalogue knows them all.
+_TABLES = """
+    select c.relname::text, jsonb_object_agg(a.attname, a.atttypid = 'bytea'::regtype)
+    from pg_class c join pg_attribute a on a.attrelid = c.oid
+    where c.relnamespace = %s::regnamespace and c.relkind = 'r' and starts_with(c.relname, 'view_')
+        and a.attnum > 0 and not a.attisdropped
+    group by c.relname order by c.relname"""
+_WORDS = {COLUMN, "token", "position", "subject"}
+"""The columns of a table of words, and of no other."""
+# A checkpoint of another generation than the log's is only brought to it.
+_VOID = "update everlog.checkpoints set generation = generation - 1 where tenant_id = %s and position < %s"
+
+_OTHERS = 2 * SUBJECTS
+"""Seconds after which no process opens anything with a destroyed key, though it had it at hand and heard of nothing."""
+_WHOLE = 600.0
+"""Seconds that a statement over all of a table may take."""
 
 
 class Messages(Protocol):
@@ -74,10 +92,11 @@ class Remains:
         self._log = log
         self._database = database
         self._destroying = destroying
-        self._stored = [table(each.view, slot) for each in builds(models) for slot in SLOTS]
-        self._said = [spoken(each.view, slot) for each in builds(models) if each.view.words for slot in SLOTS]
+        self._declared = {(each.view.name, each.view.version) for each in builds(models)}
         self._capabilities = tuple(capabilities)
         self._messages = messages
+        self._closed: dict[UUID, float] = {}
+        """By subject, since when this process knows that the key is gone (monotonic)."""
 
     def approved(self) -> list[UUID]:
         slot = self._views.live().get((erasures.name, erasures.version), "a")
@@ -109,46 +128,78 @@ class Remains:
             # Another process did it, and this one may not have heard.
             self._destroying.forget(self._tenant, [subject])
         [(at,)] = self._database.query(self._tenant, _ERASED_AT, known)
+        self._closed[subject] = monotonic()
         return at  # type: ignore[no-any-return] # a timestamptz, never null once the key is gone
 
-    def level(self, generation: int, position: int) -> bool:
-        views = all(each.position >= position for each in self._views.checkpoints())
-        return views and self._messages.reached(self._tenant, generation, position)
+    def behind(self, subject: UUID, generation: int, position: int) -> list[str]:
+        late = {(each.view, each.version) for each in self._views.checkpoints() if each.position < position}
+        if monotonic() >= self._closed[subject] + _OTHERS:
+            # What another release keeps, if anybody still keeps it, is written without the key from now on.
+            late &= self._declared
+        names = [f"{view}-{version}" for view, version in sorted(late)]
+        return names if self._messages.reached(self._tenant, generation, position) else [*names, "messages"]
 
     def purge(self, subject: UUID, generation: int, position: int) -> Purged:
+        self._void(position)
         messages = self._messages.purge(self._tenant, subject, generation, position)
         with self._database.transaction(self._tenant) as connection:
+            connection.patience = _WHOLE
             [(events, streams)] = connection.execute(_ABOUT, [self._tenant, str(subject).encode()]).fetchall()
             own = self._own(subject)
-            tokens = tuple((each.view.name, self._clear(connection, each, subject)) for each in self._stored)
-            words = sum(connection.execute(each.forget, [self._tenant, subject]).rowcount for each in self._said)
             return Purged(
                 events,
-                tuple((name, count) for name, count in (*tokens, ("words", words)) if count),
+                self._clear(connection, subject),
                 connection.execute(_SNAPSHOTS, [self._tenant, [*own, *(streams or ())]]).rowcount,
                 connection.execute(_RESERVATIONS, [self._tenant, own]).rowcount,
                 messages,
             )
 
+    def _void(self, position: int) -> None:
+        """Whoever opened something before the key was gone, and has yet to write what came of it, folds it anew."""
+        with self._database.transaction(self._tenant) as connection:
+            connection.execute(statements.LOCK.encode(), [self._tenant])
+            connection.execute(_VOID, [self._tenant, position])
+
     def _own(self, subject: UUID) -> list[str]:
         return [f"{each}/{subject}" for each in self._capabilities]
 
-    def _clear(self, connection: Connection, stored: Stored, subject: UUID) -> int:
-        """Take away the tokens of every value that is sealed under the subject's key; how many those were."""
-        return sum(
-            connection.execute(
-                sql.SQL(
-                    "update {table} set {token} = null where tenant_id = %s and {token} is not null"
-                    " and position(%s::bytea in {sealed}) > 0"
-                ).format(
-                    table=sql.Identifier(SCHEMA, stored.table.name),
-                    token=sql.Identifier(lookup.column),
-                    sealed=sql.Identifier(column.name),
-                ),
-                [self._tenant, _under(subject)],
-            ).rowcount
-            for column, lookup in stored.lookups
-        )
+    def _clear(self, connection: Connection, subject: UUID) -> tuple[tuple[str, int], ...]:
+        """Take away the subject's words, and the tokens of every value sealed under their key; how many, by view.
+
+        Whatever version of a view it is, and whichever slot.
+        """
+        found, words = Counter[str](), 0
+        for name, columns in connection.execute(_TABLES, [SCHEMA]).fetchall():
+            if columns.keys() == _WORDS:
+                words += connection.execute(_forget(name), [self._tenant, subject]).rowcount
+            view = name.removeprefix("view_").removesuffix("_b").rpartition("_")[0]
+            for token, sealed in _lookups(columns):
+                cleared = connection.execute(_untoken(name, token, sealed), [self._tenant, _under(subject)])
+                found[view] += cleared.rowcount
+        return tuple((name, count) for name, count in (*sorted(found.items()), ("words", words)) if count)
+
+
+def _lookups(columns: Mapping[str, bool]) -> Iterator[tuple[str, str]]:
+    """The columns of tokens, each with that of the values it finds: `adapters.postgres.columns` names them.
+
+    `columns` tells of each whether it holds bytes.
+    """
+    stored = [each for each, holds in columns.items() if holds]
+    for token in stored:
+        of = [each for each in stored if token.startswith(f"{each}_")]
+        if token.endswith("_token") and of:
+            yield token, max(of, key=len)
+
+
+def _forget(name: str) -> sql.Composed:
+    return sql.SQL("delete from {} where tenant_id = %s and subject = %s").format(sql.Identifier(SCHEMA, name))
+
+
+def _untoken(name: str, token: str, sealed: str) -> sql.Composed:
+    return sql.SQL(
+        "update {table} set {token} = null where tenant_id = %s and {token} is not null"
+        " and position(%s::bytea in {sealed}) > 0"
+    ).format(table=sql.Identifier(SCHEMA, name), token=sql.Identifier(token), sealed=sql.Identifier(sealed))
 
 
 def _under(subject: UUID) -> bytes:

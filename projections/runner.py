@@ -102,7 +102,7 @@ class Runner:
         return min(((each.generation, each.position) for each in self._known or ()), default=(0, 0))
 
     def lag(self) -> list[Lag]:
-        return self._store.lag()
+        return [each for each in self._store.lag() if (each.view, each.version) in self._passes.declared]
 
     def retry(self, view: str = "") -> int:
         """Try parked events again, of one view or of all; how many are left."""

@@ -59,12 +59,18 @@ class Remains(Protocol):
         """
         ...
 
-    def level(self, generation: int, position: int) -> bool:
-        """Whether the views and JetStream hold everything up to a position, or JetStream nothing at all."""
+    def behind(self, subject: UUID, generation: int, position: int) -> list[str]:
+        """Views, and `messages` for JetStream, that may yet write of an erased subject what stands up to a position.
+
+        Views of another release count as long as one of its processes may still have the key at hand.
+        """
         ...
 
     def purge(self, subject: UUID, generation: int, position: int) -> Purged:
-        """Clear what the destroyed key does not close, up to a position. Doing it again finds nothing."""
+        """Clear what the destroyed key does not close, up to a position. Doing it again finds nothing.
+
+        Read models of other releases are cleared as well.
+        """
         ...
 
 
@@ -118,7 +124,7 @@ class Erasing:
             if case.subject not in self._gone:
                 self._gone[case.subject] = (self._remains.erase(case.subject), *self._log.head())
         # A pass that opened a value before the key was gone may still be writing its tokens.
-        ready = [case for case in begun if self._remains.level(*self._gone[case.subject][1:])]
+        ready = [case for case in begun if not self._behind(case.subject)]
         purged = [self._remains.purge(case.subject, *self._gone[case.subject][1:]) for case in ready]
         leant = {_learned(case) for case in ready} - {0}
         if leant:
@@ -130,12 +136,15 @@ class Erasing:
         """What was folded here of somebody whose erasure came with a later parcel; its certificate came with it."""
         if subject not in self._gone:
             self._gone[subject] = (self._remains.erase(subject), *self._log.head())
-        if self._remains.level(*self._gone[subject][1:]):
+        if not self._behind(subject):
             if self._unlearning.teaches(subject):
                 self._unlearning.forget()
             self._remains.purge(subject, *self._gone[subject][1:])
             self._remains.cleared(subject)
             del self._gone[subject]
+
+    def _behind(self, subject: UUID) -> list[str]:
+        return self._remains.behind(subject, *self._gone[subject][1:])
 
     def _case(self, subject: UUID) -> Case:
         facts = list(self._log.stream(f"{privacy.name}/{subject}"))
