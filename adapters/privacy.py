@@ -98,13 +98,13 @@ class Remains:
         self._closed: dict[UUID, float] = {}
         """By subject, since when this process knows that the key is gone (monotonic)."""
 
-    def approved(self) -> list[UUID]:
+    def approved(self) -> dict[UUID, datetime]:
         slot = self._views.live().get((erasures.name, erasures.version), "a")
-        query = sql.SQL("select subject from {} where tenant_id = %s and stage = 'approved'").format(
+        query = sql.SQL("select subject, approved_at from {} where tenant_id = %s and stage = 'approved'").format(
             sql.Identifier(SCHEMA, table(erasures, slot).table.name)
         )
         with self._database.transaction(self._tenant) as connection:
-            return [subject for (subject,) in connection.execute(query, [self._tenant])]
+            return dict(connection.execute(query, [self._tenant]).fetchall())
 
     def brought(self) -> list[UUID]:
         return [subject for (subject,) in self._database.query(self._tenant, _BROUGHT, [self._tenant])]

@@ -1,6 +1,7 @@
 """Metrics for Prometheus. No label names a tenant: what differs between tenants is told as the worst and the sum."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from errno import EADDRINUSE
 from threading import Lock
 from typing import Any, Protocol
@@ -137,6 +138,16 @@ class Metrics:
     def refused(self, look: Callable[[], float]) -> None:
         """For how many tenants nothing is signed, because what was signed before says something else."""
         self.watch("everlog_seal_refused_tenants", "Tenants whose log is not sealed: alarm above 0.", look)
+
+    def unfinished(self, look: Callable[[], Iterable[datetime | None]]) -> None:
+        """Since when each tenant's oldest erasure is approved and not certified."""
+
+        def age() -> float:
+            oldest = min((each for each in look() if each), default=None)
+            return (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
+
+        words = "Age of the oldest erasure that is approved and not certified: alarm above an hour."
+        self.watch("everlog_privacy_unfinished_seconds", words, age)
 
     def serve(self, port: int, host: str = "127.0.0.1", more: int = 9) -> int:
         """Answer Prometheus from a process that has no HTTP API of its own, on this port or one of the next; which."""

@@ -113,12 +113,14 @@ def _rounds(product: Product, job: str, of: Callable[[UUID], Work], stop: thread
 
 def erasing(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that carries out the approved erasures."""
-    messages = Purge(product.link)
+    messages, works = Purge(product.link), WeakValueDictionary[UUID, Erasing]()
+    product.telemetry.metrics.unfinished(lambda: [each.since for ref in works.valuerefs() if (each := ref())])
 
     def of(tenant: UUID) -> Erasing:
         log = product.logs.of(tenant)
         remains = Remains(store(product, tenant), log, product.database, product.erasures, MODELS, DECIDERS, messages)
-        return Erasing(log, remains, Replayed(log, learner, kept(product, tenant)))
+        works[tenant] = made = Erasing(log, remains, Replayed(log, learner, kept(product, tenant)))
+        return made
 
     return _rounds(product, "privacy", of, stop)
 

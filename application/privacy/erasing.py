@@ -1,7 +1,10 @@
 """How approved erasures are carried out: noted, the key destroyed, what is left cleared, unlearned, certified."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from math import inf
+from time import monotonic
 from typing import Protocol
 from uuid import UUID, uuid4
 
@@ -17,6 +20,10 @@ from tenants.context import SYSTEM
 PERMISSION = "privacy.execute"
 WAIT = 30.0
 """Seconds that a fact may take to be recorded before it is tried again."""
+LONG = 300.0
+"""Seconds after which the log tells what an erasure waits for."""
+
+_log = logging.getLogger(__name__)
 
 
 class Purged(Struct, frozen=True):
@@ -32,8 +39,8 @@ class Purged(Struct, frozen=True):
 class Remains(Protocol):
     """What there is of one tenant's subjects beside the log."""
 
-    def approved(self) -> list[UUID]:
-        """Subjects whose erasure is approved and not certified yet, as far as the views know."""
+    def approved(self) -> Mapping[UUID, datetime]:
+        """Subjects whose erasure is approved and not certified yet, as far as the views know, and since when."""
         ...
 
     def brought(self) -> list[UUID]:
@@ -111,13 +118,19 @@ class Erasing:
         self._unlearning = unlearning
         self._gone: dict[UUID, tuple[datetime, int, int]] = {}
         """Whose key is destroyed: since when, and the log's generation and last position just after."""
+        self._tell: dict[UUID, float] = {}
+        """When (monotonic) it is told of these that they wait."""
+        self.since: datetime | None = None
+        """When the oldest erasure was approved that is not certified, as of the last pass; None where there is none."""
 
     def advance(self) -> int:
         """How many erasures were finished. Those that are due together are unlearned together."""
         for subject in self._remains.brought():
             self._clear(subject)
+        approved = self._remains.approved()
+        self.since = min(approved.values(), default=None)
         # The view is a hint. Only the log says that two people agreed and that nothing is held.
-        due = [case for case in map(self._case, self._remains.approved()) if case.state.due]
+        due = [case for case in map(self._case, approved) if case.state.due]
         self._begin([case for case in due if not case.state.begun])
         begun = [case for case in (self._case(each.subject) for each in due) if self._may(case)]
         for case in begun:
@@ -144,7 +157,15 @@ class Erasing:
             del self._gone[subject]
 
     def _behind(self, subject: UUID) -> list[str]:
-        return self._remains.behind(subject, *self._gone[subject][1:])
+        """What the subject's certificate waits for; told once, where that takes long."""
+        behind = self._remains.behind(subject, *self._gone[subject][1:])
+        if behind and monotonic() >= self._tell.setdefault(subject, monotonic() + LONG):
+            self._tell[subject] = inf
+            _log.warning(
+                "An erasure of tenant %s has its key destroyed for %d s and is not certified: behind are %s.",
+                *(self._log.tenant, LONG, ", ".join(behind)),
+            )
+        return behind
 
     def _case(self, subject: UUID) -> Case:
         facts = list(self._log.stream(f"{privacy.name}/{subject}"))

@@ -11,6 +11,7 @@ from adapters.postgres import walls
 from adapters.postgres.roles import Roles
 from adapters.postgres.tables import create
 from adapters.postgres.views import Views
+from application.privacy import erasing as erasing_of
 from projections.audit import audit
 from projections.builds import Stale
 from projections.prospects import prospects
@@ -89,6 +90,26 @@ def test_a_release_that_goes_on_beside_this_one_is_waited_for(world, house, form
     assert waits(work, id), "the control"
     assert until(lambda: [former.catch_up()] and finished(world, house.id, work, id))
     assert left(world, house, id) == {"tokens": 0, "words": 0}
+
+
+def test_an_erasure_that_waits_is_told_of_once_with_what_for(world, house, former, tmp_path, monkeypatch, caplog):
+    id, _ = capture(world, house.keys["Admin"])
+    former.catch_up()
+    approved(world, house, id)
+    work = erasing(world, house.id, tmp_path)
+    assert waits(work, id)
+    assert caplog.messages == [], "the control: it is not long"
+    approval = world.logs.of(house.id).stream(f"privacy/{id}")
+    assert work.since == next(each.at for each in approval if each.type == "privacy.erasure-approved")
+    monkeypatch.setattr(erasing_of, "LONG", 0)
+    work._tell.clear()
+    work.advance()
+    work.advance()
+    [told] = caplog.messages
+    assert told.endswith("behind are audit-0, prospects-0.")
+    assert (str(house.id) in told, id in told) == (True, False)
+    assert until(lambda: [former.catch_up()] and finished(world, house.id, work, id))
+    assert until(lambda: [work.advance()] and work.since is None)
 
 
 def test_what_a_former_release_has_begun_before_comes_to_nothing(world, house, former, tmp_path, monkeypatch):

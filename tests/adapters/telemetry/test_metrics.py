@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx2
@@ -75,6 +76,16 @@ def test_the_committer_is_measured():
     assert "everlog_append_seconds_count 3.0" in told(metrics)
     assert "everlog_events_total 7.0" in told(metrics)
     assert "everlog_commit_appends_sum 3.0" in told(metrics)
+
+
+def test_an_erasure_that_is_not_finished_has_an_age():
+    metrics, since = Metrics(CollectorRegistry()), dict[str, datetime | None]()
+    metrics.unfinished(since.values)
+    assert "everlog_privacy_unfinished_seconds 0.0" in told(metrics)
+    now = datetime.now(UTC)
+    since |= {"none": None, "younger": now - timedelta(minutes=1), "older": now - timedelta(hours=2)}
+    [line] = [each for each in told(metrics).splitlines() if each.startswith("everlog_privacy_unfinished_seconds ")]
+    assert 7200 <= float(line.split()[1]) < 7300
 
 
 def lag(view, positions, seconds=0.0, parked=0):
