@@ -168,6 +168,16 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "exports.exists": Kind(409, "Another export has this identifier", "Start a new one."),
     "privacy.unknown": Kind(404, "No erasure of this subject was asked for", "Ask for it first."),
     "privacy.subject-unknown": Kind(404, "Nothing is known of this subject", "Check the identifier."),
+    "privacy.no-person": Kind(
+        409,
+        "This is no person",
+        "The organisation, its operator and its destinations are not erased: name whom it is about.",
+    ),
+    "privacy.key-stands": Kind(
+        409,
+        "The API key of that identifier stands",
+        "Have an operator revoke it first, with `everlog api-keys revoke`: it could do nothing without its holder.",
+    ),
     "privacy.requested": Kind(409, "The erasure is asked for already", "Approve it, or withdraw it and ask again."),
     "privacy.approved": Kind(409, "The erasure is approved", "It cannot be stopped any more: the key may be gone."),
     "privacy.four-eyes": Kind(409, "It takes two", "Have somebody else do this with a key of their own."),

@@ -10,6 +10,7 @@ from api.call import Call
 from api.edge import Edge, reply
 from api.inbound import Reply
 from api.route import Route
+from application.privacy import refusal
 from domain.kernel import Recorded
 from domain.privacy import Hold, Privacy, Standing, privacy, standing
 from projections.privacy import GetStanding
@@ -32,7 +33,10 @@ class SubjectStanding(Struct, frozen=True, kw_only=True):
 
     subject: UUID
     erasable: bool
-    """Whether nothing stands in the way; a case in law that no floor stands against is not reckoned with."""
+    """Whether nothing stands in the way; a case in law that no floor stands against is not reckoned with.
+
+    False as well where it is no person's identifier, or an API key's that is not revoked.
+    """
     holds: list[HoldStanding]
     floor_days: int
     """How long a person's record stays after its last event; 0 where there is no floor."""
@@ -50,7 +54,7 @@ async def get(edge: Edge, call: Call) -> Reply:
     return reply(
         SubjectStanding(
             subject=call.id,
-            erasable=not held and found.floor is None,
+            erasable=not (held or found.floor or found.refusal),
             holds=held,
             floor_days=organisation.floor.days,
             floor=found.floor,
@@ -64,9 +68,10 @@ async def against(edge: Edge, call: Call) -> dict[str, Any]:
 
 
 async def _against(edge: Edge, call: Call, organisation: Privacy) -> Standing:
-    if not (organisation.holds or organisation.floor.days):
-        return Standing()
     log = edge.logs.of(call.caller.tenant)
+    found = Standing(refusal=await refusal(log, call.id))
+    if found.refusal or not (organisation.holds or organisation.floor.days):
+        return found
     about = list[Recorded]()
     for capability in edge.deciders:
         about += await log.history(f"{capability}/{call.id}")

@@ -17,6 +17,7 @@ from application.privacy.asked import (
     WithdrawConsent,
 )
 from application.privacy.erasing import Erasing, Purged, Remains, Unlearning
+from application.privacy.persons import refusal
 
 __all__ = [
     "Approve",
@@ -37,4 +38,5 @@ __all__ = [
     "Unlearning",
     "Withdraw",
     "WithdrawConsent",
+    "refusal",
 ]

@@ -49,6 +49,8 @@ class Standing(Struct, frozen=True):
     """Of the organisation's holds that cover something about them."""
     floor: datetime | None = None
     """Until when what was recorded of them is to stay; None where that time is over."""
+    refusal: str = ""
+    """The code of what forbids it for as long as the identifier is what it is now: it is no person's, say."""
 
 
 class Privacy(Struct, frozen=True):
@@ -169,6 +171,8 @@ def _forbids(
 
 
 def _must_not_stay(privacy: Privacy, wanted: ErasureRequested, against: Standing) -> None:
+    if against.refusal:
+        raise Refused(against.refusal)
     matters, floor = _forbids(privacy, wanted, against)
     if matters:
         raise Refused("privacy.held", matters=list(matters))

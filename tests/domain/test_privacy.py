@@ -58,6 +58,13 @@ def drop_hold(state, *given):
     return drop(state.holds, *given)
 
 
+def test_what_is_no_person_s_is_neither_asked_for_nor_approved():
+    never = Standing(refusal="privacy.no-person")
+    given(privacy).when(request, asked, never).refused("privacy.no-person")
+    given(privacy, asked).when(approve, BOB, never).refused("privacy.no-person")
+    given(privacy, asked).when(approve, BOB, FREE).then(agreed)
+
+
 def lift_hold(state, *given):
     return lift(state.holds, *given)
 
