@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from application.kernel import Caller
 from application.patience import Patience
-from application.ports import Appended, Closed, Logs
+from application.ports import Appended, Closed, Logs, SubjectErased
 from domain.audit import Denial, Operated, audit
 from domain.kernel import Fact, Meta
 from tenants.context import SYSTEM
@@ -58,4 +58,9 @@ async def _told(logs: Logs, caller: Caller, fact: Fact, permission: str = "", ru
         trace=caller.trace,
         circumstances=caller.circumstances,
     )
-    return await Patience().answer(logs.of(caller.tenant).submit(f"{audit.name}/{event}", 0, [fact], meta))
+    log, stream = logs.of(caller.tenant), f"{audit.name}/{event}"
+    try:
+        return await Patience().answer(log.submit(stream, 0, [fact], meta))
+    except SubjectErased:
+        # Who acts was erased: that they did stays, without from where and why, which are sealed under their key.
+        return await Patience().answer(log.submit(stream, 0, [fact], replace(meta, circumstances=None)))

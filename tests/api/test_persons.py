@@ -6,6 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
+from adapters.erasures import Erasures
+from adapters.ledger import Ledger
 from api.shell import OPERATOR
 from application.api_keys import Revoke, mint
 from application.kernel import Caller
@@ -16,6 +18,7 @@ from tenants.context import SYSTEM
 from tests.api.erasures import BASIS, approved, erasing, finished
 from tests.waiting import until
 
+ADA = {"name": "Ada Lovelace", "email": "ada@example.org"}
 SIEM = {"name": "SIEM", "kind": "http", "address": "https://siem.example/in", "secret": "a-token"}
 
 
@@ -67,6 +70,23 @@ def test_neither_the_operator_nor_the_organisation_nor_a_destination_is_erased(w
     hold = f"/v1/privacy/holds/{house.id}"
     assert world.ask("POST", hold, house.keys["Admin"], json={"matter": "suit"}).is_success
     assert world.ask("POST", f"{hold}/placement", house.keys["Second"], json={"matter": "suit"}).is_success
+
+
+def test_who_is_erased_and_has_a_key_that_stands_is_refused_in_words_and_in_the_trail(world, house, tmp_path):
+    key, id = world.key(house, "Manager", "Third"), house.ids["Third"]
+    # As an earlier release did, which asked for no revocation.
+    Erasures(world.keeper, Ledger(tmp_path), world).erase(house.id, [id])
+    one = world.ask("POST", "/v1/prospects", key, json=ADA)
+    assert code(one) == (410, "subject.erased")
+    commands = [{"command": "prospects.capture", **ADA}] * 2
+    bulk = world.ask("POST", "/v1/commands", key, json={"commands": commands})
+    assert [each["problem"]["code"] for each in bulk.json()["results"]] == ["subject.erased"] * 2
+    denied = world.ask("POST", f"/v1/privacy/holds/{house.id}", key, json={"matter": "suit"})
+    assert code(denied) == (403, "access.denied")
+    told = [each for each in world.logs.of(house.id).read(0) if each.meta.actor.id == id]
+    assert [each.fact.code for each in told] == ["subject.erased"] * 3 + ["access.denied"]
+    assert [each.meta.circumstances for each in told] == [None] * 4
+    assert one.headers["Everlog-Position"] == f"1:{told[0].position}"
 
 
 def test_an_api_key_is_revoked_before_its_holder_is_erased(world, house, tmp_path):
