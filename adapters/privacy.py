@@ -37,7 +37,7 @@ _CLEARED = "update everlog.subject_keys set epoch = 0 where tenant_id = %s and s
 # The log has no index by subject: an erasure is rare, and reads the tenant's events once.
 _ABOUT = """
     select count(*), array_agg(distinct stream) from everlog.events
-    where tenant_id = %s and position(%s::bytea in meta) > 0"""
+    where tenant_id = %s and (position(%s::bytea in meta) > 0 or stream = any(%s))"""
 _POSITIONS = """
     select position from everlog.events
     where tenant_id = %s and position <= %s and (position(%s::bytea in meta) > 0 or stream = any(%s))
@@ -144,8 +144,8 @@ class Remains:
         messages = self._messages.purge(self._tenant, subject, generation, position)
         with self._database.transaction(self._tenant) as connection:
             connection.patience = _WHOLE
-            [(events, streams)] = connection.execute(_ABOUT, [self._tenant, str(subject).encode()]).fetchall()
             own = self._own(subject)
+            [(events, streams)] = connection.execute(_ABOUT, [self._tenant, str(subject).encode(), own]).fetchall()
             return Purged(
                 events,
                 self._clear(connection, subject),
