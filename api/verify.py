@@ -29,7 +29,7 @@ from application.kernel import Caller
 from application.pipeline import Asked
 from application.ports import Log
 from application.predictions import Recomputed, recompute
-from application.proofs import Check
+from application.proofs import Check, Looked
 from domain.kernel import NOBODY, Recorded, Unreadable
 from domain.predictions import Made
 from domain.proofs import Checked, Fault
@@ -79,7 +79,12 @@ def run(tenant: UUID, sample: int | None, *, json: bool) -> int:
             return UNKNOWN
         sys.stderr.write(f"everlog: nothing could be verified: {words}\n")
         return UNKNOWN
-    if why := note(settings, tenant, checked(verdict, at, monotonic() - began), operator(tenant)):
+    found = checked(verdict, at, monotonic() - began)
+    try:
+        bootstrap.looks(settings).put(tenant, Looked(at, found.sound))
+    except OSError as problem:
+        verdict.notes.append(f"That it was looked at is not remembered: {problem.strerror}.")
+    if why := note(settings, tenant, found, operator(tenant)):
         verdict.notes.append(f"That it was looked at is not in the trail: {why}")
     sys.stdout.write(msgspec.json.encode(verdict).decode() + "\n" if json else _told(verdict))
     return 0 if verdict.sound else 1

@@ -97,6 +97,29 @@ class Proofs(Protocol):
         ...
 
 
+class Looked(Struct, frozen=True, omit_defaults=True):
+    """The last look at a whole record."""
+
+    at: datetime
+    """When it began; before the first, since when one is due."""
+    sound: bool | None = None
+    """What it found; None before the first."""
+    withheld: bool = False
+    """Whether its owner had closed its keys then, so that it could not be looked at; `sound` is of the look before."""
+
+
+class Looks(Protocol):
+    """What is remembered of looks, out of reach of whoever owns the database."""
+
+    def last(self, tenant: UUID) -> Looked | None: ...
+
+    def put(self, tenant: UUID, looked: Looked) -> None: ...
+
+    def all(self) -> dict[str, datetime]:
+        """When each tenant that there ever was here was looked at last, by its id."""
+        ...
+
+
 class Check(Command, frozen=True, kw_only=True):
     """Records what was found. The stream's id is the organisation's."""
 

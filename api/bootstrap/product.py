@@ -33,6 +33,7 @@ from adapters.postgres.silence import ANSWER, WORK
 from adapters.postgres.standing import standing as standing_of
 from adapters.proofs.anew import Anew, Read
 from adapters.proofs.keyed import keyed
+from adapters.proofs.looks import Looks
 from adapters.proofs.proven import Proven
 from adapters.proofs.reserved import Reserved
 from adapters.proofs.signer import Signer
@@ -172,6 +173,11 @@ def signer_of(settings: Settings) -> Signer:
     """Who signs checkpoints: with keys of the key folder, for generations that the ledger knows."""
     ledger = Ledger(settings.keys)
     return Signer(settings.keys, lambda: ledger.generation, ledger.came)
+
+
+def looks(settings: Settings) -> Looks:
+    """`application.proofs.Looks`: what is remembered of looks at whole records, in the key folder."""
+    return Looks(settings.keys)
 
 
 def proofs(product: Product) -> Proven:

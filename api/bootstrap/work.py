@@ -27,7 +27,7 @@ from adapters.reports import Schedules
 from adapters.trust import trust
 from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.learned import kept, learner, model, unlearned
-from api.bootstrap.product import Product, deliveries, signer_of
+from api.bootstrap.product import Product, deliveries, looks, signer_of
 from api.bootstrap.troubles import UNAVAILABLE
 from api.checking import Checker, Look
 from api.erasing import Replayed
@@ -127,10 +127,12 @@ def erasing(product: Product, stop: threading.Event) -> threading.Thread:
 
 def checking(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that has each tenant's whole record looked at from time to time."""
-    settings, told = product.settings, product.telemetry.metrics.checks
+    settings, told, kept = product.settings, product.telemetry.metrics.checks, looks(product.settings)
+    if settings.check:
+        told.watch(kept.all)
 
     def work(renew: Callable[[], set[UUID]], seconds: float) -> None:
-        Checker(renew, seconds / 3, settings.check, product.logs.of, Look(settings), told).run(stop)
+        Checker(renew, seconds / 3, settings.check, product.logs.of, Look(settings), kept, told).run(stop)
 
     return _leased(product, "check", work)
 

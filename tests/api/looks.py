@@ -5,6 +5,7 @@ import threading
 from prometheus_client import CollectorRegistry, generate_latest
 from structlog.testing import capture_logs
 
+from adapters.proofs.looks import Looks
 from adapters.telemetry.checks import Checks
 from api.checking import Checker
 from api.settings import Settings
@@ -30,11 +31,12 @@ def worker(world, migrated, folder):
 class Checking:
     """A worker that holds these tenants."""
 
-    def __init__(self, world, look, *tenants, hours=HOURS):
+    def __init__(self, world, look, *tenants, hours=HOURS, looks=None):
         self.registry = CollectorRegistry()
         self.held = {each.id for each in tenants}
-        told = Checks(self.registry)
-        self.checker = Checker(lambda: self.held, 0.1, hours, world.logs.of, look, told)
+        told, looks = Checks(self.registry), looks or Looks(world.secrets["keys"])
+        told.watch(looks.all)
+        self.checker = Checker(lambda: self.held, 0.1, hours, world.logs.of, look, looks, told)
 
     def advance(self):
         """How many were looked at, and what it said of those that are not as they should be."""

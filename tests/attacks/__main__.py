@@ -14,14 +14,17 @@ from cyclopts import App, Parameter
 from api.verify import Verdict
 from projections.proofs.found import Finding
 from tests.attacks.book import ATTACKS, Attack, Theft, tidy
+from tests.attacks.silence import Silence, told
 from tests.attacks.stage import Org, Stage, staged
 
 app = App(name="python -m tests.attacks", help=__doc__, version_flags=[], help_format="plaintext")
 
 
-def attacked(stage: Stage, name: str, attack: Attack | Theft, org: Org, other: Org) -> dict[str, object]:
+def attacked(stage: Stage, name: str, attack: Attack | Theft | Silence, org: Org, other: Org) -> dict[str, object]:
     if isinstance(attack, Theft):
         return {"attack": name, **stolen(stage, attack, Path(org.keys, "proofs", f"{org.id}.key"))}
+    if isinstance(attack, Silence):
+        return {"attack": name, **told(stage, attack, org, other)}
     if attack.prepare:
         attack.prepare(stage, org)
     with stage.attacker() as connection:
@@ -100,7 +103,7 @@ def attacks(*names: str, runs: int = 3, as_json: Annotated[bool, Parameter(name=
     return int(found < attempted or alarms > 0)
 
 
-def tried(stage: Stage, chosen: dict[str, Attack | Theft], runs: int, *, json: bool) -> tuple[int, int]:
+def tried(stage: Stage, chosen: dict[str, Attack | Theft | Silence], runs: int, *, json: bool) -> tuple[int, int]:
     """How many attacks were found, and how many clean runs were not clean."""
     *orgs, other, untouched = stage.found(len(chosen) + 2)
     found = alarms = 0

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tests.attacks import deeds
 from tests.attacks.deeds import FUNNEL, PLACE, PROSPECTS, WORDS, Connection, Done
+from tests.attacks.silence import SILENCES, Silence
 from tests.attacks.stage import Org, Stage
 
 
@@ -54,7 +55,7 @@ def _run(sql: str, *kinds: str, place: int | None = None, undo: str = "") -> Att
     return Attack(do, undo, kinds)
 
 
-ATTACKS: dict[str, Attack | Theft] = {
+ATTACKS: dict[str, Attack | Theft | Silence] = {
     "edit-body": _set("body = body || ' '"),
     "edit-metadata": _meta("^[{]", '{"note":"x",'),
     "change-actor": _meta('("actor":.*?"id":")[0-9a-f]{8}', "\\100000000"),
@@ -163,8 +164,9 @@ ATTACKS: dict[str, Attack | Theft] = {
         place=PLACE,
         undo="drop policy fork on everlog.events",
     ),
+    **SILENCES,
 }
-"""In groups: the events, their order, proofs, read models, keys, walls."""
+"""In groups: the events, their order, proofs, read models, keys, walls, who looks."""
 
 
 def tidy(connection: Connection, attack: Attack) -> None:

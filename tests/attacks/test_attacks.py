@@ -11,10 +11,14 @@ import msgspec
 import psycopg
 import pytest
 
+from adapters.proofs.looks import Looks
+from application.proofs import Looked
 from tests.adapters.supervising import ROOT
+from tests.attacks import silence
 from tests.attacks.__main__ import stolen
 from tests.attacks.book import ATTACKS, Theft
 from tests.attacks.deeds import PLACE
+from tests.attacks.silence import SILENCES
 from tests.attacks.stage import staged
 from tests.served import environment
 
@@ -26,6 +30,7 @@ SHORT = (
     "edit-view-row-and-digest",
     "restore-erased-key",
     "read-signing-key",
+    "append-a-look",
 )
 
 
@@ -72,6 +77,32 @@ def test_an_event_appended_by_hand_is_outside_the_claim_where_nothing_personal_i
     stage.settled(org)
     assert org.head > head
     assert stage.verdict(org).sound
+
+
+class Believing(Looks):
+    """What a worker went by before it remembered: the last look that the log tells of."""
+
+    def __init__(self, stage):
+        super().__init__(stage.settings.keys)
+        self.stage = stage
+
+    def last(self, tenant):
+        with self.stage.attacker() as connection:
+            sql = "select max(recorded_at) from everlog.events where tenant_id = %s and type = 'proofs.checked'"
+            [(at,)] = connection.execute(sql, [tenant]).fetchall()
+        return Looked(at, sound=True) if at else super().last(tenant)
+
+    def all(self):
+        return {}
+
+
+@pytest.mark.long
+def test_a_worker_that_goes_by_the_log_and_the_database_is_silenced(stage):
+    """The control of the attacks that silence it."""
+    for name in ("append-a-look", "hide-from-the-worker"):
+        org, other = stage.found(2)
+        assert silence.told(stage, SILENCES[name], org, other, Believing(stage))["detected"] is False
+        assert silence.told(stage, SILENCES[name], org, other)["detected"] is True
 
 
 @pytest.mark.long
