@@ -40,7 +40,7 @@ async def get(edge: Edge, call: Call) -> Reply:
     org = await past.upto(edge, call, f"{orgs.name}/{tenant}", query.at)
     ids, whole = await _keys(edge, call, moment)
     keys = await asyncio.gather(*(past.upto(edge, call, f"{api_keys.name}/{id}", query.at) for id in ids))
-    found = list(holders(org, keys, permission, at))
+    found = list(holders(org, keys, query.capability, at))
     await edge.eyes.note(call.caller, Sight(query, query.permission, listed=True), len(found))
     return reply(
         Could(capability=query.capability, id=query.id, permission=permission, at=at, holders=found, whole=whole)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from msgspec import Struct
+
 Role = Literal["Admin", "Manager", "Member", "Viewer", "Auditor"]
 
 PERMISSIONS: Final[Mapping[str, str]] = {
@@ -148,8 +150,51 @@ READS: Final[Mapping[str, str]] = {
 }
 """The permission under which a capability's facts may be followed; one that is missing here is followed by nobody."""
 
-PERSONAL: Final[Mapping[str, frozenset[str]]] = {
-    "predictions": frozenset({"prospects.read-personal", "predictions.read-reasons"}),
-}
-"""Of a capability, the permissions any of which shows what it has sealed about persons, where that is not
-`prospects.read-personal` alone."""
+PERSONAL: Final = frozenset({"prospects.read-personal"})
+"""What shows what is sealed about persons, where nothing else is said: any of them is enough."""
+REASONS: Final = frozenset({"predictions.read-reasons"})
+
+
+class Way(Struct, frozen=True):
+    """One way in which what resources hold is shown."""
+
+    needs: tuple[str, ...]
+    """All of these permissions together."""
+    personal: frozenset[str] | None = PERSONAL
+    """Any of which shows what is sealed about persons too; None where that is always shown."""
+    of: frozenset[str] | None = None
+    """The capabilities whose resources they are; None: every one's."""
+    always: bool = True
+    """False where it takes something else besides, such as a report that somebody has asked for."""
+
+
+FOLLOWED: Final = frozenset({"orgs", "api_keys", "tenancy"})
+"""Capabilities without a list of their own: their permission to read shows nothing but what is followed live."""
+
+WAYS: Final[tuple[Way, ...]] = (
+    Way(("keys.read",), of=frozenset({"keys"})),
+    Way(("audit.read",)),
+    # Bundles: events as they stand in the log, what is about persons encrypted.
+    Way(("audit.export",), personal=frozenset()),
+    # Of any identifier; what is about somebody else stays out, as that one's own export has it.
+    Way(("privacy.export",), personal=None),
+    Way(("reports.read",), frozenset(), frozenset({"api_keys", "orgs", "tenancy", "privacy", "audit"}), always=False),
+    Way(("reports.read",), REASONS, frozenset({"predictions"}), always=False),
+)
+"""Every way but the two that follow from `READS`: what a capability's own lists show, and the live stream.
+
+Sums, such as the funnel's and the trail's facets, and the trail's entries without facts, as they are exported and
+delivered, tell that something is there and what was done to it. They do not show what it holds.
+"""
+
+
+def ways(capability: str) -> list[Way]:
+    """Every way in which a capability's resources are shown, its own permission to read first; empty where none is."""
+    read = READS.get(capability)
+    if read is None:
+        return []
+    own = [] if capability in FOLLOWED else [Way((read,), REASONS if capability == "predictions" else PERSONAL)]
+    others = [each for each in WAYS if each.of is None or capability in each.of]
+    # What a reader asked for is told to no follower.
+    live = Way(("events.read", read), frozenset() if capability == "audit" else PERSONAL)
+    return [*own, *(each for each in others if each.needs != (read,)), live]

@@ -11,14 +11,26 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.access import KINDS, PERSONAL, READS, ROLES
+from domain.access import KINDS, READS, ROLES, Way, ways
 from domain.api_keys import Issued, Revoked
 from domain.kernel import Recorded
 from domain.orgs import Joined, Removed, RoleChanged
 
-_PERSONAL = frozenset({"prospects.read-personal"})
 MOST = 1000
 """Keys that are looked at."""
+
+
+class WayIn(Struct, frozen=True, kw_only=True):
+    """One of the ways in which somebody could see it."""
+
+    permissions: tuple[str, ...]
+    """Those that it took together."""
+    rules: tuple[str, ...]
+    """By which they were allowed, as entries of the trail have them."""
+    personal: bool
+    """Whether what identifies persons was shown as well."""
+    always: bool
+    """False where it took something else besides: a report about it that somebody had asked for."""
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -27,22 +39,28 @@ class Holder(Struct, frozen=True, kw_only=True):
     """None of kinds that no request can claim to be: the program, who runs it, and its models."""
     role: str | None
     rule: str
-    """By which it was allowed, as entries of the trail have it."""
+    """The first rule of `by`."""
     granted_at: datetime | None
     granted_by: str | None
     """`<kind>:<uuid>` of who gave the role or issued the key."""
     position: int | None
     """Of the fact by which it was given."""
     personal: bool
-    """Whether what identifies persons was shown as well."""
+    """Whether what identifies persons was shown as well, in one of these ways."""
+    by: list[WayIn]
+    """Every way in which they could see it."""
 
 
 class Could(Struct, frozen=True, kw_only=True):
-    """Everybody who could see a resource."""
+    """Everybody who could see what a resource held.
+
+    Who made or changed it knows that besides: the resource's events say who.
+    """
 
     capability: str
     id: UUID
     permission: str
+    """To read the capability's resources; `by` has the others that show one."""
     at: datetime
     """By the log's clock: whatever was recorded up to then counts."""
     holders: list[Holder]
@@ -65,31 +83,42 @@ def seen_by(capability: str) -> str | None:
 
 
 def holders(
-    org: Sequence[Recorded], keys: Iterable[Sequence[Recorded]], permission: str, at: datetime
+    org: Sequence[Recorded], keys: Iterable[Sequence[Recorded]], capability: str, at: datetime
 ) -> Iterator[Holder]:
     """Members, then keys, then kinds; histories up to the moment."""
+    known = ways(capability)
     for member, (role, recorded) in _roles(org).items():
-        if permission in ROLES.get(role, ()):
-            yield _holder("user", member, role, permission, recorded, personal=_personal(permission, ROLES[role]))
+        if by := _by(known, ROLES.get(role, frozenset()), f"role:{role}"):
+            yield _holder("user", member, role, recorded, by)
     for history in keys:
-        if history and (holder := _key(history, permission, at)):
+        if history and (holder := _key(history, known, at)):
             yield holder
     for kind, held in KINDS.items():
-        if permission in held:
+        if by := _by(known, held, f"kind:{kind}"):
             yield Holder(
                 kind=kind,  # type: ignore[arg-type]  # the kinds of actors are these
                 id=None,
                 role=None,
-                rule=f"p, kind:{kind}, {permission}",
+                rule=by[0].rules[0],
                 granted_at=None,
                 granted_by=None,
                 position=None,
-                personal=_personal(permission, held),
+                personal=any(each.personal for each in by),
+                by=by,
             )
 
 
-def _personal(permission: str, held: AbstractSet[str]) -> bool:
-    return not PERSONAL.get(permission.partition(".")[0], _PERSONAL).isdisjoint(held)
+def _by(known: Iterable[Way], held: AbstractSet[str], whose: str) -> list[WayIn]:
+    return [
+        WayIn(
+            permissions=each.needs,
+            rules=tuple(f"p, {whose}, {permission}" for permission in each.needs),
+            personal=each.personal is None or not each.personal.isdisjoint(held),
+            always=each.always,
+        )
+        for each in known
+        if held >= set(each.needs)
+    ]
 
 
 def _roles(org: Iterable[Recorded]) -> dict[UUID, tuple[str, Recorded]]:
@@ -104,7 +133,7 @@ def _roles(org: Iterable[Recorded]) -> dict[UUID, tuple[str, Recorded]]:
     return given
 
 
-def _key(history: Sequence[Recorded], permission: str, at: datetime) -> Holder | None:
+def _key(history: Sequence[Recorded], known: Iterable[Way], at: datetime) -> Holder | None:
     issued = history[0].fact
     if not isinstance(issued, Issued) or any(isinstance(each.fact, Revoked) for each in history):
         return None
@@ -113,21 +142,19 @@ def _key(history: Sequence[Recorded], permission: str, at: datetime) -> Holder |
     held = ROLES.get(issued.role, frozenset[str]())
     if issued.scopes is not None:
         held = held.intersection(issued.scopes)
-    if permission not in held:
-        return None
-    return _holder("key", history[0].id, issued.role, permission, history[0], personal=_personal(permission, held))
+    by = _by(known, held, f"role:{issued.role}")
+    return _holder("key", history[0].id, issued.role, history[0], by) if by else None
 
 
-def _holder(
-    kind: Literal["user", "key"], id: UUID, role: str, permission: str, recorded: Recorded, *, personal: bool
-) -> Holder:
+def _holder(kind: Literal["user", "key"], id: UUID, role: str, recorded: Recorded, by: list[WayIn]) -> Holder:
     return Holder(
         kind=kind,
         id=id,
         role=role,
-        rule=f"p, role:{role}, {permission}",
+        rule=by[0].rules[0],
         granted_at=recorded.at,
         granted_by=str(recorded.meta.actor),
         position=recorded.position,
-        personal=personal,
+        personal=any(each.personal for each in by),
+        by=by,
     )
