@@ -116,6 +116,18 @@ class Within(NamedTuple):
     below: Any = None
 
 
+class Either(NamedTuple):
+    """Rows whose column holds exactly this value, or whose event has this among its own words."""
+
+    column: str
+    value: Any
+    word: str
+
+
+Wanted = Is | Within | Says | Names | Either
+"""What is asked of a view's rows: all of it has to hold."""
+
+
 class Page(Struct, Generic[Row], frozen=True):
     """Some rows in order, and the cursor to go on from: "" at the end."""
 
@@ -173,7 +185,7 @@ class Reads(Protocol):
     async def page(
         self,
         view: View[Row],
-        where: Iterable[Is | Within | Says | Names] = (),
+        where: Iterable[Wanted] = (),
         *,
         sort: str = "",
         limit: int = 50,
@@ -217,7 +229,7 @@ class Reads(Protocol):
         self,
         view: View[Any],
         by: tuple[str, ...],
-        where: Iterable[Is | Within | Says | Names] = (),
+        where: Iterable[Wanted] = (),
         *,
         most: int,
         per: Per | None = None,

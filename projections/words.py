@@ -48,6 +48,11 @@ def named(subject: UUID) -> str:
     return f"subject {subject}"
 
 
+def carried(name: str, value: object) -> str:
+    """What stands among an event's words for the correlation or the trace of one of several requests it tells of."""
+    return f"{name} {value}"
+
+
 def words(text: str) -> frozenset[str]:
     """Letters and digits that stand together, whatever their case and composition; a UUID is one word."""
     normal = normalize("NFKC", normalize("NFKC", text).casefold())

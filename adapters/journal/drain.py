@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
@@ -34,6 +34,7 @@ GRACE = 600.0
 ASIDE = ("damaged", "left")
 """Why a file was set aside: its ending."""
 
+T = TypeVar("T")
 Waiting = dict[UUID, frozenset[UUID]]
 _TENANT = 16
 """Bytes of a payload that name its tenant."""
@@ -197,6 +198,9 @@ def _submit(event: UUID, group: list[Seen], logs: Logs) -> tuple[Any, Pending[Ap
         permission=first.permission,
         rule=first.rule,
         on_behalf_of=first.on_behalf_of,
+        correlation=_shared({each.look.correlation for each in group}),
+        trace=_shared({each.look.trace for each in group}) or "",
+        occurred_at=group[-1].look.at,
         # By the integers of UUIDs, which hash many times faster than UUIDs do.
         subjects=tuple({each.int: each for seen in group for each in seen.look.subjects}.values()),
         circumstances=first.circumstances,
@@ -204,6 +208,11 @@ def _submit(event: UUID, group: list[Seen], logs: Logs) -> tuple[Any, Pending[Ap
     submit = partial(log.submit, f"{audit.name}/{event}", 0)
     bare = msgspec.structs.replace(fact, under=event, filter=()), msgspec.structs.replace(meta, circumstances=None)
     return partial(submit, [bare[0]], bare[1]), submit([fact], meta)
+
+
+def _shared(values: AbstractSet[T]) -> T | None:
+    """What all answers have, if they have the same."""
+    return next(iter(values)) if len(values) == 1 else None
 
 
 def _damage(file: UUID, tenant: UUID, contents: Contents, logs: Logs) -> tuple[Any, Pending[Appended]]:

@@ -12,12 +12,12 @@ from sqlalchemy.dialects.postgresql import psycopg as dialects
 
 from adapters.postgres import arrays
 from adapters.postgres.columns import Column
-from adapters.postgres.spoken import spoken
+from adapters.postgres.spoken import plain, spoken
 from adapters.postgres.tables import Stored, sums
 from domain.kernel import Refused
 from projections.builds import Slot
-from projections.kernel import Aggregate, Is, Within
-from projections.words import MOST, Names, Says, named, words
+from projections.kernel import Aggregate, Either, Is, Wanted, Within
+from projections.words import MOST, Names, named, words
 from tenants.isolation import SCHEMA
 
 DIALECT = dialects.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves its dialects untyped
@@ -37,6 +37,8 @@ class Condition(NamedTuple):
     column: str
     operator: str
     parameter: str
+    word: str = ""
+    """The parameter of a word that does as well, said by the row's event."""
 
 
 class Shape(NamedTuple):
@@ -86,7 +88,7 @@ class Asked(Struct, frozen=True):
     """By parameter, the scope and a word; no scope, no secret."""
 
 
-def asked(stored: Stored, where: Iterable[Is | Within | Says | Names]) -> Asked:
+def asked(stored: Stored, where: Iterable[Wanted]) -> Asked:
     conditions: list[Condition] = []
     values: dict[str, Any] = {}
     hidden: dict[str, tuple[str, str]] = {}
@@ -98,6 +100,11 @@ def asked(stored: Stored, where: Iterable[Is | Within | Says | Names]) -> Asked:
             _between(stored, each, conditions, values)
         elif stored.view.words is None:
             raise Refused("query.not-filterable", field="words")
+        elif isinstance(each, Either):
+            _exactly(stored, Is(each.column, each.value), conditions, values, hidden)
+            word = f"{conditions[-1].parameter}s"
+            values[word] = plain(each.word)
+            conditions[-1] = conditions[-1]._replace(word=word)
         elif isinstance(each, Names):
             said.add(("", named(each.subject)))
         elif not (found := words(each.text)):
@@ -208,13 +215,25 @@ def conditions(stored: Stored, slot: Slot, shape: Conditional) -> list[sa.Column
     made, view = stored.table, stored.view
     return [
         made.c.tenant_id == sa.bindparam("tenant"),
-        *(
-            made.c[name].op(operator)(sa.bindparam(given, type_=made.c[name].type))
-            for name, operator, given in shape.conditions
-        ),
+        *(_either(stored, slot, each) if each.word else _holds(made, each) for each in shape.conditions),
         *(_said(stored, slot, given) for given in shape.words),
         pointed(view.name, view.version, slot),
     ]
+
+
+def _holds(made: sa.FromClause, given: Condition) -> sa.ColumnElement[bool]:
+    column = made.c[given.column]
+    return column.op(given.operator)(sa.bindparam(given.parameter, type_=column.type))
+
+
+def _either(stored: Stored, slot: Slot, given: Condition) -> sa.ColumnElement[bool]:
+    """The rows by each of the two indexes: a plain `or` would have all rows read."""
+    key, again = stored.view.key, stored.table.alias("again")
+    said = spoken(stored.view, slot).table.c
+    tenant, token = sa.bindparam("tenant", type_=sa.Uuid()), sa.bindparam(given.word, type_=sa.LargeBinary())
+    by_column = sa.select(again.c[key]).where(again.c.tenant_id == tenant, _holds(again, given))
+    by_word = sa.select(said.position).where(said.tenant_id == tenant, said.token == token)
+    return stored.table.c[key].in_(sa.union_all(by_column, by_word))
 
 
 def _said(stored: Stored, slot: Slot, given: str) -> sa.ColumnElement[bool]:

@@ -20,8 +20,7 @@ from adapters.postgres.tables import Stored, guarded, table
 from application.ports import Unanswered
 from domain.kernel import Refused
 from projections.builds import Slot
-from projections.kernel import Aggregate, Count, Day, Is, Lag, Page, Per, Tally, View, Within
-from projections.words import Names, Says
+from projections.kernel import Aggregate, Count, Day, Is, Lag, Page, Per, Tally, View, Wanted
 
 R = TypeVar("R", bound=Struct)
 Live = dict[tuple[str, int], tuple[Slot, int]]
@@ -100,7 +99,7 @@ class TenantReads:
     async def page(
         self,
         view: View[R],
-        where: Iterable[Is | Within | Says | Names] = (),
+        where: Iterable[Wanted] = (),
         *,
         sort: str = "",
         limit: int = 50,
@@ -189,7 +188,7 @@ class TenantReads:
         self,
         view: View[Any],
         by: tuple[str, ...],
-        where: Iterable[Is | Within | Says | Names] = (),
+        where: Iterable[Wanted] = (),
         *,
         most: int,
         per: Per | None = None,

@@ -42,6 +42,7 @@ class Entry(Struct, frozen=True, gc=False):
     correlation: UUID | None = None
     trace: str = ""
     occurred_at: datetime | None = None
+    """When it happened, as who asked for it says; of reads, when the last of the answers was given."""
     circumstances: Annotated[Personal[Circumstances], Meta(extra={"lookup": FOUND_BY})] | None = None
     subject: UUID | None = None
     """The person it is about, done or refused; where it is about several, the first, and each of them finds it."""
@@ -98,7 +99,7 @@ def _home(outcome: str, event: UUID, capability: str, resource: UUID, version: i
 
 audit = View(
     "audit",
-    5,
+    6,
     Entry,
     select,
     evolve,

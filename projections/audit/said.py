@@ -1,22 +1,26 @@
 """The words by which an entry of the trail is found: its type's, and those of the texts in its fact and its reason.
 
-The persons it is about stand among them, all of them.
+The persons it is about stand among them, all of them, and the requests that were shown something.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from msgspec import Meta
 
+from domain.audit import Read
 from domain.kernel import Recorded, Sealed
 from projections.audit.about import subjects
-from projections.words import Hidden, Words, named, words
+from projections.words import Hidden, Words, carried, named, words
 
 ABOUT: Final = "audit.about"
 """The scope of words in what was recorded about a person."""
 BECAUSE: Final = "audit.because"
 """The scope of words in the reason that somebody gave."""
+REQUESTS: Final = ("correlation", "trace")
+"""What names the request that an event was recorded for."""
 _MOST = 200
 """Words of one event that it is found by: no fact can fill the table."""
 
@@ -35,7 +39,16 @@ def said(recorded: Recorded) -> Words:
     if isinstance(recorded.meta.circumstances, Sealed):
         hidden.append(Hidden(BECAUSE, recorded.meta.circumstances, "reason"))
     found = sorted(frozenset[str]().union(*map(words, texts)))[:_MOST]
-    return Words(frozenset([*found, *map(named, subjects(recorded))]), tuple(hidden))
+    requests = _requests(fact) if isinstance(fact, Read) else ()
+    return Words(frozenset([*found, *map(named, subjects(recorded)), *requests]), tuple(hidden))
+
+
+def _requests(read: Read) -> Iterator[str]:
+    """One event tells of many requests, and its metadata can name but one."""
+    for look in read.looks:
+        for name in REQUESTS:
+            if value := getattr(look, name):
+                yield carried(name, value)
 
 
 def _plain(value: Any, texts: list[str]) -> None:

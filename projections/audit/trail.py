@@ -7,9 +7,9 @@ from uuid import UUID
 from domain.audit import Denial
 from domain.predictions import predictions
 from projections.audit.entry import FOUND_BY, Entry, audit
-from projections.audit.said import ABOUT, BECAUSE
-from projections.kernel import Is, Page, Query, Reads, Within
-from projections.words import Names, Says
+from projections.audit.said import ABOUT, BECAUSE, REQUESTS
+from projections.kernel import Either, Is, Page, Query, Reads, Wanted, Within
+from projections.words import Names, Says, carried
 
 Outcome = Literal["accepted", "refused"]
 SAID = {"q": "", "about": ABOUT, "because": BECAUSE}
@@ -39,7 +39,9 @@ class Filter(Query, frozen=True, kw_only=True):
     event: UUID | None = None
     causation: UUID | None = None
     correlation: UUID | None = None
+    """Of the request that it was recorded for, or of one of several that were shown something."""
     trace: str | None = None
+    """The same, of that request's trace."""
     subject: UUID | None = None
     """A person it is about, one of several among them."""
     model: str | None = None
@@ -59,10 +61,12 @@ class Filter(Query, frozen=True, kw_only=True):
     position_least: int | None = None
     position_below: int | None = None
 
-    def where(self) -> list[Is | Within | Says | Names]:
+    def where(self) -> list[Wanted]:
         asked = {_COLUMNS.get(name, name): getattr(self, name) for name in _EXACT}
-        where: list[Is | Within | Says | Names] = [
-            Is(column, value) for column, value in asked.items() if value is not None
+        where: list[Wanted] = [
+            Either(column, value, carried(column, value)) if column in REQUESTS else Is(column, value)
+            for column, value in asked.items()
+            if value is not None
         ]
         # What only refusals or only models' events have is found by way of an index: the same rows.
         if self.type is None and (self.outcome == "refused" or self.code or self.command):

@@ -92,8 +92,10 @@ def test_a_read_tells_the_same_and_whom_it_showed(walk, query, rows):
     assert (entry["actor"], entry["circumstances"]) == (walk.admin, WHENCE)
     assert (entry["permission"], bool(entry["rule"])) == ("prospects.read-personal", True)
     assert (look["rows"], look["subjects"]) == (rows, [walk.person])
-    assert look["correlation"]
-    assert look["trace"].split("-")[1] == TRACE
+    assert entry["correlation"] == look["correlation"]
+    assert entry["trace"].split("-")[1] == TRACE
+    for name in ("correlation", "trace"):
+        assert entry["position"] in {each["position"] for each in walk.found(**{name: look[name]})}
     assert entry["subject"] == walk.person
 
 

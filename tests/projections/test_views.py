@@ -2,12 +2,13 @@
 
 from hashlib import sha256
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
-from domain.audit import Denial
+from domain.audit import Denial, Look, Read
 from domain.kernel import Erased, Unreadable
 from domain.prospects import Captured
 from projections.audit import activity, audit
@@ -18,12 +19,14 @@ from projections.funnel import funnel
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
 from projections.prospects import prospects
-from tests.story import story
+from tests.story import START, story
 
 GOLDEN = Path(__file__).with_name("golden.json")
 MODELS = (prospects, funnel, audit, activity, book, scores, milestones)
 EVENTS = story(400, seed=20261122, predicted=0.2)
 EVENTS += [replace(EVENTS[-1], position=401, fact=Denial("prospects.Move", "prospects.move", "access.denied"))]
+LOOK = Look(START, 1, (UUID(int=1),), UUID(int=2), "00-a")
+EVENTS += [replace(EVENTS[-1], position=402, fact=Read("prospects.get", UUID(int=3), ("name",), (LOOK,)))]
 
 
 def made(build, events):

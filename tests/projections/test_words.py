@@ -6,13 +6,13 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import fields, replace
 
-from domain.audit import Denial, Read
+from domain.audit import Denial, Look, Read
 from domain.exports import Begun
 from domain.kernel import Actor, Circumstances, Meta, Recorded
 from domain.privacy import HoldPlaced
 from domain.prospects import Captured, Noted
 from projections.audit.said import ABOUT, BECAUSE, said
-from projections.words import LONGEST, named, words
+from projections.words import LONGEST, carried, named, words
 from tests.deciders import DECIDERS
 from tests.projections.test_audit import AT, ONE, TWO
 from tests.story import box, story
@@ -80,6 +80,18 @@ def test_an_event_about_several_is_found_by_each_and_by_no_text():
     assert {named(ONE), named(TWO)} <= said(event).plain
     told = recorded(Begun("csv", (("reason", named(ONE)),), 1, 2, circumstances=False))
     assert named(ONE) not in said(replace(told, stream=f"exports/{TWO}")).plain
+
+
+def test_a_read_is_found_by_each_request_that_it_tells_of_and_by_no_text():
+    looks = (Look(AT, 1, (ONE,), ONE, "00-a"), Look(AT, 0, (), TWO, "00-a"), Look(AT, 0, ()))
+    found = said(recorded(Read("prospects.list", TWO, ("name",), looks))).plain
+    assert {each for each in found if " " in each} == {
+        named(ONE),
+        carried("correlation", ONE),
+        carried("correlation", TWO),
+        carried("trace", "00-a"),
+    }
+    assert str(ONE) not in found, "identifiers of requests are asked for by their own filter"
 
 
 def test_every_fact_of_the_house_has_words():

@@ -136,6 +136,16 @@ def test_an_index_leads_to_what_is_asked_for(migrated, busy, name):
     assert led(text, LEADS.get(name, name)), text
 
 
+@pytest.mark.parametrize("name", ["correlation", "trace"])
+def test_what_was_read_for_a_request_is_found_by_the_index_of_words(migrated, busy, name):
+    asked = Trail(**{name: NAMED[name]})
+    text = plan(migrated, busy, asked)
+    assert led(text, "token"), text
+    assert "Seq Scan" not in text, text
+    without = plan(migrated, busy, asked, without="token")
+    assert not led(without, "token"), "the control"
+
+
 def test_the_control_finds_a_filter_without_its_index(migrated, busy):
     text = plan(migrated, busy, Trail(rule="rare"), without="rule")
     assert not led(text, "rule"), text

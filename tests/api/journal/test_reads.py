@@ -1,9 +1,14 @@
 """Who read what about whom is in the log, once, and nothing is shown that cannot be written down."""
 
+from datetime import datetime
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from adapters.journal import Journal
-from tests.api.journal.story import captured, reads
+from adapters.journal.drain import carry
+from adapters.journal.segment import Segment
+from tests.api.journal.story import captured, reads, sealed, seen
 from tests.waiting import until
 
 
@@ -42,6 +47,48 @@ def test_an_officer_is_told_who_looked_at_a_person(world, tenant):
     ]
     nobody = world.ask("GET", f"/v1/audit?type=audit.read&subject={uuid4()}", tenant.keys["Auditor"], asked)
     assert nobody.json()["items"] == []
+
+
+def looked(world, tenant, folder, *traces):
+    """Answers to several requests that differ in nothing else, carried over together: the event, and its looks."""
+    made = seen(world, tenant, tenant.ids["Admin"], uuid4())
+    given = [replace(made, look=replace(made.look, correlation=uuid4(), trace=trace)) for trace in traces]
+    segment = Segment.create(folder)
+    segment.write([sealed(world, each) for each in given])
+    carry(segment, world.logs)
+    [read] = reads(world, tenant)
+    assert read.fact.looks == tuple(each.look for each in given)
+    return read, read.fact.looks
+
+
+def entries(world, tenant, read, **asked):
+    headers = {"Everlog-Min-Position": f"1:{read.position}"}
+    answer = world.ask("GET", "/v1/audit", tenant.keys["Auditor"], headers, params=asked)
+    return answer.json()["items"]
+
+
+def test_a_request_finds_what_it_read_by_its_correlation_and_its_trace(world, tenant, tmp_path):
+    _, position, _ = captured(world, tenant)
+    read, looks = looked(world, tenant, tmp_path, "00-a", "00-b", "00-b")
+    for look in looks:
+        for name in ("correlation", "trace"):
+            found = entries(world, tenant, read, **{name: str(getattr(look, name))})
+            assert [each["position"] for each in found] == [read.position], name
+            counted = world.ask("GET", "/v1/audit/facets", tenant.keys["Auditor"], params={name: getattr(look, name)})
+            assert counted.json()["total"] == 1
+    assert entries(world, tenant, read, correlation=str(uuid4())) == []
+    assert entries(world, tenant, read, trace="00-") == [], "the control: a part of it is another"
+    # What was done is found by the same filter, by what stands in its own metadata.
+    [done] = world.logs.of(tenant.id).read(int(position.partition(":")[2]) - 1, 1)
+    asked = {"correlation": str(done.meta.correlation)}
+    assert done.position in [each["position"] for each in entries(world, tenant, read, **asked)]
+
+
+def test_what_all_looks_share_stands_in_the_entry_and_so_does_when_the_last_was(world, tenant, tmp_path):
+    read, (*_, last) = looked(world, tenant, tmp_path, "00-a", "00-a")
+    [entry] = entries(world, tenant, read, type="audit.read")
+    assert (entry["correlation"], entry["trace"]) == (None, "00-a"), "two requests of one trace"
+    assert datetime.fromisoformat(entry["occurred_at"]) == last.at < read.at
 
 
 def test_an_answer_about_several_is_found_by_each_of_them(world, tenant):
