@@ -22,10 +22,12 @@ from api.prospects import Prospect
 from api.route import Route
 from application.pipeline import Asked
 from application.privacy import Export
+from domain.audit import Read
 from domain.kernel import Recorded, Sealed
 from projections.audit import Entry
 from projections.predictions.book import Predicted
 from projections.privacy import Consent, Erasure, ExportSubject, Held, Known
+from projections.privacy.known import PAGE, READ
 from projections.prospects import ProspectRow
 
 _rows = {
@@ -63,7 +65,8 @@ class SubjectExport(Struct, frozen=True, kw_only=True):
     events: list[SubjectEvent]
     """Of the subject's own streams and of the predictions about them, in the order of the log."""
     accesses: list[AuditEntry]  # type: ignore[valid-type]  # a type made at run time
-    """The trail about the subject. From where it was done is withheld: it is about who did it."""
+    """The trail about the subject, who read of them among it: `fact` tells what each read showed of them, and when.
+    From where it was done is withheld: it is about who did it."""
     acts: list[AuditEntry]  # type: ignore[valid-type]  # a type made at run time
     """The trail of what the subject did."""
 
@@ -132,9 +135,30 @@ async def _export(edge: Edge, call: Call, known: Known) -> dict[str, Any]:
         "erasure": next(iter(await rows([known.erasure] if known.erasure else [])), None),
         "consents": await rows(known.consents),
         "holds": await rows(known.holds),
-        "accesses": [_rows[Entry].show(each, may=False) for each in known.accesses],
+        "accesses": await _accesses(edge, call, known.accesses),
         "acts": await rows(known.acts),
     }
+
+
+async def _accesses(edge: Edge, call: Call, entries: list[Entry]) -> list[dict[str, Any]]:
+    """What was done about the subject; of what was read, their part: the same answers may have shown others."""
+    log = edge.logs.of(call.caller.tenant)
+    shown = [_rows[Entry].show(each, may=False) for each in entries]
+    reads = [each for each in shown if each["type"] == READ]
+    for begin in range(0, len(reads), PAGE):
+        some = reads[begin : begin + PAGE]
+        found = await asyncio.gather(*(log.tail(each["position"] - 1, 1) for each in some))
+        for each, [recorded] in zip(some, found, strict=True):
+            each.update(subject=call.id, fact=_part(recorded.fact, call.id))
+    return shown
+
+
+def _part(read: Any, subject: UUID) -> dict[str, Any]:
+    """What was shown of the subject, and when; nothing where this version of the program cannot read the fact."""
+    if not isinstance(read, Read):
+        return {}
+    looks = [{"at": each.at} for each in read.looks if subject in each.subjects]
+    return {"query": read.query, "fields": read.fields, "looks": looks}
 
 
 async def _events(edge: Edge, call: Call, known: Known, position: int) -> list[SubjectEvent]:

@@ -1,19 +1,23 @@
 """Everything that the views have about one subject."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 from uuid import UUID
 
 from msgspec import Struct
 
+from domain.audit import Read
 from projections import audit, prospects
 from projections.audit import Entry
-from projections.kernel import Is, Query, Reads, Row, View, Within
+from projections.kernel import Either, Is, Query, Reads, Row, View, Wanted, Within
 from projections.predictions import book
 from projections.predictions.book import Predicted
 from projections.privacy.consent import Consent, consents
 from projections.privacy.kept import Erasure, Held, erasures, holds
 from projections.prospects import ProspectRow
+from projections.words import named
 
+READ = Read.__struct_config__.tag
 MOST = 10_000
 """Rows of each kind that a subject's export holds."""
 PAGE = 200
@@ -28,7 +32,7 @@ class Known(Struct, frozen=True):
     holds: list[Held]
     consents: list[Consent]
     accesses: list[Entry]
-    """Of the trail: what was done to the subject's resource, or refused."""
+    """Of the trail: what was done to the subject's resource, or refused, and what names them, as who read of them."""
     acts: list[Entry]
     """Of the trail: what the subject did."""
     whole: bool
@@ -46,7 +50,8 @@ class ExportSubject(Query, frozen=True, kw_only=True):
         predictions, every = await _all(reads, book.book, made, "at")
         held, all_held = await _all(reads, holds, [Is("subject", self.subject)], "proposed_at")
         said, all_said = await _all(reads, consents, [Is("subject", self.subject)], "since")
-        accesses, all_accesses = await _all(reads, audit.audit, [Is("resource", self.subject)], "at")
+        about = Either("resource", self.subject, named(self.subject))
+        accesses, all_accesses = await _all(reads, audit.audit, [about], "position")
         acts, all_acts = await _all(reads, audit.audit, [Is("actor", self.subject)], "at")
         return Known(
             await reads.one(prospects.prospects, self.subject),
@@ -54,13 +59,17 @@ class ExportSubject(Query, frozen=True, kw_only=True):
             await reads.one(erasures, self.subject),
             held,
             said,
-            accesses,
+            [each for each in accesses if not self._read(each)],
             acts,
             every and all_held and all_said and all_accesses and all_acts,
         )
 
+    def _read(self, entry: Entry) -> bool:
+        """Whether the subject themself has read: that names them for what they asked, and is among their acts."""
+        return (entry.type, entry.actor) == (READ, self.subject)
 
-async def _all(reads: Reads, view: View[Row], where: list[Is | Within], sort: str) -> tuple[list[Row], bool]:
+
+async def _all(reads: Reads, view: View[Row], where: Sequence[Wanted], sort: str) -> tuple[list[Row], bool]:
     """The rows, up to `MOST`, and whether those are all."""
     rows: list[Row] = []
     cursor = ""

@@ -175,3 +175,28 @@ def test_the_personal_values_of_an_event_are_on_record_too(world, tenant):
     shown = world.ask("GET", f"/v1/audit/{at}", tenant.keys["Admin"], {"Everlog-Min-Position": position})
     assert shown.json()["fact"]["name"] == "Ada"
     until(lambda: any(id in each.meta.subjects for each in reads(world, tenant)))
+
+
+def exported(world, tenant, id):
+    return world.ask("GET", f"/v1/privacy/subjects/{id}/export", tenant.keys["Admin"])
+
+
+def test_a_person_is_told_who_read_what_of_them_and_nothing_of_whom_else_that_showed(world, tenant):
+    people = [captured(world, tenant, name) for name in ("Ada", "Bob")]
+    waits = {"Everlog-Min-Position": people[-1][1]}
+    for role in ("Member", "Viewer"):
+        assert len(world.ask("GET", "/v1/prospects", tenant.keys[role], waits).json()["items"]) == 2
+    until(lambda: {each.meta.actor.id for each in reads(world, tenant)} == {tenant.ids["Member"], tenant.ids["Viewer"]})
+    ids = [str(id) for id, *_ in people]
+    answers = [exported(world, tenant, id) for id in ids]
+    for id, other, answer in zip(ids, reversed(ids), answers, strict=True):
+        [read] = [each for each in answer.json()["accesses"] if each["type"] == "audit.read"]
+        assert (read["actor"], read["subject"]) == (str(tenant.ids["Member"]), id), (
+            "a Viewer was shown nothing personal"
+        )
+        assert (read["fact"]["query"], len(read["fact"]["looks"])) == ("prospects.list", 1)
+        assert {"name", "email"} <= set(read["fact"]["fields"])
+        assert other not in answer.text
+    # What somebody read is among their own acts, and nothing that was done about them.
+    told = exported(world, tenant, tenant.ids["Member"]).json()
+    assert [[each["type"] for each in told[name]].count("audit.read") for name in ("acts", "accesses")] == [1, 0]
