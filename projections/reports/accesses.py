@@ -34,6 +34,7 @@ async def accesses(sources: Sources) -> list[Section]:
 
 
 def _looks(entry: Entry, read: Read) -> list[Row]:
+    """Those that showed somebody: lists are on record whatever they showed."""
     actor = f"{entry.actor_kind}:{entry.actor}"
     return [
         (
@@ -48,6 +49,7 @@ def _looks(entry: Entry, read: Read) -> list[Row]:
             text(look.subjects[:_NAMED]) + (", …" if len(look.subjects) > _NAMED else ""),
         )
         for look in read.looks
+        if look.subjects
     ]
 
 

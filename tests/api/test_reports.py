@@ -11,6 +11,7 @@ from adapters.reports import Schedules
 from application.api_keys import Revoke
 from application.reports import Due, Reporting
 from domain.reports import KINDS
+from tests.api.journal.story import captured, reads
 from tests.waiting import until
 
 EVER = {"since": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
@@ -106,6 +107,20 @@ def test_the_data_access_report_tells_who_saw_whom(world, tenant):
 
 def looks(world, tenant):
     return section(told(world, tenant, "data-access"), "Answers that showed personal data")
+
+
+def test_who_was_shown_nothing_personal_is_in_no_report_of_who_was(world):
+    tenant = world.tenant()
+    _, position, _ = captured(world, tenant)
+    waits = {"Everlog-Min-Position": position}
+    for role in ("Viewer", "Member"):
+        assert world.ask("GET", "/v1/prospects", tenant.keys[role], waits).json()["items"]
+    both = {tenant.ids["Viewer"], tenant.ids["Member"]}
+    until(lambda: both <= {each.meta.actor.id for each in reads(world, tenant)}), "both lists are on record"
+    report = told(world, tenant, "data-access")
+    for title in ("By reader", "Answers that showed personal data"):
+        actors = {each["Actor"] for each in section(report, title)}
+        assert actors == {f"key:{tenant.ids['Member']}"}, "a Viewer's list shows no field about a person"
 
 
 def test_no_report_shows_what_identifies_a_person(world, tenant):
