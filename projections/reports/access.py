@@ -63,7 +63,7 @@ def _state(facts: list[type], expires: datetime | None, until: datetime) -> str:
 
 
 async def _members(sources: Sources) -> Section:
-    founded, _ = await sources.entries(type="orgs.founded", whole=True)
+    founded, all_of_them = await sources.entries(type="orgs.founded", whole=True)
     rows: list[Row] = []
     for entry in founded:
         state = orgs.fold(each.fact for each in await sources.history(f"{orgs.name}/{entry.resource}"))
@@ -73,7 +73,7 @@ async def _members(sources: Sources) -> Section:
         note="The organisation's members and their roles at the end of the period.",
         columns=("Member", "Role"),
         rows=rows[:MOST],
-        whole=len(rows) <= MOST,
+        whole=all_of_them and len(rows) <= MOST,
     )
 
 

@@ -5,8 +5,7 @@ from collections import Counter
 from domain.audit import Read
 from projections.audit import Entry
 from projections.reports.content import MOST, Row, Section, Sources, text
-
-TAKEN = ("exports.begun", "exports.ended", "privacy.access-exported", "reports.taken")
+from projections.reports.recipients import delivered, taken
 
 
 async def accesses(sources: Sources) -> list[Section]:
@@ -29,7 +28,8 @@ async def accesses(sources: Sources) -> list[Section]:
             rows=looks[:MOST],
             whole=all_of_them and len(looks) <= MOST,
         ),
-        await _taken(sources),
+        await taken(sources),
+        await delivered(sources),
     ]
 
 
@@ -55,18 +55,3 @@ def _looks(entry: Entry, read: Read) -> list[Row]:
 
 _NAMED = 5
 """Persons that one cell names."""
-
-
-async def _taken(sources: Sources) -> Section:
-    found = [await sources.entries(type=each) for each in TAKEN]
-    entries = sorted((each for some, _ in found for each in some), key=lambda each: each.position)
-    return Section(
-        title="What was taken away",
-        note="Exports of the trail, of persons' own data, and files of reports.",
-        columns=("Position", "At", "Actor", "Kind", "Of"),
-        rows=[
-            (each.position, each.at, f"{each.actor_kind}:{each.actor}", each.type, f"{each.capability}/{each.resource}")
-            for each in entries[:MOST]
-        ],
-        whole=len(entries) <= MOST and all(all_of_them for _, all_of_them in found),
-    )

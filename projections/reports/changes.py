@@ -1,4 +1,4 @@
-"""Changes: what was changed of keys, members, models, holds and reports, by whom, and under which rule."""
+"""Changes: of keys, members, models, holds, destinations, searches and reports, by whom, and under which rule."""
 
 import json
 
@@ -6,37 +6,38 @@ from msgspec import to_builtins
 from msgspec.structs import fields
 
 from domain.kernel import Erased, Fact, Sealed
-from projections.reports.content import MOST, Section, Sources
+from projections.reports.content import Section, Sources, together
 
-SETTINGS = ("api_keys", "orgs", "tenancy", "privacy", "reports")
+SETTINGS = ("api_keys", "orgs", "tenancy", "privacy", "reports", "deliveries", "keys", "searches")
 MODELS = ("predictions.refitted", "predictions.promoted")
-_KEPT_OUT = ("hash",)
+_KEPT_OUT = ("hash", "secret")
 """What says nothing to a reader."""
 
 
 async def changes(sources: Sources) -> list[Section]:
-    models = [each for type in MODELS for each in (await sources.entries(type=type))[0]]
+    models, all_of_them = together([await sources.entries(type=each) for each in MODELS])
     return [
         await changed(
-            sources, "Settings and permissions", "Everything that changed who may do what, or what is kept.", SETTINGS
+            sources,
+            "Settings and permissions",
+            "Everything that changed who may do what, what is kept and under which keys, or where it is delivered.",
+            SETTINGS,
         ),
         Section(
             title="Models",
             note="Challengers that were fitted anew, and candidates that took over.",
             columns=("Position", "At", "Kind", "Model", "SHA-256 of its state"),
-            rows=[
-                (each.position, each.at, each.type, each.model, each.model_version)
-                for each in sorted(models, key=lambda each: each.position)
-            ][:MOST],
-            whole=len(models) <= MOST,
+            rows=[(each.position, each.at, each.type, each.model, each.model_version) for each in models],
+            whole=all_of_them,
         ),
     ]
 
 
 async def changed(sources: Sources, title: str, note: str, capabilities: tuple[str, ...]) -> Section:
     """What was accepted of these capabilities in the period, in the order of the log."""
-    found = [await sources.entries(capability=each, outcome="accepted") for each in capabilities]
-    entries = sorted((each for some, _ in found for each in some), key=lambda each: each.position)
+    entries, all_of_them = together(
+        [await sources.entries(capability=each, outcome="accepted") for each in capabilities]
+    )
     return Section(
         title=title,
         note=note,
@@ -53,9 +54,9 @@ async def changed(sources: Sources, title: str, note: str, capabilities: tuple[s
                 each.rule,
                 told((await sources.recorded(each.position)).fact),
             )
-            for each in entries[:MOST]
+            for each in entries
         ],
-        whole=len(entries) <= MOST and all(all_of_them for _, all_of_them in found),
+        whole=all_of_them,
     )
 
 

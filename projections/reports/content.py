@@ -1,6 +1,6 @@
 """What a report holds, and what it is made from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -79,6 +79,13 @@ class Sources(Protocol):
     async def decisions(self) -> tuple[list[dict[str, Any]], bool]:
         """The period's predictions as the API shows them to who asks, oldest first."""
         ...
+
+
+def together(found: Iterable[tuple[list[Entry], bool]]) -> tuple[list[Entry], bool]:
+    """Several answers of `Sources.entries` as one, in the order of the log: its oldest, and whether these are all."""
+    answers = list(found)
+    entries = sorted((each for some, _ in answers for each in some), key=lambda each: each.position)
+    return entries[:MOST], len(entries) <= MOST and all(all_of_them for _, all_of_them in answers)
 
 
 def text(values: Any) -> str:

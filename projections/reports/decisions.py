@@ -3,7 +3,7 @@
 from typing import Any
 
 from projections.reports.changes import MODELS, told
-from projections.reports.content import MOST, Row, Section, Sources, text
+from projections.reports.content import Row, Section, Sources, text, together
 
 
 async def decisions(sources: Sources) -> list[Section]:
@@ -58,15 +58,14 @@ def _why_not(made: dict[str, Any]) -> str:
 
 
 async def _models(sources: Sources) -> Section:
-    found = [each for type in MODELS for each in (await sources.entries(type=type, whole=True))[0]]
-    found.sort(key=lambda each: each.position)
+    found, all_of_them = together([await sources.entries(type=each, whole=True) for each in MODELS])
     return Section(
         title="Models behind them",
         note="Every refit and promotion up to the end of the period.",
         columns=("Position", "At", "Kind", "Model", "What was recorded"),
         rows=[
             (each.position, each.at, each.type, each.model, told((await sources.recorded(each.position)).fact))
-            for each in found[:MOST]
+            for each in found
         ],
-        whole=len(found) <= MOST,
+        whole=all_of_them,
     )

@@ -5,12 +5,15 @@ The categories are read off the facts themselves: a fact that is recorded tomorr
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, get_args
+from uuid import UUID
 
 from msgspec.structs import fields
 
+from domain.audit import Read
 from domain.kernel import Decider, Sealed
-from projections.reports.accesses import TAKEN
+from projections.audit import Entry
 from projections.reports.content import Row, Section, Sources, text
+from projections.reports.recipients import TAKEN, delivered
 
 PURPOSES: Final[Mapping[str, str]] = {
     "prospects": "Finding and winning clients",
@@ -31,6 +34,7 @@ async def processing(sources: Sources, deciders: Mapping[str, Decider[Any]]) -> 
     return [
         await _kept(sources, deciders),
         await _recipients(sources),
+        await delivered(sources),
         Section(
             title="How it is looked after",
             note="Technical measures (article 32). Fields are kept until the person is erased.",
@@ -46,7 +50,7 @@ async def _kept(sources: Sources, deciders: Mapping[str, Decider[Any]]) -> Secti
     for capability, decider in sorted(deciders.items()):
         for tag, names in _categories(decider):
             found, all_of_them = await sources.entries(type=tag)
-            persons = {each.subject for each in found if each.subject}
+            persons = await _persons(sources, tag, found)
             purpose = PURPOSES.get(capability, "")
             rows.append((capability, purpose, tag, text(names), len(found), len(persons)))
             whole = whole and all_of_them
@@ -60,6 +64,13 @@ async def _kept(sources: Sources, deciders: Mapping[str, Decider[Any]]) -> Secti
         rows=rows,
         whole=whole,
     )
+
+
+async def _persons(sources: Sources, tag: str, found: list[Entry]) -> set[UUID]:
+    """Answers may have shown several; any other fact is about the one that its entry names."""
+    if tag != Read.__struct_config__.tag:
+        return {each.subject for each in found if each.subject}
+    return {one for each in found for one in (await sources.recorded(each.position)).meta.subjects}
 
 
 def _categories(decider: Decider[Any]) -> Iterable[tuple[str, list[str]]]:

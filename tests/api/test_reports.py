@@ -137,6 +137,61 @@ def test_the_records_of_processing_name_every_personal_field(world, tenant):
     assert "predictions.made" in kept
 
 
+def test_an_answer_about_several_counts_each_of_them(world):
+    tenant = world.tenant()
+    people = [captured(world, tenant, name) for name in ("Ada", "Bob")]
+    world.ask("GET", "/v1/prospects", tenant.keys["Member"], {"Everlog-Min-Position": people[-1][1]})
+    until(lambda: reads(world, tenant))
+    kept = section(told(world, tenant, "processing"), "What is kept about persons")
+    [read] = [each for each in kept if each["Kind of fact"] == "audit.read"]
+    assert (read["Recorded"], read["Persons"]) == (1, 3), "both, and the reader, whose filter it is"
+
+
+def destination(world, tenant, name):
+    """A destination of the trail that was added, and its secret."""
+    secret = f"token-{uuid4().hex}"
+    body = {"name": name, "kind": "http", "address": f"https://siem.example/{name}", "secret": secret}
+    added = world.ask("POST", "/v1/deliveries", tenant.keys["Admin"], json=body)
+    assert added.status_code == 201, added.text
+    return added.json()["id"], secret
+
+
+def test_what_changes_where_the_trail_goes_the_keys_and_the_searches_is_a_change(world):
+    tenant = world.tenant()
+    id, secret = destination(world, tenant, "first")
+    rotated = world.ask("POST", "/v1/keys/rotation", tenant.keys["Admin"], json={})
+    search = {"name": "Refusals", "filter": {"outcome": "refused"}}
+    saved = world.ask("POST", "/v1/searches", tenant.keys["Auditor"], json=search)
+    assert rotated.is_success
+    assert saved.is_success
+    report = told(world, tenant, "changes")
+    found = {each["Kind"]: each for each in section(report, "Settings and permissions")}
+    assert {"deliveries.added", "keys.rotation-asked", "searches.saved"} <= found.keys()
+    added = found["deliveries.added"]
+    assert (added["Actor"], added["Of"]) == (f"key:{tenant.ids['Admin']}", f"deliveries/{id}")
+    assert "https://siem.example/first" in added["What was recorded"]
+    assert "secret" not in added["What was recorded"], "sealed as it is, it is nobody's to read"
+    assert secret not in str(report)
+
+
+def test_where_the_trail_is_delivered_are_recipients(world):
+    tenant = world.tenant()
+    (stays, _), (gone, _) = destination(world, tenant, "stays"), destination(world, tenant, "gone")
+    assert world.ask("POST", f"/v1/deliveries/{gone}/removal", tenant.keys["Admin"], json={}).is_success
+    for kind in ("processing", "data-access"):
+        found = {each["Destination"]: each for each in section(told(world, tenant, kind), WHERE)}
+        assert set(found) == {stays, gone}
+        assert (found[stays]["Address"], found[stays]["Removed"]) == ("https://siem.example/stays", None)
+        assert found[gone]["Removed"]
+        # Who was added before the period goes on to get what is recorded, and who was removed before it does not.
+        now = datetime.now(UTC).isoformat()
+        later = take(world, tenant, make(world, tenant, kind, since=now)).json()
+        assert {each["Destination"] for each in section(later, WHERE)} == {stays}
+
+
+WHERE = "Where the trail is delivered"
+
+
 def test_the_period_ends_where_it_ends(world, tenant):
     now = datetime.now(UTC)
     past = {"since": "2020-01-01T00:00:00Z", "until": (now - timedelta(days=1)).isoformat()}
