@@ -38,7 +38,9 @@ from tenants.quotas import Quota, Verdict
 HEADERS = 100
 """Headers that a request may have."""
 ATTEMPTS = 60
-"""Wrong keys a minute that an address may present."""
+"""Wrong keys a minute that an address may present and be told that they are wrong."""
+LOOKS = 10
+"""Keys a second that are looked up, in a process, for addresses which have presented more than that."""
 BUSY = 128
 """Requests of one tenant that a process works on at once."""
 
@@ -90,6 +92,7 @@ class Edge:
         self._entry = entry
         self._quota = quota
         self._attempts = Quota(ATTEMPTS)
+        self._looks = Quota(LOOKS, 1.0)
         self._busy: dict[UUID, int] = {}
         self._serving = 0
         self._trace = trace
@@ -143,18 +146,29 @@ class Edge:
         headers += _rate(verdict, self._quota)
         if not verdict.allowed:
             raise Problem("quota.exceeded", retry=verdict.retry)
-        address = inbound.address
-        if self._attempts.counted(address):
-            attempts = self._attempts.take(address, now, 0)
-            if not attempts.remaining:
-                raise Problem("auth.attempts", retry=attempts.retry)
-        try:
-            caller = await self._entry.admit(text, _circumstances(inbound, address))
-        except Unauthenticated:
-            self._attempts.take(address, now)
-            raise
+        caller = await self._entered(text, inbound, now)
         await self.must_be_granted(caller.tenant)
         return msgspec.structs.replace(caller, correlation=id, trace=self._trace())
+
+    async def _entered(self, text: str, inbound: Inbound, now: float) -> Caller:
+        """Whoever has a key comes in, however many wrong ones came from the same address: others may share it.
+
+        Raises `Problem` and `Unauthenticated`.
+        """
+        address = inbound.address
+        circumstances = _circumstances(inbound, address)
+        attempts = self._attempts.take(address, now, 0) if self._attempts.counted(address) else None
+        over = None if attempts is None or attempts.remaining else Problem("auth.attempts", retry=attempts.retry)
+        # Looking costs something: a stranger's guesses must not make it cost more and more.
+        if over and not self._entry.known(text) and not self._looks.take(None, now).allowed:
+            raise over
+        try:
+            return await self._entry.admit(text, circumstances)
+        except Unauthenticated as stranger:
+            if over:
+                raise over from stranger
+            self._attempts.take(address, now)
+            raise
 
     async def must_be_granted(self, tenant: UUID) -> None:
         """Raises `Problem` where whoever owns the organisation's keys does not let it be read."""

@@ -125,6 +125,10 @@ class Keyring:
             raise Unauthenticated("auth.expired", presented.tenant, presented.id)
         return proven.caller
 
+    def known(self, text: str) -> bool:
+        """Whether the secret was found to be right before: the key may be revoked or have expired since."""
+        return self._digest(text) in self._proven
+
     def _prove(self, presented: Claimed, key: ApiKey) -> Proven:
         """That whoever presents it holds the secret of a key that stands. What is proven holds for this very key."""
         # The comparison is made for unknown keys too, so that its time tells nothing.
@@ -142,7 +146,7 @@ class Keyring:
 
     def _read(self, text: str) -> Claimed:
         """What the text claims. Remembered under a digest, so that no secret stays in memory."""
-        digest = blake2b(text.encode(), key=self._salt).digest()
+        digest = self._digest(text)
         if claimed := self._claimed.get(digest):
             return claimed
         if (presented := domain.read(text)) is None:
@@ -152,6 +156,9 @@ class Keyring:
             self._claimed.clear()
         self._claimed[digest] = claimed
         return claimed
+
+    def _digest(self, text: str) -> bytes:
+        return blake2b(text.encode(), key=self._salt).digest()
 
     async def key(self, tenant: UUID, id: UUID) -> ApiKey:
         whose = (tenant, id)

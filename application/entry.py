@@ -38,6 +38,10 @@ class Entry:
             raise
         return replace(caller, circumstances=circumstances)
 
+    def known(self, text: str) -> bool:
+        """Whether somebody came in with this key before, as far as this process remembers; nothing is looked up."""
+        return self._keyring.known(text)
+
     async def _note(self, stranger: Unauthenticated, circumstances: Circumstances) -> None:
         """In the tenant that the key names, if there is one, else in the system's."""
         named = stranger.tenant

@@ -43,9 +43,43 @@ def test_a_wrong_key_does_not_use_up_another_s_rate(world, ask, acme, monkeypatc
 
 def test_who_guesses_keys_is_stopped(world, ask, acme, monkeypatch):
     monkeypatch.setattr(world.edge, "_attempts", Quota(2, 3600))
-    guesses = [ask(acme.keys["Admin"][:-4] + 3 * letter + "a") for letter in "bcdef"]
+    guesses = [ask(wrong(acme, letter)) for letter in "bcdef"]
     assert [each.status_code for each in guesses] == [401, 401, 429, 429, 429]
     assert guesses[-1].json()["code"] == "auth.attempts"
+
+
+def test_who_guesses_keys_locks_nobody_out_who_comes_from_the_same_address(world, ask, acme, monkeypatch):
+    """Behind a proxy that is not trusted, everybody comes from one address."""
+    assert ask("Viewer").status_code == 200
+    fresh = world.key(acme, "Viewer", "Fresh")
+    monkeypatch.setattr(world.edge, "_attempts", Quota(2, 3600))
+    guesses = [ask(wrong(acme, letter)) for letter in "bcde"]
+    assert [each.status_code for each in guesses] == [401, 401, 429, 429]
+    assert ask("Viewer").status_code == 200
+    assert ask(fresh).status_code == 200
+    # The control: whoever goes on guessing is told nothing more.
+    assert [ask(wrong(acme, letter)).json()["code"] for letter in "fg"] == ["auth.attempts"] * 2
+
+
+def test_beyond_the_attempts_few_keys_that_nobody_knows_are_looked_up(world, ask, acme, monkeypatch):
+    assert ask("Viewer").status_code == 200
+    monkeypatch.setattr(world.edge, "_attempts", Quota(1, 3600))
+    monkeypatch.setattr(world.edge, "_looks", Quota(2, 3600))
+    looked, admit = [], world.edge._entry.admit
+
+    async def counted(text, circumstances):
+        looked.append(text)
+        return await admit(text, circumstances)
+
+    monkeypatch.setattr(world.edge._entry, "admit", counted)
+    guesses = [wrong(acme, letter) for letter in "bcdefg"]
+    assert [ask(each).status_code for each in guesses] == [401, 429, 429, 429, 429, 429]
+    assert looked == guesses[:3]
+    assert ask("Viewer").status_code == 200
+
+
+def wrong(tenant, letter):
+    return tenant.keys["Admin"][:-4] + 3 * letter + "a"
 
 
 def test_a_tenant_that_asks_too_much_at_once_waits(world, ask, acme, monkeypatch):
