@@ -12,12 +12,14 @@ from tenants.residency import Claim
 PREFIX = "/cell/tenants/"
 SECRET, CLIENT = b"everlog-router", b"everlog-client"
 """Headers that count where the first one's value is the secret shared with the router; they go no further."""
+Standing = Callable[[UUID], Awaitable[Claim | None]]
+"""How a tenant stands here."""
 
 
 class Celled:
     """An ASGI application before another, in a cell. To whoever has no secret there is nothing here."""
 
-    def __init__(self, application: Any, secret: str, standing: Callable[[UUID], Awaitable[Claim | None]]) -> None:
+    def __init__(self, application: Any, secret: str, standing: Standing) -> None:
         self._application = application
         self._secret = secret.encode()
         self._standing = standing

@@ -11,9 +11,10 @@ from granian.server.embed import Server
 from api import bootstrap, transport
 from api.app import create_app
 from api.bootstrap import DECIDERS, DOCUMENTS, FULL, KEYLESS, MISPLACED, MISSING, REVOKED, UNAVAILABLE, Product
-from api.cell import Celled
+from api.cell import Celled, Standing
 from api.direct import Direct
 from api.edge import Edge
+from api.forwarded import Forwarded
 from api.gate import Gate
 from api.settings import Settings
 from api.stream import PATHS, Streams, Tails, handlers
@@ -49,8 +50,7 @@ async def _serve(product: Product, journal: Journal) -> None:
         if product.replica:
             await product.replica.start()
         whole = Gate(product.telemetry.http(application(product, journal)))
-        served = Celled(whole, settings.router, bootstrap.standing(product)) if settings.router else whole
-        server = listening(settings, served)
+        server = listening(settings, behind(settings, whole, bootstrap.standing(product)))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         await server.serve()
@@ -58,6 +58,13 @@ async def _serve(product: Product, journal: Journal) -> None:
         if product.replica:
             await product.replica.stop()
         await product.database.stop()
+
+
+def behind(settings: Settings, application: Any, standing: Standing) -> Any:
+    """The application told who asks by a router and by proxies, where there are any. Proxies stand before a router."""
+    if settings.proxies:
+        application = Forwarded(application, settings.proxies, settings.forwarded)
+    return Celled(application, settings.router, standing) if settings.router else application
 
 
 def listening(settings: Settings, application: Any) -> Server:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from api import transport
+from api.forwarded import Header, Proxies
 from api.transport import Identity, Release, identity
 from projections.proofs import submission
 from projections.proofs.note import Unsound
@@ -53,10 +54,10 @@ NAMES = {
     "region": "EVERLOG_REGION",
     "router": "EVERLOG_ROUTER_SECRET",
     "hosts": "EVERLOG_OUTBOUND_HOSTS",
+    "proxies": "EVERLOG_TRUSTED_PROXIES",
+    "forwarded": "EVERLOG_PROXY_HEADER",
     "reason": "EVERLOG_REASON",
 }
-
-
 DATABASES = ("database", "owner", "worker", "replica", "backup")
 
 
@@ -128,19 +129,22 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     router: Annotated[str, Meta(pattern=r"^([!-~]{32,})?$")] = ""
     """What a router shows to say that it is one: at least 32 printable characters, the same in every cell. Left out:
     nobody is told which organisations are here, and the address of whoever connects is taken for the client's."""
-
+    proxies: Proxies | None = None
+    """Networks (CIDR), with commas between, of the proxies before the API: they are believed when they say for whom
+    they ask. Left out: nobody is, and the address of whoever connects is taken for the client's."""
+    forwarded: Header = "x-forwarded-for"
+    """The one header that those proxies say it in: `x-forwarded-for`, or `forwarded` (RFC 7239)."""
     hosts: str = ""
     """Names of hosts, with commas between them, to which organisations may have their trail delivered although their
     addresses are not public, and over plain HTTP: destinations inside this installation's own network. Everything else
     that goes out goes to public addresses alone."""
+    reason: Annotated[str, Meta(max_length=500)] = ""
+    """Why an operator gives the command that this stands before: it is kept in the organisation's trail."""
 
     @property
     def outbound(self) -> frozenset[str]:
         """The hosts, by name."""
         return frozenset(each.strip().lower() for each in self.hosts.split(",") if each.strip())
-
-    reason: Annotated[str, Meta(max_length=500)] = ""
-    """Why an operator gives the command that this stands before: it is kept in the organisation's trail."""
 
     def __repr__(self) -> str:
         # Addresses hold passwords, and an error may be told with the values around it.
