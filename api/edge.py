@@ -30,7 +30,7 @@ from application.pipeline import Pipeline, Rejected
 from application.ports import Journal, Logs, Scorer, Unanswered
 from application.predictions import Recomputed
 from application.proofs import Proofs
-from domain.kernel import Circumstances, Decider, Refused
+from domain.kernel import Actor, Circumstances, Decider, Refused
 from domain.predictions import Made
 from projections.reports import Report
 from tenants.quotas import Quota, Verdict
@@ -46,6 +46,7 @@ BUSY = 128
 
 UNAUTHORIZED, TOO_LARGE, INTERNAL = 401, 413, 500
 REASON = re.compile(r"[ -~]{0,500}")
+BEHALF = re.compile(r"user:([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})")
 SESSION = re.compile(r"[A-Za-z0-9._:-]{0,100}")
 
 _log = logging.getLogger(__name__)
@@ -146,9 +147,10 @@ class Edge:
         headers += _rate(verdict, self._quota)
         if not verdict.allowed:
             raise Problem("quota.exceeded", retry=verdict.retry)
+        behalf = _behalf(inbound)
         caller = await self._entered(text, inbound, now)
         await self.must_be_granted(caller.tenant)
-        return msgspec.structs.replace(caller, correlation=id, trace=self._trace())
+        return msgspec.structs.replace(caller, on_behalf_of=behalf, correlation=id, trace=self._trace())
 
     async def _entered(self, text: str, inbound: Inbound, now: float) -> Caller:
         """Whoever has a key comes in, however many wrong ones came from the same address: others may share it.
@@ -257,3 +259,12 @@ def _circumstances(inbound: Inbound, address: str) -> Circumstances:
         raise Problem("request.header", "Everlog-Session takes up to 100 letters, digits, `-`, `_`, `.` and `:`.")
     agent = (inbound.header(b"user-agent") or "")[:300]
     return Circumstances(ip=address, session=session, agent=agent, reason=reason)
+
+
+def _behalf(inbound: Inbound) -> Actor | None:
+    """For whom the client says that it asks. An identifier, since it stands in the log in the clear."""
+    if not (given := inbound.header(b"everlog-on-behalf-of")):
+        return None
+    if not (found := BEHALF.fullmatch(given)):
+        raise Problem("request.header", "Everlog-On-Behalf-Of takes `user:` and a UUID: an identifier, and no name.")
+    return Actor("user", UUID(found[1]))

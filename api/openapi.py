@@ -80,6 +80,11 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "Wait until the answer knows of this position.",
         "example": "1:1",
     },
+    "Everlog-On-Behalf-Of": {
+        "schema": {"type": "string", "pattern": "^user:[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"},
+        "description": "For whom the client says that it asks, for the trail; it gives no permission.",
+        "example": "user:0199c0de-0000-7000-8000-000000000001",
+    },
     "Everlog-Reason": {
         "schema": {"type": "string", "maxLength": 500, "pattern": "^[ -~]*$"},
         "description": "Why this is done, for the trail.",
@@ -91,7 +96,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "example": "7f9c0a52",
     },
 }
-TOLD = ("Everlog-Reason", "Everlog-Session")
+TOLD = ("Everlog-On-Behalf-Of", "Everlog-Reason", "Everlog-Session")
 """Headers that whoever is known by their key may send with anything they ask."""
 RETURNED: dict[str, dict[str, Any]] = {
     "Everlog-Position": {

@@ -105,8 +105,8 @@ async def run(edge: Edge, call: Call) -> Reply:
 
 
 def _me(call: Call) -> UUID:
-    """Whoever the caller acts for, as a command's owner is told."""
-    return (call.caller.on_behalf_of or call.caller.actor).id
+    """Whose searches they are, as the command's owner is told."""
+    return call.caller.actor.id
 
 
 ROUTES = (

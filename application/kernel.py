@@ -22,7 +22,7 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         raise NotImplementedError
 
     def decide_as(self, by: UUID, state: Any) -> list[Fact]:  # noqa: ARG002 - for those that it does not matter to
-        """The same for a command to which it matters who gives it: `by` is whom the caller acts for."""
+        """The same for a command to which it matters who gives it: `by` is the caller, and nobody they act for."""
         return self.decide(state)
 
 
@@ -34,6 +34,7 @@ class Caller(Struct, frozen=True, kw_only=True):
     scopes: frozenset[str] | None = None
     """The permissions a credential is cut down to; None cuts nothing."""
     on_behalf_of: Actor | None = None
+    """A claim: it is recorded, and nothing is decided by it."""
     circumstances: Circumstances = Circumstances()
     correlation: UUID | None = None
     trace: str = ""

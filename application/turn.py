@@ -111,8 +111,7 @@ class Turn:
             self._refusal = Rejected("precondition.failed", {"version": loaded.version}, audited=True)
             return
         try:
-            who = self.caller.on_behalf_of or self.caller.actor
-            self._facts = asked.command.decide_as(who.id, loaded.state)
+            self._facts = asked.command.decide_as(self.caller.actor.id, loaded.state)
         except Refused as refused:
             self._refusal = Rejected(refused.code, refused.details, audited=True)
             return

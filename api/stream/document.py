@@ -15,7 +15,8 @@ between. Facts of capabilities that the caller may not read are not sent; what i
 of life. `event: reset` says that the log was restored without the place the client stood at: forget everything, it
 starts from the beginning. `event: end` with a `code` is the last message; a revoked key ends its streams within two
 seconds. Each person who is told of is on record in the trail before the message is sent (`audit.read`), under the
-session that `Everlog-Session` names or else one of the connection; a reader's filter is always withheld here.
+session that `Everlog-Session` names or else one of the connection, and for whom `Everlog-On-Behalf-Of` names; a
+reader's filter is always withheld here.
 
 The same over a WebSocket: `/v1/events/live` takes the same parameters and sends one JSON object a message, whose `kind`
 is `fact` (with the fields of a fact), `position`, `reset`, `end` or `refused` (with a `problem`; the connection is then

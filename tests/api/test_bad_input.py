@@ -12,6 +12,8 @@ from api.problems import PROBLEMS
 
 JSON = {"Content-Type": "application/json"}
 
+SOMEBODY = "7f9c0a52-0000-4000-8000-000000000001"
+
 
 @pytest.fixture
 def ask(world, acme):
@@ -134,6 +136,10 @@ def test_a_query_that_cannot_be_asked(ask, query, code):
         {"Idempotency-Key": ""}, {"Idempotency-Key": "x" * 201}, {"Idempotency-Key": "a b"},
         {"Everlog-Reason": "x" * 501}, {"Everlog-Reason": b"\x84"},
         {"Everlog-Session": "x" * 101}, {"Everlog-Session": "a b"},
+        {"Everlog-On-Behalf-Of": "Ada Lovelace"}, {"Everlog-On-Behalf-Of": "ada@example.org"},
+        {"Everlog-On-Behalf-Of": SOMEBODY}, {"Everlog-On-Behalf-Of": "user:1"},
+        {"Everlog-On-Behalf-Of": f"operator:{SOMEBODY}"}, {"Everlog-On-Behalf-Of": f"system:{SOMEBODY}"},
+        {"Everlog-On-Behalf-Of": f"user:{SOMEBODY}, user:{SOMEBODY}"},
     ],
     ids=str,
 )  # fmt: skip

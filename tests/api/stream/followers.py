@@ -35,7 +35,7 @@ def facts(messages, count):
 
 
 def _sse(house, key, parameters):
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = parameters.pop("told", {}) | ({"Authorization": f"Bearer {key}"} if key else {})
     if last := parameters.pop("last_event_id", None):
         headers["Last-Event-ID"] = last
     url = f"http://127.0.0.1:{house.port}/v1/events/stream?{urlencode(parameters)}"
@@ -68,7 +68,7 @@ def _messages(lines):
 
 def _websocket(house, key, parameters):
     parameters.pop("last_event_id", None)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = parameters.pop("told", {}) | ({"Authorization": f"Bearer {key}"} if key else {})
     url = f"ws://127.0.0.1:{house.port}/v1/events/live?{urlencode(parameters)}"
     with connect(url, additional_headers=headers, max_size=2**24) as socket:
         while True:

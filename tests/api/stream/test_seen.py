@@ -24,6 +24,16 @@ def test_each_person_who_is_told_of_is_written_down_first(kind, house):
 
 
 @both
+def test_what_is_followed_for_somebody_is_on_record_for_them(kind, house):
+    house.capture(1)
+    told = {"Everlog-On-Behalf-Of": "user:0199c0de-0000-7000-8000-000000000001"}
+    with follow(kind, house, house.key("Member").text, after="1:0", capabilities="prospects", told=told) as messages:
+        assert len(facts(messages, 1)) == 1
+    [seen] = house.journal.seen
+    assert (seen.actor.kind, str(seen.on_behalf_of)) == ("key", told["Everlog-On-Behalf-Of"])
+
+
+@both
 def test_who_is_told_of_nobody_leaves_no_note(kind, house):
     house.capture(2)
     with follow(kind, house, house.key("Viewer").text, after="1:0", capabilities="prospects") as messages:
