@@ -146,6 +146,7 @@ class Edge:
         verdict = self._quota.take(blake2b(text.encode(), digest_size=16).digest(), now)
         headers += _rate(verdict, self._quota)
         if not verdict.allowed:
+            self._entry.unheard(text, Circumstances(ip=inbound.address), "quota.exceeded")
             raise Problem("quota.exceeded", retry=verdict.retry)
         behalf = _behalf(inbound)
         caller = await self._entered(text, inbound, now)
@@ -163,6 +164,7 @@ class Edge:
         over = None if attempts is None or attempts.remaining else Problem("auth.attempts", retry=attempts.retry)
         # Looking costs something: a stranger's guesses must not make it cost more and more.
         if over and not self._entry.known(text) and not self._looks.take(None, now).allowed:
+            self._entry.unheard(text, circumstances, over.code)
             raise over
         try:
             return await self._entry.admit(text, circumstances)
@@ -171,6 +173,10 @@ class Edge:
                 raise over from stranger
             self._attempts.take(address, now)
             raise
+
+    def limited(self, caller: Caller, code: str) -> None:
+        """Count one who is known and asked for more than a key may."""
+        self._entry.limited(caller, code)
 
     async def must_be_granted(self, tenant: UUID) -> None:
         """Raises `Problem` where whoever owns the organisation's keys does not let it be read."""

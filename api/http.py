@@ -53,7 +53,8 @@ async def _serve(product: Product, journal: Journal) -> None:
         server = listening(settings, behind(settings, whole, bootstrap.standing(product)))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
-        await server.serve()
+        async with product.trail.telling():
+            await server.serve()
     finally:
         if product.replica:
             await product.replica.stop()

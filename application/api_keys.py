@@ -125,9 +125,18 @@ class Keyring:
             raise Unauthenticated("auth.expired", presented.tenant, presented.id)
         return proven.caller
 
-    def known(self, text: str) -> bool:
-        """Whether the secret was found to be right before: the key may be revoked or have expired since."""
-        return self._digest(text) in self._proven
+    def proven(self, text: str) -> Caller | None:
+        """Whose key it is, where its secret was found to be right before: it may be revoked or have expired since."""
+        proven = self._proven.get(self._digest(text))
+        return proven.caller if proven else None
+
+    def claimed(self, text: str) -> tuple[UUID | None, UUID | None]:
+        """The tenant and the key that the text names; nothing says that there are such."""
+        try:
+            claimed = self._read(text)
+        except Unauthenticated:
+            return None, None
+        return claimed.tenant, claimed.id
 
     def _prove(self, presented: Claimed, key: ApiKey) -> Proven:
         """That whoever presents it holds the secret of a key that stands. What is proven holds for this very key."""

@@ -1,38 +1,125 @@
 """The trail of what was refused, and of what operators look at. What was done stands in the log anyway."""
 
-from collections import Counter
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from time import monotonic
 from uuid import UUID, uuid4
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from application.kernel import Caller
 from application.patience import Patience
-from application.ports import Appended, Closed, Logs, SubjectErased
+from application.ports import Appended, Closed, Conflict, Logs, SubjectErased
 from domain.audit import Denial, Operated, audit
-from domain.kernel import Fact, Meta
+from domain.kernel import Actor, Circumstances, Fact, Meta
 from tenants.context import SYSTEM
 from tenants.quotas import Quota
 
+NOBODY = Actor("system", SYSTEM)
+"""Stands for whoever is not known by a key, and for many of those that are, where they are counted together."""
+EVERY = 10.0
+"""Seconds after which what was only counted is told."""
+APART = 1_000
+"""How many actors and codes are counted each for itself; what comes beyond them is counted by tenant and code."""
+
+_log = logging.getLogger(__name__)
+Kind = tuple[UUID, Actor, str]
+"""What is counted together: by tenant, actor and code."""
+
+
+class Counted(Struct, frozen=True):
+    """Refusals of a kind: the last of them, which says how many more there were."""
+
+    caller: Caller
+    denial: Denial
+    rule: str
+    event: UUID
+    """That tells of them, however often it is tried."""
+
 
 class Trail:
-    """Records refusals, at most `rate` a minute and tenant; what is beyond is counted by the next one recorded.
+    """Records refusals: of each actor at most `rate` a minute, of strangers at one address at most `strangers`.
 
-    So nobody fills a log by being refused.
+    What is beyond is counted, and told while `telling`. So nobody fills a log by being refused, and whoever makes noise
+    hides nobody's refusals but their own.
     """
 
-    def __init__(self, logs: Logs, rate: int = 600) -> None:
+    def __init__(self, logs: Logs, rate: int = 600, strangers: int = 60) -> None:
         self._logs = logs
-        self._quota = Quota(rate)
-        self._more: Counter[UUID] = Counter()
+        self._actors = Quota(rate)
+        self._addresses = Quota(strangers)
+        self._strangers = Quota(rate)
+        """Of all addresses together: a stranger may have many."""
+        self._counted: dict[Kind, Counted] = {}
+        self._untold: dict[Kind, Counted] = {}
+        """What the log is being told of."""
 
     async def refused(self, caller: Caller, denial: Denial, rule: str = "") -> Appended | None:
         """Where the refusal stands in the caller's tenant; None where it was only counted."""
-        if not self._quota.take(caller.tenant, monotonic()).allowed:
-            self._more[caller.tenant] += 1
-            return None
-        denial = replace(denial, more=self._more.pop(caller.tenant, 0))
-        return await _told(self._logs, caller, denial, denial.permission, rule)
+        if self._actors.take((caller.tenant, caller.actor.id), monotonic()).allowed:
+            return await _told(self._logs, caller, denial, denial.permission, rule)
+        self.count(caller, denial, rule)
+        return None
+
+    async def turned_away(self, caller: Caller, denial: Denial) -> None:
+        """The same for somebody who is not known: in the caller's tenant, by the caller's address."""
+        now, place = monotonic(), (caller.tenant, caller.circumstances.ip)
+        if self._addresses.take(place, now).allowed and self._strangers.take(caller.tenant, now).allowed:
+            await _told(self._logs, caller, denial, denial.permission)
+        else:
+            self.count(caller, denial)
+
+    def count(self, caller: Caller, denial: Denial, rule: str = "") -> None:
+        """Without recording it by itself."""
+        kind = caller.tenant, caller.actor, denial.code
+        if kind not in self._counted and len(self._counted) + len(self._untold) >= APART:
+            caller = Caller(tenant=caller.tenant, actor=NOBODY)
+            kind = caller.tenant, NOBODY, denial.code
+        earlier = self._counted.get(kind)
+        denial = replace(denial, more=earlier.denial.more + 1 if earlier else 0)
+        self._counted[kind] = Counted(caller, denial, rule, earlier.event if earlier else uuid4())
+
+    @asynccontextmanager
+    async def telling(self, every: float = EVERY) -> AsyncIterator[None]:
+        """What was only counted is told every so many seconds, and at the end of the block."""
+        task = asyncio.create_task(self._tell_on(every))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self.tell()
+
+    async def tell(self) -> None:
+        """Record what was only counted, once. What cannot be recorded now is tried again the next time."""
+        for kind in self._counted.keys() - self._untold.keys():
+            self._untold[kind] = self._counted.pop(kind)
+        await asyncio.gather(*(self._tell(kind, each) for kind, each in self._untold.items()))
+
+    async def _tell_on(self, every: float) -> None:
+        while True:
+            await asyncio.sleep(every)
+            await self.tell()
+
+    async def _tell(self, kind: Kind, counted: Counted) -> None:
+        caller, denial = counted.caller, counted.denial
+        try:
+            await _told(self._logs, caller, denial, denial.permission, counted.rule, counted.event)
+        except Conflict:
+            # An attempt that nobody had answered got through.
+            pass
+        except SubjectErased:
+            self._untold[kind] = replace(counted, caller=replace(caller, circumstances=Circumstances()))
+            return
+        except Closed:
+            _log.warning("%d refusals in tenant %s are in no log: its own is closed.", denial.more + 1, caller.tenant)
+        except Exception:  # noqa: BLE001 - one organisation's log keeps no other's waiting
+            _log.exception("%d refusals in tenant %s cannot be recorded yet.", denial.more + 1, caller.tenant)
+            return
+        self._untold.pop(kind, None)
 
 
 async def operated(logs: Logs, caller: Caller, command: str, given: dict[str, object]) -> Appended:
@@ -45,9 +132,11 @@ async def operated(logs: Logs, caller: Caller, command: str, given: dict[str, ob
         return await _told(logs, here, Operated(command, (("tenant", str(caller.tenant)), *named)))
 
 
-async def _told(logs: Logs, caller: Caller, fact: Fact, permission: str = "", rule: str = "") -> Appended:
+async def _told(
+    logs: Logs, caller: Caller, fact: Fact, permission: str = "", rule: str = "", event: UUID | None = None
+) -> Appended:
     """In a stream of its own."""
-    event = uuid4()
+    event = event or uuid4()
     meta = Meta(
         event=event,
         actor=caller.actor,

@@ -6,28 +6,27 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from application.api_keys import Keyring, Unauthenticated
-from application.audit import Trail
+from application.audit import NOBODY, Trail
 from application.fresh import Fresh
 from application.kernel import Caller
 from application.ports import Logs
 from domain.api_keys import api_keys
 from domain.audit import Denial
-from domain.kernel import Actor, Circumstances
+from domain.kernel import Circumstances
 from domain.orgs import orgs
 from tenants.context import SYSTEM
-
-RATE = 60
-"""Attempts a minute and tenant that are noted one by one."""
 
 _log = logging.getLogger(__name__)
 
 
 class Entry:
-    def __init__(self, keyring: Keyring, logs: Logs) -> None:
+    def __init__(self, keyring: Keyring, logs: Logs, trail: Trail) -> None:
         self._keyring = keyring
         self._logs = logs
-        self._trail = Trail(logs, RATE)
+        self._trail = trail
         self._founded: Fresh[UUID, bool] = Fresh(self._look, limit=60.0)
+        self._here: set[UUID] = set()
+        """Tenants that somebody came in to, or was turned away from once they were found to be there."""
 
     async def admit(self, text: str, circumstances: Circumstances) -> Caller:
         """The caller who presents this API key. Raises `Unauthenticated`, once that is audited."""
@@ -36,22 +35,42 @@ class Entry:
         except Unauthenticated as stranger:
             await self._note(stranger, circumstances)
             raise
+        self._here.add(caller.tenant)
         return replace(caller, circumstances=circumstances)
 
     def known(self, text: str) -> bool:
         """Whether somebody came in with this key before, as far as this process remembers; nothing is looked up."""
-        return self._keyring.known(text)
+        return self._keyring.proven(text) is not None
+
+    def unheard(self, text: str, circumstances: Circumstances, code: str) -> None:
+        """Count one who was turned away before anything was looked up: for the key, or else where it says it is of."""
+        if caller := self._keyring.proven(text):
+            self.limited(replace(caller, circumstances=circumstances), code)
+            return
+        tenant, key = self._keyring.claimed(text)
+        caller = Caller(tenant=tenant if tenant in self._here else SYSTEM, actor=NOBODY, circumstances=circumstances)
+        self._trail.count(caller, _denial(code, key))
+
+    def limited(self, caller: Caller, code: str) -> None:
+        """Count one who is known and asked for more than a key may."""
+        self._trail.count(caller, _denial(code, caller.actor.id))
 
     async def _note(self, stranger: Unauthenticated, circumstances: Circumstances) -> None:
         """In the tenant that the key names, if there is one, else in the system's."""
-        named = stranger.tenant
-        tenant = named if named and await self._founded.get(named) else SYSTEM
-        caller = Caller(tenant=tenant, actor=Actor("system", SYSTEM), circumstances=circumstances)
-        resource = f"{api_keys.name}/{stranger.key}" if stranger.key else ""
+        tenant = stranger.tenant
+        if tenant and await self._founded.get(tenant):
+            self._here.add(tenant)
+        else:
+            tenant = SYSTEM
+        caller = Caller(tenant=tenant, actor=NOBODY, circumstances=circumstances)
         try:
-            await self._trail.refused(caller, Denial("authenticate", "", stranger.code, resource))
+            await self._trail.turned_away(caller, _denial(stranger.code, stranger.key))
         except Exception:  # noqa: BLE001 - whoever is turned away is turned away, noted or not
             _log.exception("A failed authentication could not be recorded.")
 
     async def _look(self, tenant: UUID) -> bool:
         return (await self._logs.of(tenant).load(f"{orgs.name}/{tenant}", orgs)).version > 0
+
+
+def _denial(code: str, key: UUID | None) -> Denial:
+    return Denial("authenticate", "", code, f"{api_keys.name}/{key}" if key else "")

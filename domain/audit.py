@@ -20,7 +20,9 @@ class Denial(Fact, frozen=True, tag="audit.refused"):
     resource: str = ""
     """`<capability>/<uuid>`, where one was named."""
     more: int = 0
-    """How many refusals of this tenant were counted since its last recorded one, without recording each."""
+    """How many refusals it stands for besides itself, which were counted without recording each: of the same actor and
+    code or, where the actor is `system`, of several. In older events: all of the tenant since its last recorded one.
+    """
 
 
 class Look(Struct, frozen=True, gc=False):

@@ -69,6 +69,7 @@ class Product(Struct, frozen=True):
     replica: Replica | None
     keyring: Keyring
     access: Casbin
+    trail: Trail
     pipeline: Pipeline
     entry: Entry
     erasures: Erasures
@@ -132,8 +133,9 @@ def _joined(
     told = telemetry.logs(logs)
     keyring = Keyring(told)
     access = Casbin(told, keyring)
-    pipeline = telemetry.pipeline(Pipeline(told, access, Trail(told), replica.beside(reads) if replica else reads.of))
-    entry = telemetry.entry(Entry(keyring, told))
+    trail = Trail(told)
+    pipeline = telemetry.pipeline(Pipeline(told, access, trail, replica.beside(reads) if replica else reads.of))
+    entry = telemetry.entry(Entry(keyring, told, trail))
     return Product(
         settings=settings,
         telemetry=telemetry,
@@ -146,6 +148,7 @@ def _joined(
         replica=replica,
         keyring=keyring,
         access=access,
+        trail=trail,
         pipeline=pipeline,
         entry=entry,
         erasures=erasures,

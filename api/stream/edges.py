@@ -71,6 +71,7 @@ class Streams:
             _cursor(asked.after)
         await self.edge.pipeline.authorise(caller, asked, asked.resource)
         if self._open[caller.actor.id] >= self._most:
+            self.edge.limited(caller, "quota.exceeded")
             raise Problem("quota.exceeded", f"One API key may hold {self._most} streams open.", retry=5)
         if not caller.circumstances.session:
             # Whoever names no session has one all the same for as long as this connection stands.

@@ -1,7 +1,12 @@
 """Rates and shares: decided before anything else is touched."""
 
+from uuid import uuid4
+
 import pytest
 
+from application.api_keys import mint
+from domain.audit import Denial
+from tenants.context import SYSTEM
 from tenants.quotas import Quota
 
 
@@ -76,6 +81,40 @@ def test_beyond_the_attempts_few_keys_that_nobody_knows_are_looked_up(world, ask
     assert [ask(each).status_code for each in guesses] == [401, 429, 429, 429, 429, 429]
     assert looked == guesses[:3]
     assert ask("Viewer").status_code == 200
+
+
+def test_who_asks_too_much_is_counted_for_the_key(world, ask, acme, monkeypatch):
+    assert ask("Manager").status_code == 200
+    monkeypatch.setattr(world.edge, "_quota", Quota(1, 3600))
+    assert [ask("Manager").status_code for _ in range(5)] == [200, 429, 429, 429, 429]
+    assert counted(world, acme, "quota.exceeded", actor=acme.ids["Manager"]) == 4
+
+
+def test_attempts_that_are_heard_no_more_are_counted_where_they_wanted_to_go(world, ask, acme, monkeypatch):
+    assert ask("Viewer").status_code == 200
+    monkeypatch.setattr(world.edge, "_attempts", Quota(1, 3600))
+    monkeypatch.setattr(world.edge, "_looks", Quota(1, 3600))
+    before = counted(world, acme, "auth.attempts")
+    nowhere = mint(uuid4(), "", "Admin").text
+    asked = [ask(key).status_code for key in (wrong(acme, "b"), wrong(acme, "c"), *[wrong(acme, "d")] * 3, nowhere)]
+    assert asked == [401, 429, 429, 429, 429, 429]
+    assert counted(world, acme, "auth.attempts") - before == 3
+    [*_, elsewhere] = refusals(world, SYSTEM, "auth.attempts")
+    assert elsewhere.fact.more == 0
+    [*_, last] = refusals(world, acme.id, "auth.attempts")
+    assert last.fact.resource == f"api_keys/{acme.ids['Admin']}"
+    assert world.logs.of(acme.id).open(last.meta.circumstances).ip == "127.0.0.1"
+
+
+def refusals(world, tenant, code):
+    world.run(world.trail.tell())
+    found = world.logs.of(tenant).read(0, 100_000)
+    return [each for each in found if isinstance(each.fact, Denial) and each.fact.code == code]
+
+
+def counted(world, tenant, code, actor=SYSTEM):
+    found = refusals(world, tenant.id, code)
+    return sum(1 + each.fact.more for each in found if each.meta.actor.id == actor)
 
 
 def wrong(tenant, letter):

@@ -35,8 +35,9 @@ class Free:
 def traced(world, telemetry):
     """The world's API once more, watched."""
     logs = telemetry.logs(world.logs)
-    pipeline = telemetry.pipeline(Pipeline(logs, world.access, Trail(logs, 10**6), world.reads.of))
-    entry = telemetry.entry(Entry(world.keyring, logs))
+    trail = Trail(logs, 10**6)
+    pipeline = telemetry.pipeline(Pipeline(logs, world.access, trail, world.reads.of))
+    entry = telemetry.entry(Entry(world.keyring, logs, trail))
     trace, proofs = telemetry.traces.current, world.edge.proofs
     edge = Edge(pipeline, entry, logs, world.scorer, DECIDERS, Quota(10**7), proofs, world.journal, trace=trace)
     return telemetry.http(create_app(edge))

@@ -92,8 +92,9 @@ class World:
         self.keyring = Keyring(logs)
         self.access = Casbin(logs, self.keyring)
         self.reads = ReadModels(database, models, b"#" * 32, logs.of, poll=0.01)
-        self.pipeline = Pipeline(logs, self.access, Trail(logs, 10**6), self.reads.of)
-        entry = Entry(self.keyring, logs)
+        self.trail = Trail(logs, 10**6)
+        self.pipeline = Pipeline(logs, self.access, self.trail, self.reads.of)
+        entry = Entry(self.keyring, logs, self.trail)
         self.journal = journal
         self.secrets: dict[str, Any] = {}
         """The folders of the key service, and of the signing keys."""

@@ -115,16 +115,6 @@ def test_a_version_or_a_key_of_idempotency_that_does_not_fit_is_audited(pipeline
     assert [each.code for each in facts(log)[1:]] == ["precondition.failed", "idempotency.reused"]
 
 
-def test_refusals_beyond_the_rate_are_counted_by_the_next_one_recorded(logs, log, monkeypatch):
-    now = 0.0
-    monkeypatch.setattr("application.audit.monotonic", lambda: now)
-    pipeline = piped(logs, rate=2)
-    assert [rejected(pipeline, Move(stage="met")).position for _ in range(5)] == [1, 2, None, None, None]
-    now = 60.0
-    assert rejected(pipeline, Move(stage="met")).position == 3
-    assert [fact.more for fact in facts(log)] == [0, 0, 3]
-
-
 def test_a_command_that_lost_to_another_is_decided_anew(pipeline, log):
     run(pipeline, ada)
     log.before_submit = [stranger(log, Noted("called"))]

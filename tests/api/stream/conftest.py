@@ -107,8 +107,11 @@ class House:
     def app(self):
         keyring = Keyring(self.logs)
         access = Casbin(self.logs, keyring)
-        pipeline = Pipeline(self.logs, access, Trail(self.logs), _no_reads)
-        edge = Edge(pipeline, Entry(keyring, self.logs), self.logs, NOBODY, {}, Quota(10**6), NOBODY, self.journal)
+        trail = Trail(self.logs)
+        pipeline = Pipeline(self.logs, access, trail, _no_reads)
+        edge = Edge(
+            pipeline, Entry(keyring, self.logs, trail), self.logs, NOBODY, {}, Quota(10**6), NOBODY, self.journal
+        )
         tails = Tails(self.logs, self.wakes, self.pace)
         self.streams = Streams(edge, access, keyring, tails, self.rhythm, self.most, self.patience)
         return Litestar(handlers(self.streams), openapi_config=None)

@@ -117,6 +117,8 @@ def test_one_key_holds_so_many_streams_and_no_more(kind):
             with follow(kind, house, key.text) as three, pytest.raises(Refusal) as refusal:
                 next(three)
             assert refusal.value.status == 429
+            [(_, actor, code)] = house.streams.edge._entry._trail._counted
+            assert (actor.id, code) == (key.id, "quota.exceeded")
         assert until(lambda: not house.streams._open)
         with follow(kind, house, key.text) as four:
             next(four)
