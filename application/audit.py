@@ -14,7 +14,7 @@ from application.kernel import Caller
 from application.patience import Patience
 from application.ports import Appended, Closed, Conflict, Logs, SubjectErased
 from domain.audit import Denial, Operated, audit
-from domain.kernel import Actor, Circumstances, Fact, Meta
+from domain.kernel import Actor, Fact, Meta
 from tenants.context import SYSTEM
 from tenants.quotas import Quota
 
@@ -111,9 +111,6 @@ class Trail:
         except Conflict:
             # An attempt that nobody had answered got through.
             pass
-        except SubjectErased:
-            self._untold[kind] = replace(counted, caller=replace(caller, circumstances=Circumstances()))
-            return
         except Closed:
             _log.warning("%d refusals in tenant %s are in no log: its own is closed.", denial.more + 1, caller.tenant)
         except Exception:  # noqa: BLE001 - one organisation's log keeps no other's waiting
