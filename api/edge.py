@@ -57,7 +57,7 @@ class Edge:
     """What handlers reach: the pipeline, the logs and the models; and `answer`, which every endpoint goes through.
 
     `documents` write a report as a file, by its format. `troubles` are known ones, by the code that each is
-    told by; the first that fits counts.
+    told by; the first that fits counts. `controller` is who persons are told answers for their data.
     """
 
     def __init__(  # noqa: PLR0913 - bootstrap joins it, once, and each is something else
@@ -77,6 +77,7 @@ class Edge:
         trace: Callable[[], str] = str,
         granted: Callable[[UUID], Awaitable[None]] | None = None,
         troubles: Mapping[str, tuple[type[Exception], ...]] = MappingProxyType({}),
+        controller: str = "",
     ) -> None:
         self.pipeline = pipeline
         self.logs = logs
@@ -86,7 +87,7 @@ class Edge:
         self.learning = asyncio.Lock()
         """Held while a model is folded anew: two at once would leave the other requests nothing of the processor."""
         self.deciders = deciders
-        self.documents = documents
+        self.documents, self.controller = documents, controller
         self._deliveries = deliveries
         self.eyes = Eyes(pipeline, logs, journal, lambda: self._serving)
         self._generations: Fresh[UUID, int] = Fresh(self._look)

@@ -107,6 +107,7 @@ def application(product: Product, journal: Journal) -> Direct:
         trace=product.telemetry.traces.current,
         granted=product.logs.granted,
         troubles=TROUBLES,
+        controller=product.settings.controller,
     )
     streams = Streams(edge, product.access, product.keyring, Tails(product.logs, product.wakes))
 

@@ -56,6 +56,7 @@ NAMES = {
     "hosts": "EVERLOG_OUTBOUND_HOSTS",
     "proxies": "EVERLOG_TRUSTED_PROXIES",
     "forwarded": "EVERLOG_PROXY_HEADER",
+    "controller": "EVERLOG_CONTROLLER",
     "reason": "EVERLOG_REASON",
 }
 DATABASES = ("database", "owner", "worker", "replica", "backup")
@@ -138,6 +139,9 @@ class Settings(Struct, frozen=True, kw_only=True, rename=NAMES):
     """Names of hosts, with commas between them, to which organisations may have their trail delivered although their
     addresses are not public, and over plain HTTP: destinations inside this installation's own network. Everything else
     that goes out goes to public addresses alone."""
+    controller: Annotated[str, Meta(max_length=2000)] = ""
+    """Who answers for the personal data: name and contact of the controller and of its data protection officer, and to
+    which countries what goes on which ground. Persons' exports and records of processing tell it as it stands here."""
     reason: Annotated[str, Meta(max_length=500)] = ""
     """Why an operator gives the command that this stands before: it is kept in the organisation's trail."""
 

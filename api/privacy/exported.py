@@ -1,4 +1,4 @@
-"""Everything there is about a person, handed out: recorded first."""
+"""What is kept about a person, with what they have to be told, handed out: recorded first."""
 
 import asyncio
 from datetime import datetime
@@ -16,6 +16,7 @@ from api.inbound import Reply
 from api.personal import Presenter, plain
 from api.predictions import Prediction
 from api.privacy.asked import ConsentSaid, Hold, Shown
+from api.privacy.informed import Information, information
 from api.privacy.page import page
 from api.problems import Problem
 from api.prospects import Prospect
@@ -50,13 +51,14 @@ class SubjectEvent(Struct, frozen=True, kw_only=True):
 
 
 class SubjectExport(Struct, frozen=True, kw_only=True):
-    """Everything there is about a person, in the clear."""
+    """What is kept about a person under their identifier, in the clear, and what they have to be told beside it."""
 
     subject: UUID
     position: int
     """The log's last when it was asked for: nothing up to there is missing, unless `whole` says so."""
     whole: bool
     """False where one of the lists had more than 10,000 rows: it holds the oldest, and lists have the others."""
+    information: Information
     prospect: Prospect | None  # type: ignore[valid-type]  # a type made at run time
     predictions: list[Prediction]  # type: ignore[valid-type]  # a type made at run time
     erasure: Shown | None  # type: ignore[valid-type]  # a type made at run time
@@ -89,6 +91,7 @@ async def export(edge: Edge, call: Call) -> Reply:
     if not (events or known.acts):
         raise Problem("privacy.subject-unknown")
     shown = await _export(edge, call, known)
+    told = await information(edge, call, known, events, (generation, position))
     record = Export(
         position=position,
         events=len(events),
@@ -96,7 +99,8 @@ async def export(edge: Edge, call: Call) -> Reply:
         entries=len(known.accesses) + len(known.acts),
     )
     done = await edge.pipeline.run(call.caller, Asked(record, call.id))
-    content = {"subject": call.id, "position": position, "whole": known.whole, **shown, "events": events}
+    content = {"subject": call.id, "position": position, "whole": known.whole, "information": told}
+    content |= {**shown, "events": events}
     headers = [("Everlog-Position", f"{done.generation}:{done.position}")]
     if asked.format != "json":
         name = f"everlog-subject-{call.id}.{asked.format}"
@@ -117,7 +121,7 @@ def _written(content: dict[str, Any], kind: Format) -> bytes:
 def _lines(content: dict[str, Any]) -> list[dict[str, Any]]:
     """What it is of first; then a line for each thing, with the list it is from as `kind`."""
     lists = {name: each for name, each in content.items() if isinstance(each, list)}
-    ones = {name: content[name] for name in ("prospect", "erasure") if content[name] is not None}
+    ones = {name: content[name] for name in ("information", "prospect", "erasure") if content[name] is not None}
     first = {"kind": "export", **{name: content[name] for name in ("subject", "position", "whole")}}
     things = [{"kind": name, **one} for name, one in ones.items()]
     return [first, *things, *({"kind": name, **each} for name, every in lists.items() for each in every)]
@@ -192,10 +196,13 @@ ROUTES: tuple[Route, ...] = (
         path="/v1/privacy/subjects/{id}/export",
         operation="exportSubject",
         tag="privacy",
-        summary="Get everything there is about a person",
+        summary="Get what is kept about a person, and what they have to be told",
         description=(
-            "For a person who asks what is kept about them (GDPR, articles 15 and 20). It holds everything up to the "
-            "log's last position, waits until the read models do too, and is recorded before it is answered."
+            "For a person who asks what is kept about them (GDPR, articles 15 and 20). It holds what was recorded "
+            "under their identifier up to the log's last position, waits until the read models do too, and is recorded "
+            "before it is answered. `information` is what has to be told beside the data: who answers for it, what it "
+            "is for, to whom it went, from where it came, how long it is kept, which models say something about them, "
+            "and their rights."
         ),
         permission=ExportSubject.permission,
         parameters=SubjectFile,

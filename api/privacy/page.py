@@ -15,6 +15,14 @@ _STYLE = (
     "th,td{border:1px solid #ccc;padding:.25rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
     "th{background:#f4f4f4;font-weight:600}.none{color:#666}"
 )
+_INFORMATION = {
+    "purposes": "What it is kept for",
+    "recipients": "To whom it went, or may have gone",
+    "sources": "Where it came from",
+    "retention": "How long it is kept",
+    "profiling": "What a computer says about you, and how",
+    "rights": "Your rights",
+}
 _TITLES = {
     "prospect": "What is known of you now",
     "events": "What was recorded about you, in its order",
@@ -35,11 +43,15 @@ def page(export: Mapping[str, Any]) -> bytes:
 def _page(export: Mapping[str, Any]) -> Iterator[str]:
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">'
-    yield f"<title>Everything that is kept about {escape(str(export['subject']))}</title><style>{_STYLE}</style></head>"
-    yield "<body><h1>Everything that is kept about you</h1>"
-    yield f"<p>Your identifier is {escape(str(export['subject']))}. This holds everything up to position "
-    yield f"{escape(str(export['position']))} of the organisation's log."
+    yield f"<title>What is kept about {escape(str(export['subject']))}</title><style>{_STYLE}</style></head>"
+    yield "<body><h1>What is kept about you</h1>"
+    yield f"<p>Your identifier is {escape(str(export['subject']))}. This holds what was recorded under it up to "
+    yield f"position {escape(str(export['position']))} of the organisation's log."
     yield "</p>" if export["whole"] else " One of the lists is too long to be whole: ask for the rest.</p>"
+    told = export["information"]
+    yield f"<h2>Who answers for it</h2><p>{_shown(told['organisation'])}</p><p>{_shown(told['controller'])}</p>"
+    for name, title in _INFORMATION.items():
+        yield f"<h2>{title}</h2>{_shown(told[name])}"
     for name, title in _TITLES.items():
         yield f"<h2>{title}</h2>{_shown(export[name])}"
     yield "</body></html>\n"

@@ -46,19 +46,22 @@ class SubjectStanding(Struct, frozen=True, kw_only=True):
 
 async def get(edge: Edge, call: Call) -> Reply:
     await edge.pipeline.authorise(call.caller, GetStanding(subject=call.id))
+    return reply(await stood(edge, call))
+
+
+async def stood(edge: Edge, call: Call) -> SubjectStanding:
+    """What is held of whom the call names, for who was found to be allowed to know."""
     organisation, subject = await _of(edge, call, call.caller.tenant), await _of(edge, call, call.id)
     found = await _against(edge, call, organisation)
     own = [_held(matter, hold, whole=False) for matter, hold in subject.holds.items() if hold.placed_by]
     wide = [_held(matter, organisation.holds[matter], whole=True) for matter in found.matters]
     held = own if call.id == call.caller.tenant else own + wide
-    return reply(
-        SubjectStanding(
-            subject=call.id,
-            erasable=not (held or found.floor or found.refusal),
-            holds=held,
-            floor_days=organisation.floor.days,
-            floor=found.floor,
-        )
+    return SubjectStanding(
+        subject=call.id,
+        erasable=not (held or found.floor or found.refusal),
+        holds=held,
+        floor_days=organisation.floor.days,
+        floor=found.floor,
     )
 
 

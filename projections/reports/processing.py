@@ -20,6 +20,7 @@ PURPOSES: Final[Mapping[str, str]] = {
     "predictions": "Estimating whether a prospect becomes a client",
     "audit": "Being able to say who saw what",
     "privacy": "Answering persons who ask about their data",
+    "api_keys": "Letting in who may do something, and nobody else",
 }
 """What each capability keeps personal data for. The controller's own record may say more."""
 MEASURES: Final = (
