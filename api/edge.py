@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from api import problems
 from api.call import Call
-from api.inbound import Headers, Inbound, Reply
+from api.inbound import Headers, Inbound, Put, Reply
 from api.personal import Eyes
 from api.problems import Problem
 from api.route import Route
@@ -203,9 +203,24 @@ class Edge:
         self._serving += 1
         try:
             body = await _body(route, inbound)
-            return await route.serve(self, Call(inbound, id, caller, body, spent))
+            reply = await route.serve(self, Call(inbound, id, caller, body, spent))
+            return self._while_granted(caller.tenant, reply)
         finally:
             self._release(caller.tenant)
+
+    def _while_granted(self, tenant: UUID, reply: Reply) -> Reply:
+        """Of an answer that is sent part by part, no part leaves any more once the keys are taken back."""
+        if (stream := reply.stream) is None:
+            return reply
+
+        async def sent(put: Put) -> None:
+            async def granted(part: bytes) -> None:
+                await self.must_be_granted(tenant)
+                await put(part)
+
+            await stream(granted)
+
+        return reply._replace(stream=sent)
 
     def _release(self, tenant: UUID) -> None:
         self._serving -= 1

@@ -60,7 +60,8 @@ class Bound:
 class Courier:
     """One tenant's: `projections.worker.Kept`.
 
-    `opened` gives a destination's secret in the clear; `destroy` has the key gone that it lies under.
+    `opened` gives a destination's secret in the clear; `destroy` has the key gone that it lies under. `granted` raises
+    where whoever owns the organisation's keys does not let it be read: then nothing is delivered, and no mark moves.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Courier:
         ways: Deliver,
         opened: Callable[[UUID, UUID, bytes], str],
         destroy: Callable[[UUID], object],
+        granted: Callable[[UUID], object],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.tenant = stand.tenant
@@ -78,6 +80,7 @@ class Courier:
         self._ways = ways
         self._opened = opened
         self._destroy = destroy
+        self._granted = granted
         self._clock = clock
         self._bound: dict[UUID, Bound] = {}
         self._gone: set[UUID] = set()
@@ -162,6 +165,8 @@ class Courier:
         """One parcel; how many records it had."""
         if bound.mark.position >= self._ready.sealed or not bound.state.added:
             return 0
+        # Also where neither its secret nor what it is sent needs a key.
+        self._granted(self.tenant)
         try:
             parcel = self._parcel(bound.mark.position, circumstances=bound.state.added.circumstances)
             self._ways.deliver(bound.state.added, self._secret(bound), parcel)

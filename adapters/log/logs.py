@@ -77,6 +77,12 @@ class Logs:
         if keys.own and not keys.at_hand:
             await asyncio.get_running_loop().run_in_executor(self._threads, keys.grant)
 
+    def must_be_granted(self, tenant: UUID) -> None:
+        """The same, for threads."""
+        keys = self.rings.of(tenant).keys
+        if keys.own:
+            keys.grant()
+
     def provision(self, tenant: UUID) -> None:
         """The same, for threads."""
         found(self._database, tenant)

@@ -251,7 +251,8 @@ def _courier(product: Product, stop: threading.Event) -> Worker:
 
     def of(tenant: UUID) -> Courier:
         stand = Stand(store(product, tenant), product.database)
-        return Courier(product.logs.of(tenant), stand, ways, opened, lambda id: product.erasures.erase(tenant, [id]))
+        log, granted = product.logs.of(tenant), product.logs.must_be_granted
+        return Courier(log, stand, ways, opened, lambda id: product.erasures.erase(tenant, [id]), granted)
 
     return Worker(
         leases,

@@ -18,8 +18,8 @@ TOKEN = "token-that-nobody-may-see"
 class House:
     """A tenant whose trail is delivered by a courier that is told when to go."""
 
-    def __init__(self, world):
-        self.world, self.tenant = world, world.tenant()
+    def __init__(self, world, tenant=None):
+        self.world, self.tenant = world, tenant or world.tenant()
         self.time = 0.0
         self.signer = world.signer
         self.hosts = frozenset({HOST})
@@ -32,9 +32,9 @@ class House:
         outbound = Outbound(hosts=self.hosts, resolve=lambda *_: ["127.0.0.1"], seconds=20)
         stand = Stand(Views(tenant, world.keeper, log), world.keeper)
         erasures = Erasures(world.keeper, Ledger(world.secrets["keys"]), world)
-        opened = world.edge.deliveries.opened
+        opened, granted = world.edge.deliveries.opened, world.logs.must_be_granted
         self.courier = Courier(
-            log, stand, Ways(outbound), opened, lambda id: erasures.erase(tenant, [id]), lambda: self.time
+            log, stand, Ways(outbound), opened, lambda id: erasures.erase(tenant, [id]), granted, lambda: self.time
         )
 
     def ask(self, method, path, role="Admin", **named):
