@@ -64,6 +64,8 @@ class AsItStood:
     """`projections.reports.Sources`: a tenant's trail and logs before a moment, as somebody may see them."""
 
     def __init__(self, edge: Edge, caller: Caller, made: Made, known: tuple[int, int]) -> None:
+        self.tenant = caller.tenant
+        self.controller = edge.controller
         self.since = made.since
         self.until = min(made.until, made.asked_at)
         self._edge = edge
@@ -115,7 +117,10 @@ class ReportSection(Struct, frozen=True, kw_only=True):
 
 
 class ReportContent(Struct, frozen=True, kw_only=True):
-    """A report, as its files have it too. The same log has the same answer, but for who was erased since."""
+    """A report, as its files have it too. The same log has the same answer, but for who was erased since.
+
+    Records of processing name the controller as `EVERLOG_CONTROLLER` says when they are taken.
+    """
 
     id: UUID
     kind: Kind

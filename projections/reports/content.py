@@ -56,6 +56,9 @@ class Report(Struct, frozen=True, kw_only=True):
 class Sources(Protocol):
     """One tenant's log and views as they stood when the report was asked for, for who asks to see it."""
 
+    tenant: UUID
+    controller: str
+    """Who answers for the organisation's personal data, as it is set; "" where it is not."""
     since: datetime
     until: datetime
 
