@@ -87,7 +87,10 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "Everlog-Reason": {
         "schema": {"type": "string", "maxLength": 500, "pattern": "^[ -~]*$"},
-        "description": "Why this is done, for the trail.",
+        "description": (
+            "Why this is done, for the trail. It is sealed under the key of who asks, and so outlives the erasure of "
+            "whom it is about: no person's name."
+        ),
         "example": "Asked for by phone",
     },
     "Everlog-Session": {

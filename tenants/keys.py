@@ -15,7 +15,7 @@ TURN: Final = EPOCH // 2
 """Seconds after which new subject keys lie under the next epoch, and those that live are wrapped under it anew. The
 epoch before is destroyed when it is as old as `EPOCH`: so a backup that is younger than the rest can still be used."""
 FIRST: Final = 1
-"""The first epoch of the keys for tokens and requests, which live until they are rotated."""
+"""The first epoch of the keys for tokens and requests, and the only one: nothing rotates these."""
 
 
 class Destroyed(Exception):
