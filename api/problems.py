@@ -146,6 +146,9 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "searches.unknown": Kind(404, "There is no such search", "It may be somebody's own: ask them to share it."),
     "searches.exists": Kind(409, "Another search has this identifier", "Choose another, or leave it out."),
     "searches.not-yours": Kind(409, "The search is somebody else's", "Save one of your own, or ask its owner."),
+    "searches.erased": Kind(
+        410, "What this search looks for is gone with whoever saved it", "They were erased: save a search anew."
+    ),
     "exports.unknown": Kind(404, "There is no such export", "Its identifier was in the header `Everlog-Export`."),
     "reports.unknown": Kind(404, "There is no such report", "List the reports for what there is."),
     "reports.exists": Kind(409, "Another report or schedule has this identifier", "Choose a new one."),

@@ -19,11 +19,15 @@ from api.problems import Problem
 from api.queries import CURSOR, LIMIT, WAITS, answered
 from api.route import Route
 from application.searches import DropSearch, SaveSearch, ShareSearch, UnshareSearch
+from domain.audit import whole
+from domain.kernel import Erased
 from domain.searches import searches
 from projections.audit import HIDDEN, Trail
-from projections.searches import YES, List, Run
+from projections.searches import YES, List, Run, SearchRow
 
 _ONE = "/v1/searches/{id}"
+_NONE = ((), Erased())
+"""Words that show nothing."""
 _FILTER = shapes.parameters(Trail, "SavedFilter", (*HIDDEN, "limit", "cursor"))
 _Shown = shapes.parameters(List, "SearchesQuery", ("by",), limit=LIMIT, cursor=CURSOR)
 _Page = shapes.parameters(
@@ -40,6 +44,8 @@ class SavedSearch(Struct, frozen=True, kw_only=True):
     shared: bool
     name: str
     filter: dict[str, str]
+    erased: list[str]
+    """Filters whose values are gone, since whoever saved them was erased: the search can no more be asked."""
     saved_at: Annotated[datetime, Meta(tz=True)]
     changed_at: Annotated[datetime, Meta(tz=True)]
 
@@ -77,31 +83,44 @@ async def shown(edge: Edge, call: Call) -> Reply:
     me = _me(call)
     query = List(by=me, **given)
     page = await edge.pipeline.ask(call.caller, query, call.at_least)
-    await edge.eyes.note(call.caller, Sight(query, query.permission, listed=True), len(page.rows))
-    items = [
-        SavedSearch(
-            id=each.id,
-            by=each.by,
-            mine=each.by == me,
-            shared=each.shared == YES,
-            name=each.name,
-            filter=dict(each.filter),
-            saved_at=each.saved_at,
-            changed_at=each.changed_at,
-        )
-        for each in page.rows
-    ]
-    return reply(SavedSearches(items=items, cursor=page.cursor or None))
+    opened = await edge.eyes.read(call.caller, page.rows, ("sought",))
+    rows = [replace(each, **found) if found else each for each, found in zip(page.rows, opened, strict=True)]
+    # Most have no words: those show nothing about whoever saved them.
+    words = [("filter", sealed.sought) for sealed, row in zip(page.rows, rows, strict=True) if row.sought not in _NONE]
+    await edge.eyes.note(call.caller, Sight(query, query.permission, listed=True), len(rows), words)
+    return reply(SavedSearches(items=[_item(each, me) for each in rows], cursor=page.cursor or None))
+
+
+def _item(row: SearchRow, me: UUID) -> SavedSearch:
+    """Of a row with its words opened."""
+    known, lacking = whole(row.filter, row.sought)
+    return SavedSearch(
+        id=row.id,
+        by=row.by,
+        mine=row.by == me,
+        shared=row.shared == YES,
+        name=row.name,
+        filter=known,
+        erased=lacking,
+        saved_at=row.saved_at,
+        changed_at=row.changed_at,
+    )
 
 
 async def run(edge: Edge, call: Call) -> Reply:
     given = shapes.given(shapes.from_url(call.query, _Page))
     stream = f"{searches.name}/{call.id}"
     await edge.pipeline.authorise(call.caller, Run(id=call.id), stream)
-    search = searches.fold(each.fact for each in await edge.logs.of(call.caller.tenant).history(stream))
+    log = edge.logs.of(call.caller.tenant)
+    search = searches.fold(each.fact for each in await log.history(stream))
     if search.saved is None or not search.shows(_me(call)):
         raise Problem("searches.unknown")
-    return await answered(TRAIL, edge, call, Trail(**_asked(dict(search.saved.filter)), **given))
+    saved = await log.opened(search.saved)
+    known, lacking = whole(saved.filter, saved.sought)
+    if lacking:
+        # Without them it would find what nobody looked for.
+        raise Problem("searches.erased")
+    return await answered(TRAIL, edge, call, Trail(**_asked(known), **given))
 
 
 def _me(call: Call) -> UUID:
@@ -133,7 +152,14 @@ ROUTES = (
         permission=Run.permission,
         parameters=_Page,
         answer=_Entries,
-        problems=("searches.unknown", "query.wrong-type", "query.words", "query.limit", "query.cursor"),
+        problems=(
+            "searches.unknown",
+            "searches.erased",
+            "query.wrong-type",
+            "query.words",
+            "query.limit",
+            "query.cursor",
+        ),
         headers=WAITS,
         serve=run,
     ),

@@ -1,6 +1,7 @@
 """What is recorded of an export of the trail: that it began, and what had left when it ended."""
 
 from typing import ClassVar
+from uuid import UUID
 
 from application.kernel import Command
 from domain import exports as domain
@@ -17,11 +18,12 @@ class Begin(Command, frozen=True, kw_only=True):
     generation: int
     upto: int
     circumstances: bool
-    bundle: bool = False
+    bundle: bool
+    under: UUID
+    sought: tuple[tuple[str, str], ...]
 
     def decide(self, export: Export) -> list[Fact]:
-        begun = Begun(self.format, self.filter, self.generation, self.upto, self.circumstances, self.bundle)
-        return domain.begin(export, begun)
+        return domain.begin(export, Begun(*(getattr(self, name) for name in Begun.__struct_fields__)))
 
 
 class End(Command, frozen=True, kw_only=True):

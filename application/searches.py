@@ -7,8 +7,9 @@ from msgspec import Meta
 
 from application.kernel import Command
 from domain import searches as domain
+from domain.audit import divided
 from domain.kernel import Fact
-from domain.searches import Search, searches
+from domain.searches import Saved, Search, searches
 
 Name = Annotated[
     str,
@@ -22,7 +23,10 @@ Name = Annotated[
 Value = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
 Filter = Annotated[
     dict[str, Value],
-    Meta(max_length=20, description="Filters of the trail by name, as in an address; none that is about a person."),
+    Meta(
+        max_length=20,
+        description="Filters of the trail by name, as in an address. The words of `q` are sealed, and go with you.",
+    ),
 ]
 
 
@@ -34,7 +38,7 @@ class SaveSearch(Command, frozen=True, kw_only=True):
     filter: Filter
 
     def decide_as(self, by: UUID, state: Search) -> list[Fact]:
-        return domain.save(state, by, self.name, tuple(sorted(self.filter.items())))
+        return domain.save(state, Saved(by, self.name, *divided(self.filter.items())))
 
 
 class ShareSearch(Command, frozen=True, kw_only=True):

@@ -1,14 +1,19 @@
 """What was refused and what was read: facts in streams of their own, beside the facts of what was done."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Decider, Fact, Personal
+from domain.kernel import Decider, Erased, Fact, Personal, Sealed
+
+Pairs = tuple[tuple[str, str], ...]
+SEALED: Final = frozenset({"about", "agent", "because", "ip", "q", "reason", "session"})
+"""Filters of the trail whose values may be about a person: whoever records what was asked for seals them."""
 
 
 class Denial(Fact, frozen=True, tag="audit.refused"):
@@ -84,6 +89,21 @@ def evolve(refusal: Refusal, fact: Facts) -> Refusal:
             return replace(refusal, denial=fact)
         case Read() | Damaged() | Operated():
             return refusal
+
+
+def divided(asked: Iterable[tuple[str, str]]) -> tuple[Pairs, Pairs]:
+    """What was asked for, by name, as it stays in the clear: what may be about a person is empty. And that, to seal."""
+    pairs = tuple(sorted(asked))
+    clear = tuple((name, "" if name in SEALED else value) for name, value in pairs)
+    return clear, tuple(pair for pair in pairs if pair[0] in SEALED)
+
+
+def whole(clear: Pairs, sought: Pairs | Sealed | Erased) -> tuple[dict[str, str], list[str]]:
+    """The same as it was asked for; and the names of those whose values are not to be had, which are left out."""
+    if not isinstance(sought, Sealed | Erased):
+        return {**dict(clear), **dict(sought)}, []
+    lacking = [name for name, value in clear if name in SEALED and not value]
+    return {name: value for name, value in clear if name not in lacking}, lacking
 
 
 def refuse(refusal: Refusal, denial: Denial) -> list[Fact]:

@@ -1,11 +1,12 @@
 """An export of the trail: what was asked for, and what left in answer to it."""
 
-from typing import Literal
+from typing import Annotated, Literal
+from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from domain.kernel import Decider, Fact, Refused
+from domain.kernel import Decider, Fact, Personal, Refused
 
 Format = Literal["csv", "ndjson", "ocsf"]
 
@@ -15,7 +16,8 @@ class Begun(Fact, frozen=True, tag="exports.begun"):
 
     format: Format
     filter: tuple[tuple[str, str], ...]
-    """Names and values, as they were asked for."""
+    """Names and values, as they were asked for; a value that may be about a person is empty, and stands in `sought`.
+    Before there was that, it stood here."""
     generation: int
     upto: int
     """The log's last position then: what is recorded later is no part of the export."""
@@ -23,6 +25,9 @@ class Begun(Fact, frozen=True, tag="exports.begun"):
     """Whether addresses, sessions, user agents and reasons left too, in the clear."""
     bundle: bool = False
     """Whether it is no part of the trail, but events with their proofs."""
+    under: UUID = UUID(int=0)
+    """Under whose key `sought` is: of the user or key that asked, of the export itself where that was neither."""
+    sought: Annotated[Personal[tuple[tuple[str, str], ...]], Meta(extra={"subject": "under"})] = ()
 
 
 class Ended(Fact, frozen=True, tag="exports.ended"):

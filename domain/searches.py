@@ -1,18 +1,21 @@
 """A question to the trail that somebody keeps, for themselves or for their organisation."""
 
+from typing import Annotated
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from domain.kernel import Decider, Fact, Refused
+from domain.kernel import Decider, Fact, Personal, Refused
 
 
 class Saved(Fact, frozen=True, tag="searches.saved"):
     by: UUID
     name: str
     filter: tuple[tuple[str, str], ...]
-    """Names and values, by name, as they stand in an address; none of them is about a person."""
+    """Names and values, by name; a value that may be about a person is empty, and stands in `sought`. Before there was
+    that, it stood here."""
+    sought: Annotated[Personal[tuple[tuple[str, str], ...]], Meta(extra={"subject": "by"})] = ()
 
 
 class Shared(Fact, frozen=True, tag="searches.shared"):
@@ -53,11 +56,10 @@ def evolve(search: Search, fact: Facts) -> Search:
             return replace(search, dropped=True)
 
 
-def save(search: Search, by: UUID, name: str, asked: tuple[tuple[str, str], ...]) -> list[Fact]:
+def save(search: Search, saved: Saved) -> list[Fact]:
     """Its owner may save it again, otherwise."""
-    if search.dropped or (search.saved and search.saved.by != by):
+    if search.dropped or (search.saved and search.saved.by != saved.by):
         raise Refused("searches.exists")
-    saved = Saved(by, name, asked)
     return [] if search.saved == saved else [saved]
 
 

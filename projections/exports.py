@@ -45,6 +45,13 @@ class Take(Trail, frozen=True, kw_only=True):
         return await reads.page(audit, self.where(), sort="position", limit=self.limit)
 
 
+class Get(Struct, frozen=True, kw_only=True):
+    """The manifest of an export."""
+
+    permission: ClassVar = "audit.export"
+    id: UUID
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """What an export holds, by what its log says of it."""
 
@@ -53,6 +60,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
     format: Format
     schema: str
     filter: dict[str, str]
+    withheld: list[str]
+    """Filters too, by what may be about a person: who may not see circumstances is not told by what."""
+    erased: list[str]
+    """The same, where whoever took it away was erased."""
     circumstances: bool
     """Whether addresses, sessions, user agents and reasons are in it."""
     made_by: str

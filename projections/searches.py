@@ -7,9 +7,9 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.kernel import Recorded
+from domain.kernel import Personal, Recorded
 from domain.searches import Dropped, Facts, Saved, Shared, Withdrawn
-from projections.kernel import Is, Page, Query, Reads, View, Where
+from projections.kernel import Home, Is, Page, Query, Reads, View, Where
 
 YES, NO = "yes", "no"
 
@@ -19,6 +19,7 @@ class SearchRow(Struct, frozen=True):
     by: UUID
     name: str
     filter: tuple[tuple[str, str], ...]
+    sought: Personal[tuple[tuple[str, str], ...]]
     saved_at: datetime
     changed_at: datetime
     shared: str = NO
@@ -31,10 +32,10 @@ def select(recorded: Recorded) -> Where | None:
 def evolve(rows: list[SearchRow], recorded: Recorded) -> list[SearchRow]:
     at = recorded.at
     match recorded.fact:
-        case Saved(by=by, name=name, filter=asked):
+        case Saved(by=by, name=name, filter=asked, sought=sought):
             if rows:
-                return [replace(rows[0], name=name, filter=asked, changed_at=at)]
-            return [SearchRow(recorded.id, by, name, asked, at, at)]
+                return [replace(rows[0], name=name, filter=asked, sought=sought, changed_at=at)]
+            return [SearchRow(recorded.id, by, name, asked, sought, at, at)]
         case Shared():
             return [replace(row, shared=YES, changed_at=at) for row in rows]
         case Withdrawn():
@@ -46,7 +47,7 @@ def evolve(rows: list[SearchRow], recorded: Recorded) -> list[SearchRow]:
 
 searches = View(
     "searches",
-    1,
+    2,
     SearchRow,
     select,
     evolve,
@@ -54,6 +55,7 @@ searches = View(
     filters=("by", "shared"),
     sorts=("saved_at",),
     indexes=(("by", "saved_at"), ("shared", "saved_at")),
+    home=Home.stream("searches", "id"),
 )
 
 

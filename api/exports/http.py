@@ -45,7 +45,7 @@ async def told(edge: Edge, call: Call) -> Reply:
 
 
 def _means(edge: Edge) -> Means:
-    return Means(edge.pipeline, edge.logs, edge.proofs)
+    return Means(edge.pipeline, edge.logs, edge.proofs, edge.eyes)
 
 
 _SHARED: dict[str, Any] = {"method": "GET", "tag": "audit", "permission": Take.permission}

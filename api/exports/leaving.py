@@ -44,7 +44,10 @@ class Leaving:
 
     async def begin(self) -> None:
         """Raises what the pipeline does; then nothing may leave."""
-        begin = Begin(**{name: getattr(self._begun, name) for name in self._begun.__struct_fields__})
+        whose = self._caller.on_behalf_of or self._caller.actor
+        # An operator's words stand and fall with the export: no organisation can erase who runs the program.
+        begun = replace(self._begun, under=whose.id if whose.kind in ("user", "key") else self.id)
+        begin = Begin(**{name: getattr(begun, name) for name in begun.__struct_fields__})
         await self._pipeline.run(self._caller, Asked(begin, self.id))
 
     async def send(self, put: Put, parts: AsyncGenerator[Part]) -> None:

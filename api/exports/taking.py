@@ -10,15 +10,17 @@ from msgspec.structs import replace
 
 from api.exports.leaving import Leaving, Part
 from api.inbound import Put
+from api.personal import Eyes, Sight
 from api.problems import Problem
 from application.kernel import Caller
 from application.pipeline import Pipeline
 from application.ports import Logs
 from application.proofs import Proofs
+from domain.audit import divided, whole
 from domain.exports import Begun, Ended, Format
-from domain.kernel import Recorded, Refused
+from domain.kernel import Erased, Recorded, Refused
 from projections.audit import Entry
-from projections.exports import PAGE, WRITERS, Manifest, Take, head, schema
+from projections.exports import PAGE, WRITERS, Get, Manifest, Take, head, schema
 from projections.ocsf import Anchor
 from projections.proofs.note import origin, parse
 
@@ -31,6 +33,8 @@ class Means(Struct, frozen=True):
     pipeline: Pipeline
     logs: Logs
     proofs: Proofs
+    eyes: Eyes | None = None
+    """Writes down who is told what somebody looked for; None where an operator asks, who has just looked for it."""
 
 
 class Taking:
@@ -86,32 +90,42 @@ async def begun(means: Means, caller: Caller, kind: Format, given: dict[str, Any
     query = Take(**{**given, "position_below": below})
     # Records that the view does not know of yet would be missing unnoticed.
     await means.pipeline.ask(caller, replace(query, limit=1), (generation, upto))
-    asked = tuple(sorted((name, str(value)) for name, value in given.items()))
+    clear, sought = divided((name, str(value)) for name, value in given.items())
     sees = await means.pipeline.may(caller, SEES)
-    taking = Taking(means, caller, Begun(kind, asked, generation, upto, sees), query)
+    taking = Taking(means, caller, Begun(kind, clear, generation, upto, sees, sought=sought), query)
     await taking.begin()
     return taking
 
 
 async def manifest(means: Means, caller: Caller, export: UUID) -> Manifest:
     """Raises `Rejected`, and `Problem` where there is no such export."""
-    await means.pipeline.authorise(caller, Take)
-    history = await means.logs.of(caller.tenant).history(f"exports/{export}")
+    query = Get(id=export)
+    await means.pipeline.authorise(caller, query)
+    log = means.logs.of(caller.tenant)
+    history = await log.history(f"exports/{export}")
     if not history:
         raise Problem("exports.unknown")
-    told = _told(caller.tenant, export, history)
+    begun: Any = history[0].fact
+    if await means.pipeline.may(caller, SEES):
+        sealed, begun = begun.sought, await log.opened(begun)
+        if means.eyes and begun.sought not in ((), Erased()):
+            await means.eyes.note(caller, Sight(query, SEES), 1, [("filter", sealed)])
+    told = _told(caller.tenant, export, history, begun)
     return replace(told, checkpoint=await asyncio.to_thread(_checkpoint, means.proofs, told))
 
 
-def _told(tenant: UUID, id: UUID, history: list[Recorded]) -> Manifest:
+def _told(tenant: UUID, id: UUID, history: list[Recorded], begun: Begun) -> Manifest:
     opened, closed = history[0], history[-1].fact
-    begun: Any = opened.fact
+    known, lacking = whole(begun.filter, begun.sought)
+    erased = isinstance(begun.sought, Erased)
     made = Manifest(
         export=id,
         tenant=tenant,
         format=begun.format,
         schema=schema(begun.format, bundle=begun.bundle),
-        filter=dict(begun.filter),
+        filter=known,
+        withheld=[] if erased else lacking,
+        erased=lacking if erased else [],
         circumstances=begun.circumstances,
         made_by=str(opened.meta.actor),
         made_at=opened.at.isoformat(),

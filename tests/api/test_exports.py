@@ -12,6 +12,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from adapters.erasures import Erasures
+from adapters.ledger import Ledger
 from adapters.proofs.sealer import Sealer
 from api.exports.taking import Taking
 from projections.audit import HIDDEN
@@ -166,6 +168,36 @@ def test_without_the_permission_nothing_leaves(world, tenant):
 def test_nothing_personal_is_asked_for_in_an_address(world, tenant, name):
     refused = take(world, tenant, f"{name}=tests")
     assert (refused.status_code, "Everlog-Export" in refused.headers) == (422, False)
+
+
+def test_words_are_recorded_sealed_and_told_to_who_may_see_circumstances(world, tenant):
+    """A person's name may be among them. The control: what no name can be stands in the clear."""
+    word = f"w{uuid4().hex}"
+    taken = take(world, tenant, f"q={word}&type=orgs.joined")
+    stored = bodies(world, tenant, taken)
+    assert word not in stored
+    assert "orgs.joined" in stored
+    assert manifest(world, tenant, taken)["filter"] == {"q": word, "type": "orgs.joined"}
+    narrow = world.key(tenant, "Admin", "exporter", scopes=("audit.export",))
+    path = f"/v1/audit/exports/{taken.headers['Everlog-Export']}"
+    told = world.ask("GET", path, narrow).json()
+    assert (told["filter"], told["withheld"], told["erased"]) == ({"type": "orgs.joined"}, ["q"], [])
+
+
+def test_the_words_of_an_export_go_with_whoever_took_it(world, tmp_path):
+    tenant = world.tenant()
+    taken = take(world, tenant, "q=ada&type=orgs.joined")
+    Erasures(world.keeper, Ledger(tmp_path), world).erase(tenant.id, [tenant.ids["Auditor"]])
+    told = world.ask("GET", f"/v1/audit/exports/{taken.headers['Everlog-Export']}", tenant.keys["Admin"]).json()
+    assert (told["filter"], told["withheld"], told["erased"]) == ({"type": "orgs.joined"}, [], ["q"])
+
+
+def bodies(world, tenant, taken):
+    """What is recorded of an export, as it lies in the table."""
+    query = "select convert_from(body, 'UTF8') from everlog.events where stream = %s order by position"
+    with world.database.transaction(tenant.id) as connection:
+        found = connection.execute(query, [f"exports/{taken.headers['Everlog-Export']}"]).fetchall()
+    return "".join(body for (body,) in found)
 
 
 def test_another_organisation_s_manifest_is_unknown(world, tenant, other):

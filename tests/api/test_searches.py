@@ -4,6 +4,8 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.erasures import Erasures
+from adapters.ledger import Ledger
 from tests.api.test_audit import after
 
 
@@ -74,6 +76,48 @@ def test_it_is_changed_by_saving_it_again(ask, refused):
     assert again.status_code in (200, 201), again.json()
     assert known(ask, again, "Auditor")[id]["name"] == "Others"
     assert len(entries(ask, id, headers=after(done)).json()["items"]) == 1
+
+
+def test_words_are_recorded_sealed_and_shown_to_whoever_may_ask_them(world, acme, ask, refused):
+    """A person's name may be among them. The control: what no name can be stands in the clear."""
+    word = f"w{uuid4().hex}"
+    asked = refused[0] | {"q": word}
+    id, kept = saved(ask, asked)
+    stored = recorded(world, acme, f"searches/{id}")
+    assert word not in stored
+    assert asked["resource"] in stored
+    assert known(ask, kept, "Auditor")[id]["filter"] == asked
+    shared = ask("POST", f"/v1/searches/{id}/share", json={})
+    assert known(ask, shared, "Admin", shared=True)[id]["filter"] == asked
+    assert entries(ask, id, "Admin", headers=after(refused[1])).json()["items"] == []
+    ask("POST", "/v1/searches", json={"id": id, "name": "Refusals", "filter": asked | {"q": "refused"}})
+    assert len(entries(ask, id, "Admin", headers=after(refused[1])).json()["items"]) == 1
+
+
+def recorded(world, tenant, stream):
+    """The stream's bodies, as they lie in the table."""
+    query = "select convert_from(body, 'UTF8') from everlog.events where stream = %s order by position"
+    with world.database.transaction(tenant.id) as connection:
+        return "".join(body for (body,) in connection.execute(query, [stream]).fetchall())
+
+
+def test_its_words_go_with_whoever_saved_it(world, tmp_path):
+    """The search stays, and says that it can no more be asked: without its words it would find everything."""
+    tenant = world.tenant()
+
+    def ask(method, path, role="Auditor", **named):
+        return world.ask(method, path, tenant.keys[role], **named)
+
+    words, _ = saved(ask, {"q": "ada", "outcome": "refused"})
+    plain, _ = saved(ask, {"outcome": "refused"})
+    _, done = (ask("POST", f"/v1/searches/{id}/share", json={}) for id in (words, plain))
+    Erasures(world.keeper, Ledger(tmp_path), world).erase(tenant.id, [tenant.ids["Auditor"]])
+    gone = entries(ask, words, "Admin").json()
+    assert gone["code"] == "searches.erased"
+    assert entries(ask, plain, "Admin").status_code == 200
+    rows = known(ask, done, "Admin", shared=True)
+    assert (rows[words]["filter"], rows[words]["erased"]) == ({"outcome": "refused"}, ["q"])
+    assert (rows[plain]["filter"], rows[plain]["erased"]) == ({"outcome": "refused"}, [])
 
 
 def test_what_no_address_may_hold_is_not_kept(ask):

@@ -9,10 +9,10 @@ SAVED = Saved(ADA, "Refusals", WHAT)
 
 
 def test_a_search_is_saved_and_saved_again_by_its_owner():
-    given(searches).when(save, ADA, "Refusals", WHAT).then(SAVED)
-    given(searches, SAVED).when(save, ADA, "Refusals", WHAT).then()
-    given(searches, SAVED).when(save, ADA, "All", ()).then(Saved(ADA, "All", ()))
-    given(searches, SAVED).when(save, BOB, "Refusals", WHAT).refused("searches.exists")
+    given(searches).when(save, SAVED).then(SAVED)
+    given(searches, SAVED).when(save, SAVED).then()
+    given(searches, SAVED).when(save, Saved(ADA, "All", ())).then(Saved(ADA, "All", ()))
+    given(searches, SAVED).when(save, Saved(BOB, "Refusals", WHAT)).refused("searches.exists")
 
 
 def test_it_is_shared_and_taken_back():
@@ -35,7 +35,7 @@ def test_what_is_dropped_is_gone_for_everybody():
     for by in (ADA, BOB):
         assert not searches.fold(gone).shows(by)
         given(searches, *gone).when(share, by).refused("searches.unknown")
-        given(searches, *gone).when(save, by, "Refusals", WHAT).refused("searches.exists")
+        given(searches, *gone).when(save, Saved(by, "Refusals", WHAT)).refused("searches.exists")
 
 
 def test_it_is_shown_to_its_owner_and_once_shared_to_all():

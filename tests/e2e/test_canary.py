@@ -56,6 +56,8 @@ def plant(url, key):
         post("/v1/prospects/find", 200, email=f"{SECRET}@example.org")
         post("/v1/audit/find", 200, reason=f"{SECRET} reason", agent=f"{SECRET} agent")
         post("/v1/audit/find", 200, q=SECRET)
+        post("/v1/searches", 201, name=OPEN, filter={"q": SECRET})
+        assert client.get(f"/v1/audit/export?type={OPEN}&q={SECRET}").status_code == 200
         client.get(f"/v1/prospects?industry={OPEN}")
         client.get("/v1/prospects", headers={"Authorization": f"Bearer everlog_{SECRET}"})
     return position

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from msgspec.structs import replace
 
 from adapters.codec.golden import describe, shrunk
+from adapters.codec.shape import MARK
 from domain.kernel import Actor, Circumstances, Erased, Meta, Unreadable
 from tests.adapters.codec.facts import CODEC, OPENER, keys, structs
 
@@ -119,7 +120,9 @@ def test_a_recorded_event_still_decodes_opens_and_folds(key):
 def test_an_event_whose_subjects_are_erased_still_decodes_and_folds(key):
     event = read(key)
     erased, _ = OPENER.open(event, lambda _: Erased())
-    personal = {field.name: Erased() for field in CODEC.shapes[event.type].personal}
+    # A field that came later is not in the body.
+    body = known(EVENTS)[key]["body"]
+    personal = {field.name: Erased() for field in CODEC.shapes[event.type].personal if f'"{MARK}{field.name}' in body}
     assert erased.fact == replace(erased.fact, **personal)
     assert fold(event.type, erased.fact) is not None
     assert fold(event.type, event.fact) is not None

@@ -91,6 +91,26 @@ def test_what_all_looks_share_stands_in_the_entry_and_so_does_when_the_last_was(
     assert datetime.fromisoformat(entry["occurred_at"]) == last.at < read.at
 
 
+def test_who_is_told_what_somebody_looked_for_is_on_record(world, tenant):
+    """The words of an export, and of a search that is shared; without words, neither shows anything about a person."""
+    officer, admin = tenant.keys["Auditor"], tenant.keys["Admin"]
+    for words in ({}, {"q": "ada"}):
+        taken = world.ask("GET", "/v1/audit/export", officer, params=words | {"code": "none"})
+        id = world.ask("POST", "/v1/searches", officer, json={"name": "Mine", "filter": words}).json()["id"]
+        done = world.ask("POST", f"/v1/searches/{id}/share", officer, json={})
+        world.ask("GET", f"/v1/audit/exports/{taken.headers['Everlog-Export']}", admin)
+        headers = {"Everlog-Min-Position": done.headers["Everlog-Position"]}
+        assert world.ask("GET", "/v1/searches?shared=true", admin, headers).json()["items"]
+    by = tenant.ids["Auditor"]
+
+    def told():
+        return {each.fact.query: each.fact for each in reads(world, tenant) if each.meta.subjects[:1] == (by,)}
+
+    found = until(lambda: told().keys() >= {"exports.get", "searches.list"} and told())
+    assert {each.fields for each in found.values()} == {("filter",)}
+    assert sum(len(each.looks) for each in found.values()) == len(found)
+
+
 def test_an_answer_about_several_is_found_by_each_of_them(world, tenant):
     people = [captured(world, tenant, name) for name in ("Ada", "Bob", "Eve")]
     headers = {"Everlog-Min-Position": people[-1][1]}
