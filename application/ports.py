@@ -94,6 +94,10 @@ class Log(Protocol):
         """The same, for the edge."""
         ...
 
+    async def at(self, positions: Sequence[int]) -> list[Recorded]:
+        """The facts at these positions in log order, sealed; what is beyond the log is missing. For the edge."""
+        ...
+
     def stream(self, stream: str, upto: int | None = None) -> Iterator[Recorded]:
         """One stream's facts up to a version, sealed. Synchronous."""
         ...

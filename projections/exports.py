@@ -11,7 +11,7 @@ from msgspec import Struct, to_builtins
 from domain.exports import Format
 from domain.kernel import Circumstances, Erased
 from projections import ocsf
-from projections.audit import Entry, Trail, audit
+from projections.audit import Entry, Told, Trail, audit
 from projections.kernel import Page, Reads
 from projections.ocsf import Anchor
 from projections.proofs.note import origin
@@ -33,7 +33,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _FORMULA = re.compile(r'((?:^|[;,|])[\s"]*)(?=[=+\-@＝＋－＠])')  # noqa: RUF001 - full-width signs are taken for the others
 _OPEN = Circumstances.__struct_fields__
 _OWN = tuple(name for name in Entry.__struct_fields__ if name != "circumstances")
-COLUMNS: Final = ("tenant", "generation", "origin", "leaf", *_OWN, *_OPEN, "withheld", "erased")
+COLUMNS: Final = ("tenant", "generation", "origin", "leaf", *_OWN, *_OPEN, "withheld", "erased", "subjects", "fact")
 
 
 class Take(Trail, frozen=True, kw_only=True):
@@ -95,37 +95,41 @@ def head(kind: Format) -> bytes:
     return _row(COLUMNS) if kind == "csv" else b""
 
 
-def record(entry: Entry, anchor: Anchor) -> dict[str, Any]:
-    """An entry and by what it is verified. What is sealed stays: `circumstances` are in it where they are open."""
+def record(entry: Entry, anchor: Anchor, told: Told) -> dict[str, Any]:
+    """An entry, what it tells, and by what it is verified; `circumstances` are in it where they are open."""
     known = entry.circumstances
-    told = {name: getattr(entry, name) for name in _OWN}
+    own = {name: getattr(entry, name) for name in _OWN}
     return {
         "tenant": str(anchor.tenant),
         "generation": anchor.generation,
         "origin": origin(anchor.tenant, anchor.generation),
         "leaf": anchor.leaf.hex() if anchor.leaf else None,
-        **to_builtins(told),
+        **to_builtins(own),
         "circumstances": {name: getattr(known, name) for name in _OPEN} if isinstance(known, Circumstances) else None,
         "withheld": known is not None and not isinstance(known, Circumstances | Erased),
         "erased": isinstance(known, Erased),
+        "subjects": [str(each) for each in told.subjects],
+        "fact": told.fact,
     }
 
 
-def ndjson(entry: Entry, anchor: Anchor) -> bytes:
-    return _json(record(entry, anchor))
+def ndjson(entry: Entry, anchor: Anchor, told: Told) -> bytes:
+    return _json(record(entry, anchor, told))
 
 
-def as_ocsf(entry: Entry, anchor: Anchor) -> bytes:
-    return _json(ocsf.event(entry, anchor, circumstances=True))
+def as_ocsf(entry: Entry, anchor: Anchor, told: Told) -> bytes:
+    return _json(ocsf.event(entry, anchor, told, circumstances=True))
 
 
-def csv(entry: Entry, anchor: Anchor) -> bytes:
-    told = record(entry, anchor)
-    told |= told.pop("circumstances") or {}
-    return _row([told.get(name) for name in COLUMNS])
+def csv(entry: Entry, anchor: Anchor, told: Told) -> bytes:
+    made = record(entry, anchor, told)
+    made |= made.pop("circumstances") or {}
+    # An identifier has no space in it, and a fact is JSON within its cell.
+    made |= {"subjects": " ".join(made["subjects"]), "fact": json.dumps(made["fact"], separators=(",", ":"))}
+    return _row([made.get(name) for name in COLUMNS])
 
 
-WRITERS: Final[dict[Format, Callable[[Entry, Anchor], bytes]]] = {"csv": csv, "ndjson": ndjson, "ocsf": as_ocsf}
+WRITERS: Final[dict[Format, Callable[[Entry, Anchor, Told], bytes]]] = {"csv": csv, "ndjson": ndjson, "ocsf": as_ocsf}
 
 
 def cell(value: Any) -> str:
@@ -140,6 +144,6 @@ def _row(values: Any) -> bytes:
     return (",".join(map(cell, values)) + "\r\n").encode("utf-8", "backslashreplace")
 
 
-def _json(told: dict[str, Any]) -> bytes:
+def _json(made: dict[str, Any]) -> bytes:
     # ASCII alone: some readers take other characters than a newline for the end of a line.
-    return json.dumps(told, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(made, separators=(",", ":")).encode() + b"\n"

@@ -6,7 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from domain.kernel import Circumstances
-from projections.audit import Entry
+from projections.audit import Entry, Told
 from projections.proofs.note import origin
 
 SCHEMA: Final = "1.3.0"
@@ -58,11 +58,11 @@ class Anchor(Struct, frozen=True, kw_only=True):
     """Of a checkpoint that holds the event."""
 
 
-def event(entry: Entry, anchor: Anchor, *, circumstances: bool = False) -> dict[str, Any]:
+def event(entry: Entry, anchor: Anchor, told: Told, *, circumstances: bool = False) -> dict[str, Any]:
     """One event, ready for JSON; the same entry always gives the same one.
 
     Address, session, user agent and reason leave only with `circumstances`, and only where the entry's are open: they
-    are about a person. Nothing else of an entry is.
+    are about a person. Nothing else of an entry is, nor of what is told.
     """
     kind = _kind(entry)
     activity = kind.verbs.get(_verb(entry), _OTHER)
@@ -83,13 +83,13 @@ def event(entry: Entry, anchor: Anchor, *, circumstances: bool = False) -> dict[
         "metadata": _metadata(entry, anchor),
         "actor": _actor(entry, known),
         "src_endpoint": {"ip": known.ip} if known.ip else {"name": "withheld"},
-        "unmapped": _unmapped(entry, anchor, known),
+        "unmapped": _unmapped(entry, anchor, told, known),
     }
     if refused:
         made["status_code"] = entry.code
     if known.agent:
         made["http_request"] = {"user_agent": known.agent}
-    return made | _particulars(kind, entry)
+    return made | _particulars(kind, entry, told)
 
 
 def _kind(entry: Entry) -> Kind:
@@ -144,26 +144,36 @@ def _user(kind: str, id: UUID) -> dict[str, Any]:
     return {"uid": str(id), "type_id": _USERS.get(kind, _OTHER), "type": kind}
 
 
-def _particulars(kind: Kind, entry: Entry) -> dict[str, Any]:
+def _particulars(kind: Kind, entry: Entry, told: Told) -> dict[str, Any]:
     """What the class asks for beyond what all have."""
     resource = {"uid": str(entry.resource), "type": entry.capability}
     match kind.uid:
         case AUTHENTICATION.uid:
             return {"user": _user(entry.actor_kind, entry.actor), "service": {"name": "Everlog"}}
         case ACCOUNT_CHANGE.uid:
-            return {"user": {"uid": str(entry.resource), "type_id": _OTHER, "type": entry.capability}}
+            return {"user": _changed(entry, told)}
         case ENTITY_MANAGEMENT.uid:
             return {"entity": resource}
         case DATASTORE_ACTIVITY.uid:
             return {"type_id": 1, "database": {"name": entry.capability, "uid": str(entry.resource), "type_id": 1}}
     response = {"code": 403, "error": entry.code} if entry.outcome == "refused" else {"code": 200}
-    api = {"operation": _verb(entry), "service": {"name": "Everlog"}, "response": response}
-    return {"api": api, "resources": [resource]}
+    operation = _verb(entry) if told.shown is None else told.fact["query"]
+    shown = [{"uid": str(each), "type": "person"} for each in told.shown or ()]
+    api = {"operation": operation, "service": {"name": "Everlog"}, "response": response}
+    return {"api": api, "resources": shown or [resource]}
 
 
-def _unmapped(entry: Entry, anchor: Anchor, known: Circumstances) -> dict[str, Any]:
-    """What the schema has no place for: that by which the record is verified, and what allowed it."""
-    told: dict[str, Any] = {
+def _changed(entry: Entry, told: Told) -> dict[str, Any]:
+    """Whose account it is: a key's own; in an organisation the member's, in the role that was given or taken."""
+    if told.member is None:
+        return {"uid": str(entry.resource), "type_id": _OTHER, "type": entry.capability}
+    groups = [{"name": told.role, "type": "role"}]
+    return {**_user("user", told.member), "org": {"uid": str(entry.resource)}, "groups": groups}
+
+
+def _unmapped(entry: Entry, anchor: Anchor, told: Told, known: Circumstances) -> dict[str, Any]:
+    """What the schema has no place for: by what the record is verified, what allowed it, and what was recorded."""
+    made: dict[str, Any] = {
         "tenant": str(anchor.tenant),
         "generation": anchor.generation,
         "origin": origin(anchor.tenant, anchor.generation),
@@ -177,5 +187,10 @@ def _unmapped(entry: Entry, anchor: Anchor, known: Circumstances) -> dict[str, A
         "reason": known.reason,
         "leaf": anchor.leaf.hex() if anchor.leaf else "",
         "checkpoint_size": anchor.size,
+        "subjects": [str(each) for each in told.subjects],
+        "model": entry.model,
+        "model_version": entry.model_version,
+        "rows": None if told.shown is None else told.rows,
+        "fact": told.fact,
     }
-    return {name: value for name, value in told.items() if value not in ("", None)}
+    return {name: value for name, value in made.items() if value not in ("", None, [], {})}

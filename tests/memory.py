@@ -74,6 +74,9 @@ class MemoryLog:
     async def tail(self, after, limit=1000):
         return self.facts[after : after + limit]
 
+    async def at(self, positions):
+        return [self.facts[each - 1] for each in sorted(positions) if each <= len(self.facts)]
+
     async def history(self, stream, upto=None):
         return [each for each in self.facts if each.stream == stream and (upto is None or each.version <= upto)]
 

@@ -19,7 +19,7 @@ from application.deliveries import Accept, Progress, Reject
 from application.ports import Closed, Conflict, Log
 from domain.deliveries import Added, Destination, deliveries
 from domain.kernel import Actor, Meta, Recorded
-from projections.audit import audit
+from projections.audit import audit, told
 from projections.kernel import Lag
 from projections.ocsf import Anchor
 from tenants.context import SYSTEM
@@ -195,9 +195,9 @@ class Courier:
             entries = list(self._log.open(tuple(entries)))
         leaves = self._stand.leaves([each.position for each in entries])
         records: list[Record] = []
-        for entry, leaf in zip(entries, leaves, strict=True):
+        for each, entry, leaf in zip(batch, entries, leaves, strict=True):
             anchor = Anchor(tenant=self.tenant, generation=ready.generation, leaf=leaf, size=ready.sealed)
-            records.append(record(entry, anchor, circumstances=circumstances))
+            records.append(record(entry, anchor, told(each), circumstances=circumstances))
         return Parcel(self.tenant, ready.generation, records)
 
     def _delivered(self, bound: Bound, position: int) -> None:

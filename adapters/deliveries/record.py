@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from projections import ocsf
-from projections.audit import Entry
+from projections.audit import Entry, Told
 from projections.ocsf import Anchor
 
 
@@ -41,8 +41,8 @@ class Failed(Exception):
     """It could not be delivered just now; the message says why."""
 
 
-def record(entry: Entry, anchor: Anchor, *, circumstances: bool) -> Record:
-    told = ocsf.event(entry, anchor, circumstances=circumstances)
+def record(entry: Entry, anchor: Anchor, told: Told, *, circumstances: bool) -> Record:
+    made = ocsf.event(entry, anchor, told, circumstances=circumstances)
     # ASCII alone: some readers take other characters than a newline for the end of a line.
-    body = json.dumps(told, separators=(",", ":")).encode()
+    body = json.dumps(made, separators=(",", ":")).encode()
     return Record(entry.position, entry.at, entry.type, entry.outcome == "refused", body)

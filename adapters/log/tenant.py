@@ -97,6 +97,9 @@ class TenantLog:
     async def tail(self, after: int, limit: int = 1000) -> list[Recorded]:
         return [self._codec.decode(raw) for raw in await self._recorder.tail(after, limit)]
 
+    async def at(self, positions: Sequence[int]) -> list[Recorded]:
+        return [self._codec.decode(raw) for raw in await self._recorder.at(positions)]
+
     def stream(self, stream: str, upto: int | None = None) -> Iterator[Recorded]:
         after = 0
         while raws := self._recorder.stream_rows(stream, after, upto, _PAGE):

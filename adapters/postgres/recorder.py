@@ -30,6 +30,9 @@ _STREAM = "select * from everlog.read_stream(%s, %s, %s, %s, %s)"
 _FIRSTS = """
     select position, stream, version, type, recorded_at, meta, body, generation from everlog.events
     where tenant_id = %s and stream = any(%s) and version = 1"""
+_AT = """
+    select position, stream, version, type, recorded_at, meta, body, generation from everlog.events
+    where tenant_id = %s and position = any(%s) order by position"""
 _UP = """
     select version, type, body from everlog.events
     where tenant_id = %s and stream = %s and version > %s and version <= %s order by version limit %s"""
@@ -79,6 +82,10 @@ class Recorder(ProcessRecorder):
     def firsts(self, streams: Sequence[str]) -> list[Raw]:
         """The first event of each of these streams that there is, in no order."""
         return self._database.query(self.tenant, _FIRSTS, [self.tenant, list(streams)])
+
+    async def at(self, positions: Sequence[int]) -> list[Raw]:
+        """The events at these positions, in log order, for the event loop."""
+        return await self._database.fetch(self.tenant, _AT, [self.tenant, list(positions)])
 
     def head(self) -> tuple[int, int]:
         """Generation and last position of the log; (0, 0) where the tenant was never founded."""

@@ -19,7 +19,7 @@ from application.proofs import Proofs
 from domain.audit import divided, whole
 from domain.exports import Begun, Ended, Format
 from domain.kernel import Erased, Recorded, Refused
-from projections.audit import Entry
+from projections.audit import Entry, told
 from projections.exports import PAGE, WRITERS, Get, Manifest, Take, head, schema
 from projections.ocsf import Anchor
 from projections.proofs.note import origin, parse
@@ -72,14 +72,15 @@ class Taking:
 
     async def _lines(self, page: list[Entry]) -> list[bytes]:
         tenant, generation = self._caller.tenant, self._begun.generation
-        leaves = await asyncio.to_thread(self._means.proofs.leaves, tenant, [each.position for each in page])
+        log, positions = self._means.logs.of(tenant), [each.position for each in page]
+        leaves = await asyncio.to_thread(self._means.proofs.leaves, tenant, positions)
+        found = {each.position: told(each) for each in await log.at(positions)}
         if self._begun.circumstances:
-            opened = await self._means.logs.of(tenant).opened_fields(page, ("circumstances",))
-            page = [replace(each, **found) if found else each for each, found in zip(page, opened, strict=True)]
+            opened = await log.opened_fields(page, ("circumstances",))
+            page = [replace(each, **parts) if parts else each for each, parts in zip(page, opened, strict=True)]
         write = WRITERS[self._begun.format]
-        return [
-            write(each, Anchor(tenant=tenant, generation=generation, leaf=leaves.get(each.position))) for each in page
-        ]
+        anchor = Anchor(tenant=tenant, generation=generation)
+        return [write(each, replace(anchor, leaf=leaves.get(each.position)), found[each.position]) for each in page]
 
 
 async def begun(means: Means, caller: Caller, kind: Format, given: dict[str, Any]) -> Taking:
@@ -110,8 +111,8 @@ async def manifest(means: Means, caller: Caller, export: UUID) -> Manifest:
         sealed, begun = begun.sought, await log.opened(begun)
         if means.eyes and begun.sought not in ((), Erased()):
             await means.eyes.note(caller, Sight(query, SEES), 1, [("filter", sealed)])
-    told = _told(caller.tenant, export, history, begun)
-    return replace(told, checkpoint=await asyncio.to_thread(_checkpoint, means.proofs, told))
+    made = _told(caller.tenant, export, history, begun)
+    return replace(made, checkpoint=await asyncio.to_thread(_checkpoint, means.proofs, made))
 
 
 def _told(tenant: UUID, id: UUID, history: list[Recorded], begun: Begun) -> Manifest:
@@ -147,10 +148,10 @@ def _told(tenant: UUID, id: UUID, history: list[Recorded], begun: Begun) -> Mani
     )
 
 
-def _checkpoint(proofs: Proofs, told: Manifest) -> str | None:
+def _checkpoint(proofs: Proofs, made: Manifest) -> str | None:
     try:
-        signed = proofs.checkpoint(told.tenant)
+        signed = proofs.checkpoint(made.tenant)
     except Refused:
         return None
-    fits = signed.startswith(f"{told.origin}\n") and told.last is not None and parse(signed)[0] >= told.last
+    fits = signed.startswith(f"{made.origin}\n") and made.last is not None and parse(signed)[0] >= made.last
     return signed if fits else None

@@ -6,6 +6,7 @@ from projections.audit.chain import Causes, Chain, Effects
 from projections.audit.change import Change, changes
 from projections.audit.entry import FOUND_BY, Entry, audit
 from projections.audit.resource import Resource
+from projections.audit.told import Told, told
 from projections.audit.trail import HIDDEN, Event, Trail
 
 __all__ = [
@@ -23,9 +24,11 @@ __all__ = [
     "Over",
     "Resource",
     "Timeline",
+    "Told",
     "Trail",
     "WhoCould",
     "activity",
     "audit",
     "changes",
+    "told",
 ]

@@ -2,16 +2,12 @@
 
 import json
 
-from msgspec import to_builtins
-from msgspec.structs import fields
-
-from domain.kernel import Erased, Fact, Sealed
+from domain.kernel import Fact
+from projections.audit.told import clear
 from projections.reports.content import Section, Sources, together
 
 SETTINGS = ("api_keys", "orgs", "tenancy", "privacy", "reports", "deliveries", "keys", "searches")
 MODELS = ("predictions.refitted", "predictions.promoted")
-_KEPT_OUT = ("hash", "secret")
-"""What says nothing to a reader."""
 
 
 async def changes(sources: Sources) -> list[Section]:
@@ -61,7 +57,5 @@ async def changed(sources: Sources, title: str, note: str, capabilities: tuple[s
 
 
 def told(fact: Fact) -> str:
-    """A fact as JSON in one line; what is about a person is left out, and so is what is empty."""
-    shown = {each.name: getattr(fact, each.name) for each in fields(fact) if each.name not in _KEPT_OUT}
-    kept = {name: value for name, value in shown.items() if not isinstance(value, Sealed | Erased)}
-    return json.dumps({name: value for name, value in to_builtins(kept).items() if value not in (None, "", [])})
+    """A fact as JSON in one line, without what is about a person."""
+    return json.dumps(clear(fact))

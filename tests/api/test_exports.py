@@ -87,6 +87,18 @@ def test_the_manifest_tells_what_left(world, tenant, kind):
     assert told["origin"] == f"everlog/{tenant.id}"
 
 
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "ocsf"])
+def test_what_was_recorded_leaves_but_for_what_is_about_a_person(world, tenant, kind):
+    taken = take(world, tenant, f"format={kind}&type=prospects.captured", "Admin")
+    if kind == "csv":
+        facts = [json.loads(each["fact"]) for each in csv.DictReader(io.StringIO(taken.text, newline=""))]
+    else:
+        facts = [(each["unmapped"] if kind == "ocsf" else each)["fact"] for each in records(taken)]
+    assert facts == [{"industry": f"{number}"} for number in range(30)]
+    assert "Ada" not in taken.text
+    assert "@example.org" not in taken.text
+
+
 def test_a_spreadsheet_gets_no_formula(world, tenant):
     taken = take(world, tenant, "format=csv&capability=prospects")
     assert taken.headers["Content-Type"].startswith("text/csv")

@@ -10,8 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from domain.kernel import Circumstances, Erased, Sealed
+from projections import ocsf
 from projections.audit import Entry
-from projections.ocsf import Anchor, event
+from projections.audit.told import NOTHING, Told
+from projections.ocsf import Anchor
 
 ANCHOR = Anchor(tenant=UUID(int=7), generation=2, leaf=b"\x01" * 32, size=40)
 GOLDEN = Path(__file__).parent.parent / "golden" / "facts.json"
@@ -57,6 +59,10 @@ def entry(type: str = "prospects.captured", **others: object) -> Entry:
         circumstances=KNOWN,
     )
     return replace(made, **others)
+
+
+def event(each: Entry, anchor: Anchor, told: Told = NOTHING, **named: bool) -> dict[str, Any]:
+    return ocsf.event(each, anchor, told, **named)
 
 
 def refused(command: str = "prospects.Capture") -> Entry:
@@ -144,3 +150,34 @@ def test_nothing_of_a_person_leaves_unasked():
 def test_control_what_is_asked_for_leaves():
     made = json.dumps(event(entry(), ANCHOR, circumstances=True))
     assert all(value in made for value in (KNOWN.ip, KNOWN.session, KNOWN.agent, KNOWN.reason))
+
+
+def test_a_change_of_role_is_the_member_s():
+    fact = {"left": "Viewer", "taken": "Admin"}
+    made = event(entry("orgs.role-changed"), ANCHOR, Told(fact, (), UUID(int=5), "Admin"))
+    assert made["user"] == {
+        "uid": str(UUID(int=5)),
+        "type_id": 1,
+        "type": "user",
+        "org": {"uid": str(UUID(int=2))},
+        "groups": [{"name": "Admin", "type": "role"}],
+    }
+    assert made["unmapped"]["fact"] == fact
+
+
+def test_a_read_tells_who_was_shown_to_whom_and_by_which_query():
+    ada, bob = UUID(int=5), UUID(int=6)
+    fact = {"query": "prospects.list", "fields": ["name"]}
+    made = event(entry("audit.read"), ANCHOR, Told(fact, (ada, bob, UUID(int=1)), shown=(ada, bob), rows=7))
+    assert made["resources"] == [{"uid": str(each), "type": "person"} for each in (ada, bob)]
+    assert made["api"]["operation"] == "prospects.list"
+    assert (made["unmapped"]["rows"], made["unmapped"]["fact"]) == (7, fact)
+    assert wanting(made) == set()
+
+
+def test_all_persons_and_the_model_leave():
+    ada, bob = UUID(int=5), UUID(int=6)
+    each = entry("predictions.made", subject=ada, model="prospects.conversion", model_version="ab" * 32)
+    left = event(each, ANCHOR, Told({}, (ada, bob)))["unmapped"]
+    assert left["subjects"] == [str(ada), str(bob)]
+    assert (left["model"], left["model_version"]) == ("prospects.conversion", "ab" * 32)
