@@ -126,7 +126,9 @@ async def _streamed(reply: Reply, stream: Stream, scope: Any, receive: Any, send
     try:
         await stream(put)
     except Gone:
-        pass
+        # Without its end the answer is cut off: who is only slow must not take a part of it for the whole.
+        if scope["method"] != "HEAD":
+            return
     finally:
         gone.cancel()
     await send({"type": "http.response.body", "body": b"", "more_body": False})
