@@ -684,8 +684,7 @@ def main(arguments: list[str] | None = None) -> int:
         code = 2
         problem = str(found) if isinstance(found, Unreadable) else f"it cannot be read ({type(found).__name__})"
     report.update(verified=code == 0, problem=problem)
-    contract = {name: report[name] for name in FIELDS[:13]}
-    text = json.dumps(contract) if given.json else said(report, code)
+    text = json.dumps({name: report[name] for name in FIELDS}) if given.json else said(report, code)
     sys.stdout.write(text.encode("ascii", "backslashreplace").decode() + "\n")
     return code
 

@@ -48,6 +48,16 @@ def test_every_span_of_small_trees_verifies(answer, sought):
             assert (code, report["problem"], report["events"]) == (0, None, last - first + 1)
 
 
+def test_what_was_proven_is_told_to_scripts_too(answer):
+    """Whether nothing that matches was left out, by which filter, from where to where; of chosen events, that not."""
+    for sought in ({}, WON):
+        _, report = answer(bundles.text(complete(7, 2, 6, sought)))
+        assert (report["filter"], report["span"]) == (sought, [2, 6])
+    _, report = answer(bundles.text(chosen(7, [2, 5])))
+    assert (report["filter"], report["verified"]) == (None, True)
+    assert answer(json.dumps(inclusion(2, 5)))[1]["span"] == [3, 3]
+
+
 def test_other_numbers_in_a_proof_are_rejected(answer):
     for index in {0, 1, 3, 4, 5, 2**62}:
         assert answer(json.dumps({**inclusion(2, 5), "index": index}))[0] == 1
