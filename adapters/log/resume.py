@@ -15,7 +15,7 @@ from tenants.context import SYSTEM
 
 PERMISSION = "tenancy.resume"
 _HEAD = """
-    select position, generation, greatest(recorded_at, clock_timestamp())
+    select position, generation, greatest(recorded_at, clock_timestamp()), closed is not null
     from everlog.heads where tenant_id = %s for no key update"""
 _VERSION = "select coalesce(max(version), 0) + 1 from everlog.events where tenant_id = %s and stream = %s"
 _RECORD = "insert into everlog.events values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -25,7 +25,9 @@ _POINT = "update everlog.pointers set generation = %s where tenant_id = %s"
 
 
 def resume(connection: Connection, tenants: Iterable[UUID], generation: int, cause: Cause) -> int:
-    """Begin the generation in each of these logs; how many that were. Logs that stand in it already are left alone.
+    """Begin the generation in each of these logs; how many that were.
+
+    Logs that stand in it already are left alone; so are those that are closed, which go on in another installation.
 
     The connection is the owner's (or a superuser's), in autocommit. Nobody may write to a log before this is done, or a
     position of the lost tail is given out twice in the same generation.
@@ -40,8 +42,8 @@ def resume(connection: Connection, tenants: Iterable[UUID], generation: int, cau
 
 
 def _resume(connection: Connection, codec: Codec, tenant: UUID, generation: int, cause: Cause) -> bool:
-    [(position, previous, at)] = connection.execute(_HEAD, [tenant])
-    if previous >= generation:
+    [(position, previous, at, closed)] = connection.execute(_HEAD, [tenant])
+    if closed or previous >= generation:
         return False
     stream = f"{tenancy.name}/{tenant}"
     [(version,)] = connection.execute(_VERSION, [tenant, stream])

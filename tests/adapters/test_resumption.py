@@ -46,6 +46,16 @@ def test_the_log_goes_on_with_a_fact_of_it(log, superuser):
     assert first.at <= begun.at <= last.at
 
 
+@pytest.mark.parametrize("closed", ["left", "arriving"])
+def test_a_log_that_goes_on_elsewhere_stays_as_it_is_and_the_others_begin_again(log, logs, database, superuser, closed):
+    append(log, f"prospects/{uuid4()}", 0, captured())
+    other = logs.of(uuid4())
+    logs.provision(other.tenant)
+    database.query(log.tenant, "update everlog.heads set closed = %s where tenant_id = %s", [closed, log.tenant])
+    assert resume(superuser, [log.tenant, other.tenant], 4, "restore") == 1
+    assert (log.head(), other.head()) == ((1, 1), (4, 1))
+
+
 def test_a_number_is_never_used_for_two_generations(log, superuser, tmp_path):
     """The restored log knows nothing of the generation that was begun and lost."""
     ledger = Ledger(tmp_path)
