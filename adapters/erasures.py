@@ -1,4 +1,4 @@
-"""Erasing subjects so that no restore brings them back: first the ledger, then the database."""
+"""Erasing subjects, and forgetting tenants, so that no restore brings them back: the ledger is told before all else."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any, Protocol
 from uuid import UUID
 
-from adapters.ledger import Erased, Ledger
+from adapters.ledger import Erased, Forgotten, Ledger
 from tenants.context import SYSTEM
 
 _NOTED = """
@@ -22,6 +22,7 @@ _GONE = """
     where tenant_id = %s and subject = any(%s) and wrapped is null"""
 _WHO = "select subject from everlog.subject_keys where tenant_id = %s and wrapped is null"
 _HEAD = "select generation, position from everlog.heads where tenant_id = %s"
+_CLOSE = "update everlog.heads set closed = 'left' where tenant_id = %s and closed is distinct from 'left'"
 _LOOK = 100
 """Of the latest erasures, so many are looked at: where they stand, the earlier ones do."""
 
@@ -40,6 +41,8 @@ class Keys(Protocol):
     """Where keys are at hand."""
 
     def forget(self, tenant: UUID, subjects: Iterable[UUID]) -> None: ...
+
+    def drop(self, tenant: UUID) -> None: ...
 
 
 class Erasures:
@@ -60,6 +63,16 @@ class Erasures:
         if self._keys:
             self._keys.forget(tenant, subjects)
 
+    def leave(self, gone: Forgotten) -> None:
+        """Forget a tenant, for ever: from here on no process opens anything of it, and all let go of its keys.
+
+        Whoever calls this destroys what the keys lie under.
+        """
+        if gone.tenant not in self._ledger.gone():
+            self._ledger.add([gone])
+        if self._keys:
+            self._keys.drop(gone.tenant)
+
     def erased(self, tenant: UUID) -> set[UUID]:
         """Whose keys are destroyed."""
         return {subject for (subject,) in self._database.query(tenant, _WHO, [tenant])}
@@ -79,14 +92,21 @@ class Erasures:
                 "from a backup, or is another one. Run `everlog promote`, which begins a new generation and erases "
                 f"again who was erased since; if it is meant to be a new database, move {self._ledger.path} away."
             )
+        self._close()
         known = [each for each in self._ledger.read() if isinstance(each, Erased)]
         return 0 if self._stand(known[-_LOOK:]) else self.replay()
 
     def replay(self) -> int:
         """Erase everybody whom the ledger names; how many those are. A worker clears what else came back of them."""
+        self._close()
         known = [each for each in self._ledger.read() if isinstance(each, Erased)]
         self._apply(known, _AGAIN)
         return len(known)
+
+    def _close(self) -> None:
+        """A backup may be of before a tenant has left: no log of one that was forgotten is live here again."""
+        for tenant in self._ledger.gone():
+            self._database.query(tenant, _CLOSE, [tenant])
 
     def _stand(self, entries: Sequence[Erased]) -> bool:
         return all(

@@ -1,11 +1,11 @@
-"""What must outlast a restore of the database: who was erased, which generations of the logs there were, who came.
+"""What must outlast a restore of the database: who was erased, which generations there were, who came and who left.
 
 An append-only file of lines, each with a checksum, beside the keys and away from the database and its backups.
 """
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
@@ -19,6 +19,8 @@ from domain.tenancy import Cause
 
 NAME = "ledger"
 _SUM = 16
+_FORGOTTEN = b'"type":"forgotten"'
+"""Stands in such an entry's line, and is looked for before a line is taken apart."""
 
 
 class Erased(Struct, frozen=True, tag="erased"):
@@ -47,7 +49,20 @@ class Came(Struct, frozen=True, tag="came"):
     """The verifier key that it is signed with."""
 
 
-Entry = Erased | Began | Came
+class Forgotten(Struct, frozen=True, tag="forgotten"):
+    """A tenant's log goes on in another installation, and every key of it here is destroyed."""
+
+    tenant: UUID
+    at: datetime
+    to: str
+    """That installation's fingerprint."""
+    origin: str
+    """What the tree is called that was found to go on there, and its size and root (base64) when the log was closed."""
+    size: int
+    root: str
+
+
+Entry = Erased | Began | Came | Forgotten
 
 
 class Damaged(Exception):
@@ -61,6 +76,8 @@ class Ledger:
         self.folder = folder
         self.path = folder / NAME
         self._known: tuple[tuple[int, ...], list[Entry]] = (), []
+        self._gone: tuple[int, int, Mapping[UUID, Forgotten]] = 0, 0, {}
+        """Of which file, read up to where, and what was found of it."""
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Raises `OSError`; then nothing may be done that relies on the entries."""
@@ -96,6 +113,29 @@ class Ledger:
         """What was noted last of a tenant that came from elsewhere."""
         found = [each for each in self.read() if isinstance(each, Came) and each.tenant == tenant]
         return found[-1] if found else None
+
+    def gone(self) -> Mapping[UUID, Forgotten]:
+        """The tenants that were forgotten. May be asked at every request: only what is new in the file is read.
+
+        A damaged line tells nothing here; whoever starts the product hears of it.
+        """
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return {}
+        inode, at, gone = self._gone
+        if found.st_ino != inode or found.st_size < at:
+            at, gone = 0, {}
+        if found.st_size > at:
+            with self.path.open("rb") as file:
+                file.seek(at)
+                fresh = file.read()
+            whole = fresh.rfind(b"\n") + 1
+            lines = [each for each in fresh[:whole].splitlines() if _FORGOTTEN in each]
+            entries = [msgspec.json.decode(body, type=Entry) for each in lines if (body := _body(each))]
+            gone = {**gone, **{each.tenant: each for each in entries if isinstance(each, Forgotten)}}
+            self._gone = found.st_ino, at + whole, gone
+        return gone
 
     def take_over(self, others: Iterable[Path]) -> int:
         """Add what copies and earlier ledgers hold and this one does not; how many entries that were."""
@@ -150,10 +190,16 @@ def _read(path: Path) -> Iterator[Entry]:
     except FileNotFoundError:
         return
     for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), 1):
-        checksum, _, body = line.partition(b" ")
-        if checksum != _checksum(body):
+        body = _body(line)
+        if body is None:
             raise Damaged(
                 f"Line {number} of {path} is damaged. Put the file back from a copy: each backup holds one, and "
                 "`everlog restore` and `everlog promote` take over what copies hold more."
             )
         yield msgspec.json.decode(body, type=Entry)
+
+
+def _body(line: bytes) -> bytes | None:
+    """None where the line is not what was written."""
+    checksum, _, body = line.partition(b" ")
+    return body if checksum == _checksum(body) else None

@@ -10,7 +10,7 @@ from granian.server.embed import Server
 
 from api import bootstrap, transport
 from api.app import create_app
-from api.bootstrap import DECIDERS, DOCUMENTS, FULL, KEYLESS, MISPLACED, MISSING, REVOKED, UNAVAILABLE, Product
+from api.bootstrap import DECIDERS, DOCUMENTS, FULL, KEYLESS, LEFT, MISPLACED, MISSING, REVOKED, UNAVAILABLE, Product
 from api.cell import Celled, Standing
 from api.direct import Direct
 from api.edge import Edge
@@ -25,6 +25,7 @@ from tenants.quotas import Quota
 
 TROUBLES = {
     "storage.full": FULL,
+    "tenancy.left": LEFT,
     "keys.revoked": REVOKED,
     "keys.away": KEYLESS,
     "keys.misplaced": MISPLACED,

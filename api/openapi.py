@@ -53,6 +53,7 @@ AUTHENTICATED = (
     "tenants.busy",
     "service.unavailable",
     "tenancy.closed",
+    "tenancy.left",
     "storage.full",
     "audit.unrecorded",
     "service.overloaded",

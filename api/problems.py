@@ -92,6 +92,11 @@ PROBLEMS: Final[dict[str, Kind]] = {
         "The organisation is moving to another installation",
         "It can be read here and not changed. Ask its operator where it goes on.",
     ),
+    "tenancy.left": Kind(
+        410,
+        "The organisation has left this installation",
+        "Its keys here are destroyed. Ask its operator where it goes on.",
+    ),
     "cells.away": Kind(
         503, "The organisation's region does not answer", "Nothing is lost. Send it again after `Retry-After`."
     ),

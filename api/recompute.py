@@ -15,7 +15,8 @@ from domain.predictions import Made, predictions
 def recomputed(settings: Settings, id: UUID, tenant: UUID | None = None) -> Recomputed:
     """Raises `Unset` where there is no such prediction."""
     with bootstrap.product(settings, worker=True) as product:
-        wanted = [tenant] if tenant else [known for known, *_ in product.database.heads()]
+        gone = product.logs.rings.services.gone()
+        wanted = [tenant] if tenant else [known for known, *_ in product.database.heads() if known not in gone]
         for whose in wanted:
             log = product.logs.of(whose)
             for recorded in log.stream(f"{predictions.name}/{id}"):

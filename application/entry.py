@@ -1,6 +1,7 @@
 """Who comes in: a credential becomes a caller, and who is turned away is noted where they wanted to go."""
 
 import logging
+from contextlib import suppress
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from application.api_keys import Keyring, Unauthenticated
 from application.audit import NOBODY, Trail
 from application.fresh import Fresh
 from application.kernel import Caller
-from application.ports import Logs
+from application.ports import Closed, Logs
 from domain.api_keys import api_keys
 from domain.audit import Denial
 from domain.kernel import Circumstances
@@ -63,8 +64,13 @@ class Entry:
         else:
             tenant = SYSTEM
         caller = Caller(tenant=tenant, actor=NOBODY, circumstances=circumstances)
+        denial = _denial(stranger.code, stranger.key)
         try:
-            await self._trail.turned_away(caller, _denial(stranger.code, stranger.key))
+            with suppress(Closed):
+                await self._trail.turned_away(caller, denial)
+                return
+            # The organisation has left: its trail takes nothing more here.
+            await self._trail.turned_away(replace(caller, tenant=SYSTEM), denial)
         except Exception:  # noqa: BLE001 - whoever is turned away is turned away, noted or not
             _log.exception("A failed authentication could not be recorded.")
 

@@ -38,6 +38,10 @@ class Revoked(Denied):
     """An organisation's own key service refuses us: whoever owns it has taken back the use of its key."""
 
 
+class Left(Denied):
+    """The organisation has left this installation, which has forgotten it: nothing of it is opened here again."""
+
+
 class Misplaced(Exception):
     """A ciphertext is not what was recorded in its place: altered, cut short, or moved from elsewhere."""
 

@@ -22,7 +22,7 @@ from application.ports import Appended, Closed, Conflict, Seen, SubjectErased
 from domain.audit import Damaged, Look, Read, audit
 from domain.kernel import Actor, Meta
 from tenants.context import SYSTEM
-from tenants.keys import Denied, Misplaced, Unserved
+from tenants.keys import Denied, Left, Misplaced, Unserved
 
 MOST = 1_000
 """Subjects that one fact names, a single answer's aside."""
@@ -31,7 +31,8 @@ SECONDS = 30
 GRACE = 600.0
 """Seconds that a file waits for a closed log to open again before it is kept for whoever opens it."""
 
-ASIDE = ("damaged", "left")
+LEFT = "left"
+ASIDE = ("damaged", LEFT)
 """Why a file was set aside: its ending."""
 
 T = TypeVar("T")
@@ -93,7 +94,7 @@ def carry(segment: Segment, logs: Logs, waiting: Waiting | None = None, held: li
         segment.set_aside("damaged")
     elif closed:
         _log.error("%s is kept beside the journal: an organisation in it has left.", segment.path.name)
-        segment.set_aside("left")
+        segment.set_aside(LEFT)
     else:
         segment.drop()
 
@@ -137,6 +138,9 @@ class Contents(NamedTuple):
         for frame in segment.frames():
             try:
                 seen = None if isinstance(frame, Unread) else _open(frame, logs)
+            except Left:
+                # Its key is destroyed, and its log takes nothing more here.
+                continue
             except (Denied, Unserved) as problem:
                 shut[UUID(bytes=bytes(frame)[:_TENANT])] = problem  # type: ignore[arg-type] # it was opened, so it is bytes
                 continue

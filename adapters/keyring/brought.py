@@ -3,17 +3,20 @@
 Services are named in files beside the database, never in it: who can write to it could else have a token sent anywhere.
 A tenant's file, `services/<tenant>` in the key folder, has a setting a line. What lies under the second of them is
 marked `2/` in the database; what has no mark lies under the installation's.
+
+Nothing is asked of either for a tenant that this installation has forgotten.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 from uuid import UUID
 
 from adapters.keyring.cache import bound
-from tenants.keys import KMS, Denied, Missing, Revoked
+from adapters.ledger import Came, Forgotten, Ledger
+from tenants.keys import KMS, Denied, Left, Missing, Revoked
 
 FOLDER = "services"
 BACK = "-"
@@ -31,6 +34,7 @@ class Services:
     def __init__(self, installation: KMS, folder: Path | None = None, named: Named | None = None) -> None:
         self._installation = installation
         self._folder = folder / FOLDER if folder else None
+        self._ledger = Ledger(folder) if folder else None
         self._named = named
         self._made: dict[tuple[UUID, str], KMS] = {}
         self._owners: dict[UUID, tuple[bool, float]] = {}
@@ -51,20 +55,41 @@ class Services:
             bound(self._owners, _MOST)
         return known
 
+    def gone(self) -> Mapping[UUID, Forgotten]:
+        """The tenants that have left and were forgotten."""
+        return self._ledger.gone() if self._ledger else {}
+
+    def stays(self, tenant: UUID) -> None:
+        """Raises `tenants.keys.Left` where the tenant was forgotten. May be asked at every request."""
+        if tenant in self.gone():
+            raise Left(f"The organisation {tenant} has left this installation, which has destroyed its keys.")
+
     def mark(self, tenant: UUID, name: str) -> str:
         """How a key of this name is written down where it lies under the service of now.
 
-        A name that has been in a service once is destroyed there, so each move gives them new ones.
+        A name that has been in a service once is destroyed there, so each move gives them new ones; and so does an
+        arrival here, since both installations may use one service, and what one destroys is not the other's.
         """
         settings = self.settings(tenant)
-        called = f"{name}.{len(settings)}" if settings else name
+        called = f"{name}{self._arrival(tenant)}" + (f".{len(settings)}" if settings else "")
         return called if settings[-1:] in ([], [BACK]) else f"{len(settings)}{BETWEEN}{called}"
+
+    def _arrival(self, tenant: UUID) -> str:
+        """Tells names here from those that the tenant's keys have where it came from; nothing where it began here."""
+        entries = self._ledger.read() if self._ledger else []
+        came = [each.at for each in entries if isinstance(each, Came) and each.tenant == tenant]
+        return f".{round(min(came).timestamp() * 1_000_000):x}" if came else ""
 
     def at(self, tenant: UUID, marked: str) -> tuple[KMS, str]:
         """The service of what is marked so, and the key's name in it.
 
-        Raises `tenants.keys.Missing` where no file names it.
+        Raises `tenants.keys.Missing` where no file names it, and `tenants.keys.Left` as `stays` does.
         """
+        self.stays(tenant)
+        return self.lies(tenant, marked)
+
+    def lies(self, tenant: UUID, marked: str) -> tuple[KMS, str]:
+        """The same for whoever looks after what was forgotten."""
         number, mark, name = marked.rpartition(BETWEEN)
         if not mark:
             return self._installation, name

@@ -1,5 +1,9 @@
-"""What is done with a tenant's keys: taken to another key service, rotated, and destroyed when their time is over."""
+"""What is done with a tenant's keys: taken to another key service, rotated, and destroyed.
 
+An epoch's when its time is over, all of them when the tenant has left.
+"""
+
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
@@ -8,7 +12,7 @@ from adapters.crypto import Cipher
 from adapters.keyring.brought import BETWEEN, Services
 from adapters.keyring.ring import Ring
 from adapters.postgres.database import Database
-from tenants.keys import EPOCH, KMS, Destroyed, Misplaced, Missing, name, over_subject_key, over_tenant_key
+from tenants.keys import EPOCH, KMS, Destroyed, Misplaced, Missing, Revoked, name, over_subject_key, over_tenant_key
 
 _HELD = "select purpose, epoch, kms_key, wrapped from everlog.tenant_keys where tenant_id = %s order by purpose, epoch"
 _LIES = "select kms_key from everlog.tenant_keys where tenant_id = %s and purpose = 'subjects' and epoch = %s"
@@ -38,6 +42,13 @@ class Turned(NamedTuple):
     epoch: int
     begun: bool
     subjects: int
+
+
+class Place(NamedTuple):
+    """A key service, and a key's name in it."""
+
+    service: KMS
+    name: str
 
 
 class Custody:
@@ -127,6 +138,39 @@ class Custody:
             self._database.query(self.tenant, _MOVE, [lies, fresh, self.tenant, purpose, number, lies, wrapped])
             carried += 1
         return carried
+
+    def alive(self) -> list[Place]:
+        """Where the tenant's keys lie that are not destroyed, also once it was forgotten.
+
+        One that its owner's service does not let us look at counts. Raises what services do that do not serve us.
+        """
+        found = []
+        for purpose, number, lies, wrapped in self._database.query(self.tenant, _HELD, [self.tenant]):
+            service, called = self._services.lies(self.tenant, lies)
+            try:
+                service.unwrap(called, wrapped, over_tenant_key(self.tenant, purpose, number))
+            except Destroyed:
+                continue
+            except (Misplaced, Missing, Revoked):
+                pass
+            found.append(Place(service, called))
+        return found
+
+    def destroy(self, lying: Iterable[Place]) -> tuple[list[str], list[str]]:
+        """Destroy these keys for ever: the names of those that are, and of those whose owner does not let us.
+
+        Raises what services do that do not serve us; those that are destroyed by then stay so.
+        """
+        gone, withheld = list[str](), list[str]()
+        for each in lying:
+            try:
+                each.service.destroy(each.name)
+            except Revoked:
+                withheld.append(each.name)
+            else:
+                gone.append(each.name)
+        self._ring.keys.forget()
+        return gone, withheld
 
     def _under(self, number: int) -> bool:
         return bool(self._database.query(self.tenant, _UNDER, [self.tenant, number]))

@@ -35,6 +35,12 @@ class Rings:
         """What an operator does with a tenant's keys. The database's role is the worker's."""
         return Custody(self._database, self.services, self.of(tenant))
 
+    def drop(self, tenant: UUID) -> None:
+        """Let go of every key of one tenant's that is at hand."""
+        if ring := self._rings.get(tenant):
+            ring.keys.forget()
+        self._cache.drop(tenant)
+
     def forget(self) -> None:
         """Let go of every key that is at hand."""
         for ring in list(self._rings.values()):

@@ -31,6 +31,7 @@ from application.kernel import Once
 from application.pending import Pending
 from application.ports import Appended, Conflict, NoRoom, Reused, SubjectErased, Taken, Unanswered
 from domain.kernel import Erased, Fact, Meta
+from tenants.keys import Left
 
 SALT = 16
 _VERSION_7, _VARIANT = 7 << 76, 2 << 62
@@ -144,7 +145,7 @@ def event_id() -> UUID:
     )
 
 
-_PASSING: Mapping[type[Exception], type[Unanswered]] = {Full: NoRoom, Closed: ports.Closed}
+_PASSING: Mapping[type[Exception], type[Unanswered]] = {Full: NoRoom, Closed: ports.Closed, Left: ports.Closed}
 
 
 def told(problem: BaseException) -> BaseException:
@@ -158,6 +159,6 @@ def told(problem: BaseException) -> BaseException:
             return Reused()
         case Gone():
             return SubjectErased()
-        case Busy() | Closed() | Failing() | Unsettled():
+        case Busy() | Closed() | Failing() | Left() | Unsettled():
             return _PASSING.get(type(problem), Unanswered)()
     return problem

@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from threading import Lock
 
 from adapters.keyring import Ring
-from adapters.log.draft import Draft
+from adapters.log.draft import Draft, told
 
 
 class Line:
@@ -37,7 +37,7 @@ class Line:
                 self._prepare(drafts)
             except Exception as problem:  # noqa: BLE001 - whatever it is, each caller is told
                 for draft in drafts:
-                    draft.answer.set_exception(problem)
+                    draft.answer.set_exception(told(problem))
                 continue
             for draft in drafts:
                 self._send(draft)

@@ -14,7 +14,7 @@ from adapters.postgres.committer import Committer
 from adapters.postgres.database import Database, found
 from adapters.postgres.recorder import Recorder
 from domain.kernel import Decider
-from tenants.keys import KMS
+from tenants.keys import KMS, Left
 
 THREADS = 4
 """That fetch keys and write snapshots beside the event loop."""
@@ -69,22 +69,32 @@ class Logs:
         await asyncio.get_running_loop().run_in_executor(self._threads, self.provision, tenant)
 
     async def granted(self, tenant: UUID) -> None:
-        """Whether the owner of a tenant's own key service lets it be read, where it brought one.
+        """Whether a tenant is still here, and the owner of its own key service lets it be read, where it brought one.
 
-        Raises `tenants.keys.Revoked`, and `tenants.keys.Unserved` where that service has not answered for too long.
+        Raises `tenants.keys.Left` and `tenants.keys.Revoked`, and `tenants.keys.Unserved` where that service has not
+        answered for too long.
         """
+        self._stays(tenant)
         keys = self.rings.of(tenant).keys
         if keys.own and not keys.at_hand:
             await asyncio.get_running_loop().run_in_executor(self._threads, keys.grant)
 
     def must_be_granted(self, tenant: UUID) -> None:
         """The same, for threads."""
+        self._stays(tenant)
         keys = self.rings.of(tenant).keys
         if keys.own:
             keys.grant()
 
+    def _stays(self, tenant: UUID) -> None:
+        try:
+            self.rings.services.stays(tenant)
+        except Left:
+            self.rings.drop(tenant)
+            raise
+
     def provision(self, tenant: UUID) -> None:
-        """The same, for threads."""
+        """As `prepare`, for threads."""
         found(self._database, tenant)
         self.rings.provision(tenant)
 

@@ -1,4 +1,4 @@
-"""A word over NATS that subjects were erased: every process lets go of their keys, instead of within half a minute.
+"""A word over NATS that subjects were erased, or a tenant forgotten: every process lets go of their keys at once.
 
 A process that was not connected cannot know what was said meanwhile, so it lets go of all when a connection comes up.
 """
@@ -16,6 +16,9 @@ from adapters.keyring import Rings
 from adapters.nats import subjects
 from adapters.nats.link import Link
 
+ALL = "all"
+"""Is told instead of a subject where every key of the tenant is destroyed."""
+
 
 class Forgetting:
     """`adapters.erasures.Keys` of all processes of an installation. Build it before the link starts."""
@@ -29,9 +32,14 @@ class Forgetting:
         """In this process at once, in the others as soon as they hear of it."""
         gone = list(subjects)
         self._rings.of(tenant).forget(gone)
-        self._link.soon(self._tell, tenant, gone)
+        self._link.soon(self._tell, tenant, [str(each) for each in gone])
 
-    def _tell(self, tenant: UUID, gone: list[UUID]) -> None:
+    def drop(self, tenant: UUID) -> None:
+        """The same of all of a tenant's keys. Who does not hear it lets go of them when they are used next."""
+        self._rings.drop(tenant)
+        self._link.soon(self._tell, tenant, [ALL])
+
+    def _tell(self, tenant: UUID, gone: list[str]) -> None:
         if client := self._link.client:
             asyncio.ensure_future(_send(client, tenant, gone))  # noqa: RUF006 - keys that are not told of expire
 
@@ -45,11 +53,14 @@ class Forgetting:
 
     async def _heard(self, message: Msg) -> None:
         with suppress(ValueError):
-            gone = UUID(message.data.decode("ascii"))
-            self._rings.of(subjects.tenant(message.subject)).forget([gone])
+            gone, tenant = message.data.decode("ascii"), subjects.tenant(message.subject)
+            if gone == ALL:
+                self._rings.drop(tenant)
+            else:
+                self._rings.of(tenant).forget([UUID(gone)])
 
 
-async def _send(client: Client, tenant: UUID, gone: list[UUID]) -> None:
+async def _send(client: Client, tenant: UUID, gone: list[str]) -> None:
     with suppress(Error, OSError):
-        for subject in gone:
-            await client.publish(subjects.gone(tenant), str(subject).encode())
+        for each in gone:
+            await client.publish(subjects.gone(tenant), each.encode())

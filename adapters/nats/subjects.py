@@ -35,7 +35,7 @@ EVERY_GONE = "everlog-gone.*"
 
 
 def gone(tenant: UUID) -> str:
-    """Told of each subject of the tenant that was erased."""
+    """Told of each subject of the tenant that was erased, and when all of its keys were destroyed."""
     return f"everlog-gone.{tenant}"
 
 

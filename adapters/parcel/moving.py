@@ -4,12 +4,15 @@ from pathlib import Path
 from time import monotonic, sleep
 from uuid import UUID
 
-from adapters.ledger import Ledger
+from adapters.keyring import Custody, Place
+from adapters.ledger import Forgotten, Ledger
 from adapters.log import Logs
+from adapters.parcel import receipt
 from adapters.parcel.identity import Identity, Installation, Unfit, parse
 from adapters.parcel.pack import Packing, pack
 from adapters.parcel.unpack import Arrival, Unpacking
 from adapters.postgres.database import Database
+from adapters.proofs.grove import Grove
 from adapters.proofs.signer import Signer
 from projections.proofs import note
 from tenants.residency import fits
@@ -17,6 +20,7 @@ from tenants.residency import fits
 PATIENCE = 5.0
 """Seconds in which a running sealer gets to what was just recorded."""
 _CLOSE = "update everlog.heads set closed = 'left' where tenant_id = %s and closed is null returning position"
+_CLOSED = "select generation, position from everlog.heads where tenant_id = %s and closed = 'left'"
 _REOPEN = "update everlog.heads set closed = null where tenant_id = %s and closed = 'left' returning position"
 
 
@@ -45,7 +49,8 @@ class Moving:
             raise Unfit("The organisation has left already. `everlog tenants reopen` takes that back.")
 
     def reopen(self, tenant: UUID) -> None:
-        """Raises `Unfit` where it has not left."""
+        """Raises `Unfit` where it has not left, and where it was forgotten."""
+        self._must_be_known(tenant)
         if not self._database.query(tenant, _REOPEN, [tenant]):
             raise Unfit("The organisation has not left.")
 
@@ -84,4 +89,46 @@ class Moving:
             if not (relocate or fits(resides, region)):
                 raise Unfit(f"The organisation's data stay in {resides}, and this is the cell of {region}.")
             tenant = arriving.header.tenant
+            self._must_be_known(tenant)
             return arriving.run(self._database, self._logs.rings.of(tenant), Ledger(self._keys))
+
+    def receipt(self, tenant: UUID, after: int, custody: Custody) -> bytes:
+        """That a tenant has arrived here, up to a position. Raises `Unfit`, and what its key services do."""
+        came, signer = Ledger(self._keys).came(tenant), Signer(self._keys, lambda: 0)
+        if came is None or not after:
+            raise Unfit("The organisation did not come here from another installation, or has not arrived as a whole.")
+        names = tuple(each.name for each in custody.alive())
+        grove = Grove(tenant, lambda sql, params: self._database.query(tenant, sql, params))
+        return receipt.write(receipt.made(grove, came, after, signer.key(tenant) or "", names), Identity(self._keys))
+
+    def forgettable(self, tenant: UUID, to: str, proof: bytes, custody: Custody) -> tuple[Forgotten, list[Place]]:
+        """What is to be noted of a tenant that has arrived where it left for, and where its living keys lie.
+
+        `to` is that installation's fingerprint. Raises `Unfit` where it has not, or where some of these keys are the
+        other's too.
+        """
+        noted = Ledger(self._keys).gone().get(tenant)
+        closed = self._database.query(tenant, _CLOSED, [tenant])
+        if not noted and not (closed and to):
+            raise Unfit("The organisation has not left. `everlog tenants export --leave` is how it does.")
+        found, signer = receipt.read(proof, noted.to if noted else to), Signer(self._keys, lambda: 0)
+        with signer.hold(tenant) as held:
+            last, key = held.last or "", signer.key(tenant) or ""
+        if not noted and (not last or (note.generation(last), note.parse(last)[0]) != closed[0]):
+            raise Unfit("The end of the log is not signed here yet. Run a worker with its part `seal`, then try again.")
+        gone, lying = receipt.arrived(found, tenant, noted.to if noted else to, last, key), custody.alive()
+        if shared := sorted({each.name for each in lying}.intersection(found.names)):
+            raise Unfit(
+                f"The new installation has keys of the same names: {', '.join(shared)}. If both use one key service, "
+                "they are the same keys. Run `everlog keys move` there with the service that it has now, which gives "
+                "them other names, and bring a new receipt."
+            )
+        return noted or gone, lying
+
+    def waits(self, tenant: UUID) -> bool:
+        """Whether it has left and is not forgotten."""
+        return tenant not in Ledger(self._keys).gone() and bool(self._database.query(tenant, _CLOSED, [tenant]))
+
+    def _must_be_known(self, tenant: UUID) -> None:
+        if tenant in Ledger(self._keys).gone():
+            raise Unfit("The organisation was forgotten here: its keys are destroyed, and none is ever made again.")

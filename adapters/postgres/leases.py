@@ -1,5 +1,6 @@
 """Which worker works for which tenant. Two that believe they hold the same lease do no harm, only work twice."""
 
+from collections.abc import Callable, Collection
 from threading import Lock
 from time import monotonic
 from uuid import UUID
@@ -21,7 +22,8 @@ _RENEW = """
     update everlog.leases set until = clock_timestamp() + %(seconds)s * interval '1 second'
     where tenant_id = %(system)s and job = %(job)s and worker = %(worker)s returning leased"""
 _SHARE = """
-    select ceil((select count(*) from everlog.heads)::numeric / greatest(count(*), 1))::bigint
+    select ceil((select count(*) from everlog.heads where tenant_id <> all(%(gone)s))::numeric
+        / greatest(count(*), 1))::bigint
     from everlog.leases where tenant_id = %(system)s and job = %(crew)s
         and until between clock_timestamp() and clock_timestamp() + %(longest)s * interval '1 second'"""
 _SHED = """
@@ -32,8 +34,8 @@ _TAKE = """
     select %(system)s, %(job)s, h.tenant_id, %(worker)s, clock_timestamp() + %(seconds)s * interval '1 second'
     from everlog.heads h
     left join everlog.leases l on l.tenant_id = %(system)s and l.job = %(job)s and l.leased = h.tenant_id
-    where l.leased is null
-        or not (l.until between clock_timestamp() and clock_timestamp() + %(longest)s * interval '1 second')
+    where h.tenant_id <> all(%(gone)s) and (l.leased is null
+        or not (l.until between clock_timestamp() and clock_timestamp() + %(longest)s * interval '1 second'))
     order by h.tenant_id limit %(more)s
     on conflict (tenant_id, job, leased) do update set worker = excluded.worker, until = excluded.until
     where not (stands.until between clock_timestamp() and clock_timestamp() + %(longest)s * interval '1 second')
@@ -52,11 +54,19 @@ _EAGER = 0.5
 class Leases:
     """One worker's leases, each for `seconds` by the database's clock. The database's role is the worker's.
 
-    `job` is what they are for where none is named.
+    `job` is what they are for where none is named. Nothing is done for the tenants that `gone` answers with.
     """
 
-    def __init__(self, database: Database, worker: UUID, seconds: float = SECONDS, job: str = VIEWS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        worker: UUID,
+        seconds: float = SECONDS,
+        job: str = VIEWS,
+        gone: Callable[[], Collection[UUID]] = frozenset,
+    ) -> None:
         self.worker = worker
+        self._gone = gone
         self._job = job
         self.seconds = seconds
         self._database = database
@@ -66,6 +76,7 @@ class Leases:
     def renew(self, job: str = "") -> set[UUID]:
         """Say that this worker does the job, keep its fair share of all tenants, and take what is free up to that."""
         job = job or self._job
+        gone = list(self._gone())
         known = {
             "system": SYSTEM,
             "job": job,
@@ -73,17 +84,19 @@ class Leases:
             "worker": self.worker,
             "seconds": self.seconds,
             "longest": max(_LONGEST, self.seconds),
+            "gone": gone,
         }
         with self._database.transaction(SYSTEM) as connection:
             connection.execute(_HERE, known)
             connection.execute(_GONE, known)
             held = {tenant for (tenant,) in connection.execute(_RENEW, known)}
             [(share,)] = connection.execute(_SHARE, known).fetchall()
-            if shed := sorted(held)[share:]:
+            if shed := [*held.intersection(gone), *sorted(held.difference(gone))[share:]]:
                 connection.execute(_SHED, known | {"shed": shed})
+            held.difference_update(shed)
             if share > len(held):
                 held |= {tenant for (tenant,) in connection.execute(_TAKE, known | {"more": share - len(held)})}
-        return held - set(shed)
+        return held
 
     def hold(self, job: str, tenant: UUID) -> bool:
         """Whether a tenant is among this worker's share; any thread may ask, and one of them renews when it is time."""

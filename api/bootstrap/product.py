@@ -14,7 +14,8 @@ from msgspec import Struct
 from adapters.casbin import Casbin
 from adapters.deliveries import Deliveries
 from adapters.erasures import Erasures
-from adapters.journal import Journal
+from adapters.journal import Journal, aside
+from adapters.journal.segment import Segment
 from adapters.keyring import Rings, Services
 from adapters.kms import OWN_SECONDS, named
 from adapters.ledger import Ledger
@@ -205,6 +206,11 @@ def journal(product: Product) -> Journal:
     words = "Files of reads in the journal's folder, by what has become of them."
     product.telemetry.metrics.watch("everlog_journal_files", words, made.files, "state")
     return made
+
+
+def remains(product: Product, tenant: UUID, waits: Callable[[UUID], bool]) -> list[Segment]:
+    """The journal's files on this machine that are kept for a tenant alone."""
+    return aside.remains(product.settings.journal, tenant, waits)
 
 
 def reread(settings: Settings, tenant: UUID, findings: Findings) -> tuple[Read, int]:

@@ -18,7 +18,7 @@ from adapters.proofs.signer import Refusing
 from adapters.proofs.witness import Unready
 from adapters.trust import Untrusted
 from projections.proofs.note import Unsound
-from tenants.keys import Denied, Misplaced, Missing, Revoked, Unserved
+from tenants.keys import Denied, Left, Misplaced, Missing, Revoked, Unserved
 
 PLAIN = (
     *(Away, CannotStart, Exposed, TooOld, Unsafe, psycopg.OperationalError, PoolTimeout),
@@ -31,6 +31,8 @@ FULL = (psycopg.errors.DiskFull, Full)
 """Those of them that pass when somebody makes room."""
 KEYLESS = (Denied, Unserved)
 """Troubles of the key service: personal data can be neither read nor written until it serves us again."""
+LEFT = (Left,)
+"""The organisation was forgotten here."""
 REVOKED = (Revoked,)
 """An organisation's own key service refuses us."""
 MISPLACED = (Misplaced,)

@@ -17,7 +17,7 @@ from adapters.nats.relay import Relay
 from adapters.nats.score import Scorer, serve_scores
 from adapters.outbound import Outbound
 from adapters.postgres.held import held as against
-from adapters.postgres.leases import Leases
+from adapters.postgres.leases import VIEWS, Leases
 from adapters.postgres.recorder import Recorder
 from adapters.postgres.views import Views
 from adapters.privacy import Remains
@@ -91,12 +91,17 @@ def held(product: Product, tenant: UUID, findings: Findings, *, fold: bool = Tru
     return against(store(product, tenant), product.logs.of(tenant), MODELS, findings, fold=fold)
 
 
+def _leases(product: Product, job: str = VIEWS) -> Leases:
+    """Of a worker of its own, for the tenants that are here still."""
+    return Leases(product.database, uuid4(), job=job, gone=product.logs.rings.services.gone)
+
+
 def _leased(product: Product, job: str, work: Callable[[Callable[[], set[UUID]], float], None]) -> threading.Thread:
     """A thread that works for the tenants leased to this process for that job.
 
     `work` is given what answers with them, and for how many seconds a lease lasts.
     """
-    leases = Leases(product.database, uuid4())
+    leases = _leases(product)
 
     def run() -> None:
         work(partial(leases.renew, job), leases.seconds)
@@ -172,7 +177,7 @@ def renewed(product: Product, tenant: UUID, views: Sequence[str]) -> dict[str, l
 
 def relay(product: Product) -> Relay:
     """Publish to JetStream whatever is committed, once the link starts."""
-    leases = Leases(product.database, uuid4())
+    leases = _leases(product)
     source = partial(Recorder, database=product.database, committer=product.committer)
     told, erased = product.telemetry.relayed, product.erasures.erased
     made = Relay(product.link, product.database.heads, source, leases, told=told, erased=erased)
@@ -195,7 +200,7 @@ def sealing(product: Product, stop: threading.Event) -> list[threading.Thread]:
         return made
 
     def run() -> None:
-        leases = Leases(product.database, uuid4(), job="seal")
+        leases = _leases(product, "seal")
         with product.wakes.commits() as ear:
             Worker(
                 leases,
@@ -217,7 +222,7 @@ def witnessing(product: Product, stop: threading.Event) -> list[threading.Thread
 
 def _before(product: Product, stop: threading.Event, named: Named) -> threading.Thread:
     name = named.key.name
-    leases = Leases(product.database, uuid4(), job=f"witness {named.key.text}")
+    leases = _leases(product, f"witness {named.key.text}")
     # The operator names this address, and has said so where it is plain HTTP.
     cosigner = Cosigner(named, Outbound(private=True, trust=trust(product.settings.authorities)))
 
@@ -245,7 +250,7 @@ def delivering(product: Product, stop: threading.Event) -> list[threading.Thread
 
 
 def _courier(product: Product, stop: threading.Event) -> Worker:
-    leases = Leases(product.database, uuid4(), job="deliver")
+    leases = _leases(product, "deliver")
     ways = Ways(Outbound(hosts=product.settings.outbound))
     opened = deliveries(product).opened
 

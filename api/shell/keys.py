@@ -53,7 +53,8 @@ def carry(service: str, *, json: Json = False) -> None:
 
     async def work(product: Product) -> dict[str, int]:
         to, carried = bootstrap.kms(product.settings, service), dict[str, int]()
-        for tenant, _, _ in await asyncio.to_thread(product.database.heads):
+        gone = product.logs.rings.services.gone()
+        for tenant in [each for each, *_ in await asyncio.to_thread(product.database.heads) if each not in gone]:
             # What is recorded afterwards needs keys, which this process does not get any more by then.
             await product.logs.prepare(tenant)
             custody = product.logs.rings.custody(tenant)

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.ledger import Began, Damaged, Erased, Ledger
+from adapters.ledger import Began, Damaged, Erased, Forgotten, Ledger
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -14,8 +14,12 @@ def erased():
     return Erased(uuid4(), uuid4(), AT)
 
 
+def forgotten():
+    return Forgotten(uuid4(), AT, "there", "everlog", 7, "root")
+
+
 def test_entries_come_back_in_order_whoever_added_them(tmp_path):
-    entries = [erased(), Began(2, "restore", AT), erased(), Began(3, "promotion", AT)]
+    entries = [erased(), Began(2, "restore", AT), forgotten(), erased(), Began(3, "promotion", AT)]
     for each in entries:
         Ledger(tmp_path).add([each])
     assert Ledger(tmp_path).read() == entries
@@ -79,3 +83,25 @@ def test_one_that_is_set_aside_is_still_found(tmp_path):
     assert ledger.read() == []
     assert ledger.take_over(ledger.earlier()) == 1
     assert ledger.read() == [entry]
+
+
+def test_who_was_forgotten_is_told_by_what_is_new_in_it_alone(tmp_path, monkeypatch):
+    ledger, gone, more = Ledger(tmp_path), forgotten(), forgotten()
+    assert ledger.gone() == {}
+    ledger.add([erased(), gone])
+    assert ledger.gone() == {gone.tenant: gone}
+    opened = list[bytes]()
+    monkeypatch.setattr("adapters.ledger._body", opened.append)
+    Ledger(tmp_path).add([erased()])
+    assert ledger.gone() == {gone.tenant: gone}
+    assert opened == []
+    monkeypatch.undo()
+    with ledger.path.open("ab") as file:
+        file.write(b'0123456789abcdef {"type":"forgotten"')
+    assert ledger.gone() == {gone.tenant: gone}
+    Ledger(tmp_path).add([more])
+    assert ledger.gone() == {each.tenant: each for each in (gone, more)} == Ledger(tmp_path).gone()
+    ledger.set_aside(AT)
+    assert ledger.gone() == {}
+    assert Ledger(tmp_path).take_over(ledger.earlier()) == 4
+    assert ledger.gone() == {each.tenant: each for each in (gone, more)}

@@ -178,6 +178,9 @@ class World:
         """Let go of keys at hand, as processes do that hear of an erasure."""
         self.logs.rings.of(tenant).forget(subjects)
 
+    def drop(self, tenant):
+        self.logs.rings.drop(tenant)
+
     def run(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
 

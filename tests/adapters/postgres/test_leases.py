@@ -1,7 +1,7 @@
 """Workers share tenants fairly, and nobody's death or stubbornness harms the views."""
 
 import threading
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from msgspec.structs import replace
@@ -43,6 +43,17 @@ def test_one_worker_takes_all_and_two_share(alone, keeper, database, owner):
     assert abs(len(kept) - len(taken)) <= 1
     first.release()
     assert second.renew() == everyone
+
+
+def test_nobody_works_for_a_tenant_that_is_gone(alone, keeper, tenant):
+    gone = set[UUID]()
+    leases = Leases(keeper, uuid4(), gone=lambda: gone)
+    everyone = leases.renew()
+    assert tenant in everyone
+    gone.add(tenant)
+    assert leases.renew() == everyone - {tenant}
+    gone.clear()
+    assert leases.renew() == everyone
 
 
 def test_the_leases_of_the_dead_pass_on_when_they_expire_and_not_before(alone, keeper, owner):
