@@ -1,6 +1,6 @@
 """Backups made and put back, with what stands beside the database: keys, and the ledger."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -28,9 +28,19 @@ def backup(home: Path, url: str, keys: Path, into: Path) -> Backup:
 
 
 def restore(
-    home: Path, backups: Path, at: datetime | None, archive: Path | None, keys: Path, *, replace: bool
+    home: Path,
+    backups: Path,
+    at: datetime | None,
+    archive: Path | None,
+    keys: Path,
+    *,
+    replace: bool,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Restored[Resumption]:
-    """Put back an embedded server, up to a time or as far as possible. Raises `Unusable` and `CannotStart`."""
+    """Put back an embedded server, up to a time or as far as possible. Raises `Unusable` and `CannotStart`.
+
+    `tell` is given words on how far it is, now and then.
+    """
     ledger = Ledger(keys)
 
     def then(connection: psycopg.Connection, chosen: Backup) -> Resumption:
@@ -40,7 +50,7 @@ def restore(
         heads = connection.execute(HEADS).fetchall()
         return begin_again(connection, heads, ledger, _copies(ledger, [chosen.folder.parent]), "restore")
 
-    return back.restore(home, backups, at, Settings(archive=archive), then, replace=replace)
+    return back.restore(home, backups, at, Settings(archive=archive), then, replace=replace, tell=tell)
 
 
 def promote(url: str, keys: Path, backups: Path | None) -> Promoted:

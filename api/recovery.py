@@ -1,5 +1,6 @@
 """What operators do against and after a loss: backups, restores, promotions."""
 
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def restore(backups: Path, at: datetime | None, *, replace: bool, json: bool) ->
             "EVERLOG_DATABASE_URL names a server of your own: put its backup back there, and `everlog promote`."
         )
     done = bootstrap.recovery.restore(
-        settings.home, backups.absolute(), at, settings.archive, settings.keys, replace=replace
+        settings.home, backups.absolute(), at, settings.archive, settings.keys, replace=replace, tell=_tell
     )
     until = f"{done.until:%Y-%m-%dT%H:%M:%S.%fZ}" if done.until else None
     words = [f"Put back from {done.backup.folder}, up to {until or 'the end of the backup'}.", _resumed(done.done)]
@@ -70,6 +71,11 @@ def promote(backups: Path | None, *, json: bool) -> None:
             "synchronous_standby_names names a replica that is not there: commits wait until one is, or it is empty."
         )
     say({"replica": done.replica, "waiting": done.waiting, **_told(done.resumption)}, "\n".join(words), json=json)
+
+
+def _tell(words: str) -> None:
+    """Beside the answer, which a machine may read."""
+    sys.stderr.write(f"{words}\n")
 
 
 def _resumed(done: Any) -> str:

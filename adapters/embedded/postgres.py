@@ -90,7 +90,7 @@ def program(place: Place, memory: Memory, settings: Settings) -> Program:
         stop=_STOP,
         known=known(data),
         before=lambda: _drop_pid(data),
-        answers=lambda pid: _answers(data, pid),
+        answers=lambda pid: answers(data, pid),
     )
 
 
@@ -132,7 +132,8 @@ def _drop_pid(data: Path) -> None:
     (data / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _answers(data: Path, pid: int) -> bool:
+def answers(data: Path, pid: int) -> bool:
+    """Whether this process serves the data: it has recovered, and takes writes."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
     except OSError:

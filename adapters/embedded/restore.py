@@ -1,12 +1,13 @@
 """Putting a backup back: PostgreSQL replays the archive up to a point in time, where nobody can reach it yet."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
@@ -17,7 +18,7 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
-from adapters.embedded import archive, backup, cluster, lock, memory, nats, postgres
+from adapters.embedded import archive, backup, cluster, lock, logs, memory, nats, postgres
 from adapters.embedded import folder as folders
 from adapters.embedded.backup import Backup, Unusable
 from adapters.embedded.memory import Memory
@@ -28,6 +29,10 @@ from adapters.embedded.settings import Settings
 
 T = TypeVar("T")
 _FRESH = "postgres.restoring"
+_TELL = 15.0
+"""Seconds between two words on how far a recovery is."""
+_SEGMENT = re.compile("[0-9A-F]{24}")
+_FETCHED = re.compile('restored log file "([0-9A-F]{24})"')
 _SCALE = 10_000
 """Between a major version and its number."""
 
@@ -50,11 +55,13 @@ def restore(
     then: Callable[[psycopg.Connection, Backup], T],
     *,
     replace: bool,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Restored[T]:
     """Put back the latest fitting backup, up to `at` or as far as the archive goes. Nothing runs when this returns.
 
     `then` is given the superuser's connection, in autocommit, while nobody else can connect: what it raises leaves
-    everything as it was. Data that stand in the folder are moved aside, never removed, and only with `replace`.
+    everything as it was. `tell` is given words on how far the recovery is, now and then. Data that stand in the folder
+    are moved aside, never removed, and only with `replace`.
 
     Raises:
         Unusable: there is no backup that fits, or the archive does not reach that far.
@@ -71,7 +78,7 @@ def restore(
         backup.verify(chosen, where.binaries.postgres.parent)
         fresh = _laid_out(where, chosen)
         try:
-            with _recovering(where, fresh, at, settings) as connection:
+            with _recovering(where, fresh, at, settings, tell) as connection:
                 until = _last(connection)
                 _set_passwords(connection, known)
                 done = then(connection, chosen)
@@ -124,7 +131,9 @@ def _laid_out(where: Place, chosen: Backup) -> Path:
 
 
 @contextmanager
-def _recovering(where: Place, fresh: Path, at: datetime | None, settings: Settings) -> Iterator[psycopg.Connection]:
+def _recovering(
+    where: Place, fresh: Path, at: datetime | None, settings: Settings, tell: Callable[[str], object]
+) -> Iterator[psycopg.Connection]:
     """PostgreSQL once it has replayed everything, on a socket that only we and the server's account can reach."""
     room = Path(mkdtemp(prefix="everlog-restore-"))
     log = where.logs / "restore.log"
@@ -144,7 +153,8 @@ def _recovering(where: Place, fresh: Path, at: datetime | None, settings: Settin
                 start_new_session=True,
             )
         try:
-            with _connected(server, room, log, settings.patience) as connection:
+            _await(server, fresh, log, settings, tell)
+            with psycopg.connect(host=str(room), user="postgres", dbname="everlog", autocommit=True) as connection:
                 yield connection
         finally:
             _end(server)
@@ -166,6 +176,8 @@ def _options(where: Place, room: Path, at: datetime | None, settings: Settings) 
         "restore_command": copies,
         "recovery_target_action": "promote",
         "log_min_error_statement": "panic",
+        # By these words it is seen that a recovery goes on.
+        "log_startup_progress_interval": "10s",
     }
     if at:
         options["recovery_target_time"] = f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f+00}"
@@ -179,25 +191,47 @@ def _options(where: Place, room: Path, at: datetime | None, settings: Settings) 
         yield from ("-c", f"{name}={value}")
 
 
-@contextmanager
-def _connected(server: subprocess.Popen[bytes], room: Path, log: Path, patience: float) -> Iterator[psycopg.Connection]:
-    until = time.monotonic() + patience
-    while True:
-        if server.poll() is not None or time.monotonic() > until:
+def _await(
+    server: subprocess.Popen[bytes], fresh: Path, log: Path, settings: Settings, tell: Callable[[str], object]
+) -> None:
+    """Until everything is replayed, however long that takes: while it goes on, PostgreSQL says so in its log.
+
+    Raises `Unusable` where it ended, or has said nothing for as long as our patience lasts.
+    """
+    moved = told = time.monotonic()
+    said = 0
+    while not postgres.answers(fresh, server.pid):
+        now, size = time.monotonic(), log.stat().st_size
+        if server.poll() is not None:
             raise Unusable(_why(log))
-        with suppress(psycopg.OperationalError):
-            connection = psycopg.connect(host=str(room), user="postgres", dbname="everlog", autocommit=True)
-            break
+        if size != said:
+            moved, said = now, size
+        elif now - moved > settings.patience:
+            raise Unusable(f"The recovery has not gone on for {settings.patience:.0f} s. {_last_words(log)}")
+        if now - told > _TELL:
+            told = now
+            tell(_how_far(log, settings.archive))
         time.sleep(0.1)
-    with connection:
-        yield connection
+
+
+def _how_far(log: Path, archive: Path | None) -> str:
+    """PostgreSQL replays a segment when it has fetched it, one after the other; each is 16 MB of the log."""
+    found = _FETCHED.findall(logs.tail(log, 100))
+    if not found or archive is None:
+        return "PostgreSQL recovers."
+    left = sum(each.name > found[-1] for each in archive.iterdir() if _SEGMENT.fullmatch(each.name))
+    return f"PostgreSQL recovers: it replays {found[-1]}, and the archive holds {left} later segments."
 
 
 def _why(log: Path) -> str:
     words = log.read_text(errors="replace")
     if "before configured recovery target was reached" in words:
         return "What is archived ends before that time. Choose an earlier one, or none to go as far as possible."
-    return f"PostgreSQL does not take the backup. Its last words, in {log}: " + " ".join(words.splitlines()[-3:])
+    return f"PostgreSQL does not take the backup. {_last_words(log)}"
+
+
+def _last_words(log: Path) -> str:
+    return f"Its last words, in {log}: " + " ".join(logs.tail(log, 3).splitlines())
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

@@ -15,7 +15,10 @@ class Settings(Struct, frozen=True):
     places: tuple[Path, ...] = (Path("/var/lib/everlog"), Path("/var/tmp/everlog"))  # noqa: S108 - only used when root owns it.
     """As root: where that account can reach binaries and data; the first that works is taken."""
     patience: float = 600
-    """Seconds that a living server may take to answer: after a crash it first replays its log."""
+    """Seconds that a living server may take to answer: after a crash it first replays its log.
+
+    A restore may take longer, while PostgreSQL says at least this often that it goes on.
+    """
     archive: Path | None = None
     """Where PostgreSQL is to keep its write-ahead log for restores to a point in time."""
     attempts: int = 10
