@@ -15,6 +15,9 @@ from projections.kernel import Aggregate, Lag, View
 from projections.words import Words
 
 Slot = Literal["a", "b"]
+Key = tuple[str, int, Slot]
+SOON = 0.1
+"""Seconds until what was told `Later` is worth another try."""
 
 
 class Build(Struct, frozen=True):
@@ -57,6 +60,10 @@ class Checkpoint(Struct, frozen=True):
     digest: bytes = EMPTY
     rows: int = 0
     parked: int = 0
+
+    @property
+    def key(self) -> Key:
+        return self.view, self.version, self.slot
 
     @property
     def place(self) -> tuple[int, bytes]:
@@ -146,6 +153,10 @@ class Stale(Exception):
     """Somebody else has moved the checkpoint: whatever was computed from it is void."""
 
 
+class Later(Exception):
+    """Not now: somebody else holds the checkpoints, or a look at a copy takes its time. Other tenants come first."""
+
+
 class Unstorable(Exception):
     """The store refuses what a build made of a batch: a zero byte in a text, a number too large, a key's second row.
 
@@ -209,6 +220,10 @@ class Work(Protocol):
         """Aggregate, day and group, and the two changes, wherever an aggregate differs between two slots of a view."""
         ...
 
+    def pointed(self, checkpoint: Checkpoint) -> datetime | None:
+        """When readers of this view and version were last pointed to a slot; None where they never were."""
+        ...
+
     def point(self, checkpoint: Checkpoint) -> None:
         """Let readers of this view and version read this slot, of this generation."""
         ...
@@ -233,10 +248,12 @@ class Store(Protocol):
         """Add those that are not there yet."""
         ...
 
-    def work(self) -> AbstractContextManager[Work]: ...
+    def work(self) -> AbstractContextManager[Work]:
+        """Raises `Later`, with nothing done, where somebody else holds for long what it wants to change."""
+        ...
 
-    def digests(self, builds: Sequence[Build]) -> list[tuple[Checkpoint, bytes]]:
-        """Of builds that are kept up: the checkpoint, and the digest of the rows read back, of the same moment."""
+    def still(self) -> AbstractContextManager[tuple[list[Checkpoint], Work]]:
+        """All checkpoints, and what reads the rows beside them, as it was at one moment. It delays nobody."""
         ...
 
     def load(self, wanted: Sequence[Wanted]) -> list[list[Any]]:
@@ -248,7 +265,10 @@ class Store(Protocol):
         ...
 
     def write(self, before: Sequence[Checkpoint], packed: Sequence[Any], after: Sequence[Checkpoint]) -> None:
-        """Lock, write and advance in one exchange. Raises `Stale`, and `Unstorable` of any build, with nothing done."""
+        """Lock, write and advance in one exchange.
+
+        Raises `Stale`, `Later`, and `Unstorable` of any build, with nothing done.
+        """
         ...
 
     def lag(self) -> list[Lag]: ...

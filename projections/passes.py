@@ -11,6 +11,7 @@ from projections.builds import (
     Changes,
     Checkpoint,
     Difference,
+    Key,
     Slot,
     Store,
     Unstorable,
@@ -22,8 +23,8 @@ from projections.builds import (
 from projections.digest import moved
 from projections.fold import Fold
 from projections.kernel import Aggregate, View
+from projections.looks import Aside, Looks
 
-Key = tuple[str, int, Slot]
 Failed = Mapping[Key, dict[int, str]]
 """By build and position, why events are parked without being looked at."""
 
@@ -49,9 +50,12 @@ class Silent:
 class Passes:
     """What one tenant's views have in common: their store, their folds, and how a batch is applied."""
 
-    def __init__(self, store: Store, models: Iterable[View[Any] | Aggregate[Any]], meter: Meter) -> None:
+    def __init__(
+        self, store: Store, models: Iterable[View[Any] | Aggregate[Any]], meter: Meter, aside: Aside | None = None
+    ) -> None:
         self.store = store
         self.meter = meter
+        self.looks = Looks(aside)
         self.declared = {(each.view.name, each.view.version): each for each in builds(models)}
         self.wrong: set[Checkpoint] = set()
         """Copies whose rows were found to be other than what was folded; readers never get to see them."""
@@ -64,7 +68,7 @@ class Passes:
         return self.fold(checkpoint).build
 
     def fold(self, checkpoint: Checkpoint) -> Fold:
-        key = key_of(checkpoint)
+        key = checkpoint.key
         if key not in self._folds:
             declared = self.declared[checkpoint.view, checkpoint.version]
             self._folds[key] = Fold(replace(declared, slot=checkpoint.slot))
@@ -105,7 +109,7 @@ class Passes:
     ) -> list[list[Wanted]]:
         """Which rows each build wants loaded."""
         parked = failed or {}
-        return [self.fold(each).prepare(events, parked.get(key_of(each), {}), each) for each in group]
+        return [self.fold(each).prepare(events, parked.get(each.key, {}), each) for each in group]
 
     def written(self, group: Sequence[Checkpoint], made: Sequence[Changes], events: int) -> None:
         """A batch is in the store: count it."""
@@ -140,10 +144,6 @@ def load(source: Work | Store, wanted: Sequence[Sequence[Wanted]]) -> Iterator[l
     """What each build wants, loaded together."""
     loaded = iter(source.load([each for wants in wanted for each in wants]))
     return ([next(loaded) for _ in wants] for wants in wanted)
-
-
-def key_of(checkpoint: Checkpoint) -> Key:
-    return checkpoint.view, checkpoint.version, checkpoint.slot
 
 
 def advanced(checkpoint: Checkpoint, changes: Changes, generation: int, last: Recorded | None) -> Checkpoint:

@@ -8,9 +8,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from domain.kernel import Recorded
-from projections.builds import Build, Checkpoint, Difference, Parked, Stale, Tail, Unstorable, Work
+from projections.builds import Build, Checkpoint, Difference, Later, Parked, Stale, Tail, Unstorable, Work
 from projections.digest import moved
-from projections.passes import Passes, key_of, load
+from projections.looks import Seen
+from projections.passes import Passes, load
 
 _log = logging.getLogger(__name__)
 
@@ -30,10 +31,10 @@ def check(passes: Passes, known: Sequence[Checkpoint]) -> list[Checkpoint]:
 
     It reads every row, and delays nobody.
     """
-    live = [each for each in known if passes.live().get((each.view, each.version)) == each.slot]
-    wrong = [
-        each for each, digest in passes.store.digests([passes.build(each) for each in live]) if digest != each.digest
-    ]
+    live = {each.key for each in known if passes.live().get((each.view, each.version)) == each.slot}
+    with passes.store.still() as (standing, work):
+        copies = [each for each in standing if each.key in live]
+        wrong = [each for each in copies if _digest(work, passes.build(each)) != each.digest]
     for each in wrong:
         _log.error("The rows of %s, tenant %s, are not what was folded.", passes.build(each).name, passes.store.tenant)
     return wrong
@@ -61,36 +62,63 @@ def restart(passes: Passes, group: Sequence[Checkpoint]) -> None:
 
 
 def settle(passes: Passes, known: Sequence[Checkpoint], head: int) -> bool:
-    """Let readers read what has caught up, after looking at it once more; whether anything was moved."""
-    some = False
-    for each in known:
-        if passes.live().get((each.view, each.version)) == each.slot or each in passes.wrong:
-            continue
-        rivals = [other for other in known if key_of(other)[:2] == key_of(each)[:2] and other.slot != each.slot]
-        ready = each.place == rivals[0].place if rivals else each.position >= head
-        if ready:
-            some |= _swap(passes, each, *rivals)
+    """Let readers read what has caught up, after looking at it once more; whether anything was moved.
+
+    Raises `Later`, after what could be done, where a look takes its time or somebody else holds the checkpoints.
+    """
+    beside = [each for each in known if passes.live().get((each.view, each.version)) != each.slot]
+    passes.looks.keep(beside)
+    some = later = False
+    for each in beside:
+        old = [other for other in known if other.key[:2] == each.key[:2] and other.slot != each.slot]
+        ready = each.place == old[0].place if old else each.position >= head
+        if ready and each not in passes.wrong:
+            try:
+                some |= _swap(passes, each, *old)
+            except Later:
+                later = True
+    if later:
+        raise Later
     return some
 
 
 def _swap(passes: Passes, fresh: Checkpoint, *old: Checkpoint) -> bool:
-    build = passes.build(fresh)
+    """The lock is held for as long as it takes to move the pointer: the rows were looked at before."""
+    seen = passes.looks.of(fresh, lambda: _look(passes, fresh, *old))
+    if not seen.right:
+        passes.looks.drop(fresh)
+        passes.wrong.add(fresh)
+        _log.error("The rows of %s, tenant %s, are not what was folded.", passes.build(fresh).name, passes.store.tenant)
+        return False
     with passes.store.work() as work:
         work.lock([fresh, *old])
-        if _digest(work, build) != fresh.digest:
-            passes.wrong.add(fresh)
-            _log.error("The rows of %s, tenant %s, are not what was folded.", build.name, passes.store.tenant)
-            return False
+        if not seen.speaks_for(fresh, work.pointed(fresh)):
+            passes.looks.drop(fresh)
+            raise Stale
         for each in old:
-            passes.found[each.view] = differences(work, passes.build(each), build)
             work.forget(each)
         work.point(fresh)
+    passes.looks.drop(fresh)
     passes.live(again=True)
     for each in old:
-        if found := passes.found[each.view]:
-            keys = ", ".join(str(one.key) for one in found[:10])
-            _log.error("%d rows of %s were wrong: %s.", len(found), passes.build(each).name, keys)
+        passes.found[each.view] = seen.found
+        if seen.found:
+            keys = ", ".join(str(one.key) for one in seen.found[:10])
+            _log.error("%d rows of %s were wrong: %s.", len(seen.found), passes.build(each).name, keys)
     return True
+
+
+def _look(passes: Passes, fresh: Checkpoint, *old: Checkpoint) -> Seen:
+    """All rows of these copies, as they are at one moment. Raises `Stale` where they do not stand level then."""
+    with passes.store.still() as (known, work):
+        standing = {each.key: each for each in known}
+        now = [standing.get(each.key) for each in (fresh, *old)]
+        if now[0] is None or any(each is None or each.place != now[0].place for each in now):
+            raise Stale
+        right = _digest(work, passes.build(fresh)) == now[0].digest
+        pairs = [(passes.build(each), passes.build(fresh)) for each in old if right]
+        found = [each for pair in pairs for each in differences(work, *pair)]
+        return Seen(now[0], work.pointed(fresh), right, found)
 
 
 def _digest(work: Work, build: Build) -> bytes:

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from itertools import groupby
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
 
 from domain.kernel import Recorded
 from projections import repair
-from projections.builds import Checkpoint, Difference, Slot, Spoilt, Stale, Store, Tail, Unread, mark
+from projections.builds import SOON, Checkpoint, Difference, Later, Slot, Spoilt, Stale, Store, Tail, Unread, mark
 from projections.kernel import Aggregate, Lag, View
+from projections.looks import Aside
 from projections.overlap import Overlap
 from projections.passes import Meter, Passes, Silent
 
@@ -31,6 +32,7 @@ class Runner:
     One of them moves the checkpoint, and what the others did is undone. `batch` is the number of events folded at once;
     `seen` is told tenant, generation and position when all live views have moved on. With `threads`, two or more, one
     batch is read and another folded while a third is written; and a batch takes fewer exchanges with the database.
+    `aside` is where large copies are looked at before they are read, so that no step takes as long as that.
     """
 
     def __init__(
@@ -42,11 +44,12 @@ class Runner:
         meter: Meter | None = None,
         seen: Callable[[UUID, int, int], object] | None = None,
         threads: Executor | None = None,
+        aside: Aside | None = None,
     ) -> None:
         self._log = log
         self._store = store
         self._batch = batch
-        self._passes = Passes(store, models, meter or Silent())
+        self._passes = Passes(store, models, meter or Silent(), aside)
         self._seen = seen
         self._told = (0, 0)
         self._threads = threads
@@ -57,7 +60,7 @@ class Runner:
     def step(self, seconds: float = 0.0) -> int:
         """Apply at least one batch to each view; how many events that were, 0 where all are caught up.
 
-        With `threads`, full batches follow each other for so many seconds.
+        With `threads`, full batches follow each other for so many seconds. Raises `Later` if nothing can be done yet.
         """
         with _undisturbed():
             return self._step(seconds)
@@ -80,20 +83,33 @@ class Runner:
         if stale:
             _log.debug("Another hand moved checkpoints of tenant %s.", self._store.tenant)
             return max(applied, 1)
+        settled = later = False
         try:
             settled = repair.settle(self._passes, after, head)
         except Stale:
             return max(applied, 1)
-        self._known = None if settled else after
+        except Later:
+            later = True
+        self._known = None if settled or later else after
         self._tell(after)
         if not applied:
             self._passes.rest()
+            if later:
+                raise Later
         return applied
+
+    def _go_on(self) -> int:
+        """A long step, or a short rest where nothing can be done now."""
+        try:
+            return self.step(LONG)
+        except Later:
+            sleep(SOON)
+            return 1
 
     def catch_up(self) -> int:
         """Step until there is nothing left; how many events were applied."""
         total = 0
-        while applied := self.step(LONG):
+        while applied := self._go_on():
             total += applied
         return total
 
@@ -133,7 +149,7 @@ class Runner:
                 self.rebuild(view)
             self._passes.found.pop(view, None)
         while before.items() & self._passes.live(again=True).items():
-            self.step(LONG)
+            self._go_on()
             if spoilt := {each.view for each in self._passes.wrong}.intersection(names):
                 raise Spoilt(min(spoilt))
         return {view: self._passes.found.get(view) for view in names}

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from projections.builds import SOON, Later
 from projections.kernel import Lag
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Kept(Protocol):
     """What is kept up with one tenant's log, such as its views by `projections.runner.Runner`."""
 
     def step(self, seconds: float) -> int:
-        """Go on for about so long; whether there was anything to do."""
+        """Go on for about so long; whether there was anything to do. May raise `projections.builds.Later`."""
         ...
 
     def retry(self) -> object: ...
@@ -157,6 +158,9 @@ class Worker:
                 runner.retry()
                 self._new.discard(tenant)
             applied = runner.step(TURN / max(1, len(self._due)))
+        except Later:
+            self._later[tenant] = (monotonic() + SOON, _FIRST / 2)
+            return 1
         except Exception as error:  # noqa: BLE001 - one tenant's trouble must not stop the others' views
             pause = min(self._later.get(tenant, (0.0, _FIRST / 2))[1] * 2, _LONGEST)
             self._later[tenant] = (monotonic() + pause, pause)

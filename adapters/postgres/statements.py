@@ -18,6 +18,8 @@ _FIELDS = "view, version, slot, generation, position, mark, at, digest, rows, pa
 
 CHECKPOINTS = f"select {_FIELDS} from everlog.checkpoints where tenant_id = %s order by view, version, slot"
 LOCK = CHECKPOINTS + " for update"
+BRIEFLY = "set local lock_timeout = '100ms'"
+"""Whoever else holds a tenant's checkpoints or rows, the other tenants do not wait for that."""
 BEGIN = f"insert into everlog.checkpoints (tenant_id, {_FIELDS}) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 ADVANCE = """
     update everlog.checkpoints
@@ -26,6 +28,7 @@ ADVANCE = """
 FORGET = "delete from everlog.checkpoints where tenant_id = %s and view = %s and version = %s and slot = %s"
 
 POINTERS = "select view, version, slot from everlog.pointers where tenant_id = %s"
+POINTED = "select moved_at from everlog.pointers where tenant_id = %s and view = %s and version = %s"
 POINT = """
     insert into everlog.pointers (tenant_id, view, version, slot, generation) values (%s, %s, %s, %s, %s)
     on conflict (tenant_id, view, version)

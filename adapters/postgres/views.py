@@ -21,7 +21,7 @@ from adapters.postgres.silence import Connection
 from adapters.postgres.spoken import spoken
 from adapters.postgres.tables import Stored, reader, sums, table, unopened
 from domain.kernel import Erased
-from projections.builds import Build, Changes, Checkpoint, Parked, Slot, Stale, Unstorable, Wanted
+from projections.builds import Build, Changes, Checkpoint, Key, Later, Parked, Slot, Stale, Unstorable, Wanted
 from projections.digest import EMPTY, digester, moved
 from projections.kernel import Lag
 from tenants.isolation import SCHEMA
@@ -76,17 +76,9 @@ class Views:
     def lag(self) -> list[Lag]:
         return [Lag(*row) for row in self._database.query(self.tenant, statements.LAG, [self.tenant])]
 
-    def digests(self, builds: Sequence[Build]) -> list[tuple[Checkpoint, bytes]]:
-        with self._database.snapshot(self.tenant) as connection:
-            work = Transaction(self.tenant, connection)
-            rows = connection.cursor(binary=True).execute(statements.CHECKPOINTS.encode(), [self.tenant])
-            standing = {each[:3]: Checkpoint(*each) for each in rows}
-            places = [((each.view.name, each.view.version, each.slot), each) for each in builds]
-            return [(standing[place], work.digest(each)) for place, each in places if place in standing]
-
     @contextmanager
-    def glimpse(self) -> Iterator[tuple[list[Checkpoint], "Transaction"]]:
-        """The checkpoints of the copies that are read, and what reads those: all as it was at one moment.
+    def still(self) -> Iterator[tuple[list[Checkpoint], "Transaction"]]:
+        """All checkpoints, and what reads the rows beside them: all as it was at one moment.
 
         However long whoever looks does something else between two questions: what they hold back is the clearing of old
         rows, and nobody waits for that.
@@ -94,9 +86,14 @@ class Views:
         with self._database.snapshot(self.tenant) as connection:
             connection.execute("set local idle_in_transaction_session_timeout = 0")
             rows = connection.cursor(binary=True).execute(statements.CHECKPOINTS.encode(), [self.tenant]).fetchall()
-            live = set(connection.execute(statements.POINTERS.encode(), [self.tenant]))
-            known = [Checkpoint(*row) for row in rows if tuple(row[:3]) in live]
-            yield known, Transaction(self.tenant, connection)
+            yield [Checkpoint(*row) for row in rows], Transaction(self.tenant, connection)
+
+    @contextmanager
+    def glimpse(self) -> Iterator[tuple[list[Checkpoint], "Transaction"]]:
+        """The same of the copies that are read."""
+        with self.still() as (known, work):
+            live = work.live()
+            yield [each for each in known if each.key in live], work
 
     def load(self, wanted: Sequence[Wanted]) -> list[list[Any]]:
         if not wanted:
@@ -118,19 +115,25 @@ class Views:
         try:
             with self._database.exchange(self.tenant) as connection:
                 work = Transaction(self.tenant, connection)
+                connection.execute(statements.BRIEFLY)
                 standing = connection.cursor(binary=True).execute(statements.LOCK.encode(), [self.tenant])
                 for sheet in packed:
                     work.put(sheet)
                 work.move(after)
                 if not {Checkpoint(*row) for row in standing}.issuperset(before):
                     raise Stale
+        except psycopg.errors.LockNotAvailable as held:
+            raise Later from held
         except _REFUSALS as error:
             raise Unstorable(packed[0].build, type(error).__name__) from error
 
     @contextmanager
     def work(self) -> Iterator["Transaction"]:
-        with self._database.transaction(self.tenant) as connection:
-            yield Transaction(self.tenant, connection)
+        try:
+            with self._database.transaction(self.tenant) as connection:
+                yield Transaction(self.tenant, connection)
+        except psycopg.errors.LockNotAvailable as held:
+            raise Later from held
 
 
 class Transaction:
@@ -140,7 +143,11 @@ class Transaction:
         self._tenant = tenant
         self._connection = connection
 
+    def live(self) -> set[Key]:
+        return set(self._connection.execute(statements.POINTERS.encode(), [self._tenant]))
+
     def lock(self, checkpoints: Sequence[Checkpoint]) -> None:
+        self._connection.execute(statements.BRIEFLY)
         rows = self._connection.cursor(binary=True).execute(statements.LOCK.encode(), [self._tenant])
         standing = {Checkpoint(*row) for row in rows}
         if not standing.issuperset(checkpoints):
@@ -259,6 +266,10 @@ class Transaction:
             whole = statements.whole(each, sums(each, build.slot))
             for *group, change in self._connection.execute(whole, [self._tenant]):
                 yield each.name, tuple(group), change
+
+    def pointed(self, checkpoint: Checkpoint) -> datetime | None:
+        row = self._connection.execute(statements.POINTED.encode(), [self._tenant, *checkpoint.key[:2]]).fetchone()
+        return row[0] if row else None
 
     def point(self, checkpoint: Checkpoint) -> None:
         each = checkpoint

@@ -38,6 +38,7 @@ from application.privacy import Erasing
 from application.proofs import hear
 from application.reports import Reporting
 from projections.builds import Difference
+from projections.looks import Aside
 from projections.proofs import submission
 from projections.proofs.found import Findings
 from projections.proofs.submission import Named
@@ -69,7 +70,7 @@ def store(product: Product, tenant: UUID) -> Views:
 def views(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that keeps the views of the tenants leased to this process."""
     leases = Leases(product.database, uuid4())
-    told = product.telemetry
+    told, aside = product.telemetry, Aside()
 
     def run() -> None:
         with product.wakes.commits() as ear, ThreadPoolExecutor(2, "views") as threads:
@@ -77,7 +78,7 @@ def views(product: Product, stop: threading.Event) -> threading.Thread:
             Worker(
                 leases,
                 product.database.heads,
-                lambda tenant: runner(product, tenant, threads),
+                lambda tenant: runner(product, tenant, threads, aside=aside),
                 ear,
                 poll,
                 told.metrics.lag,
@@ -160,11 +161,13 @@ def keeping(product: Product, stop: threading.Event) -> threading.Thread:
     return _rounds(product, "keys", of, stop)
 
 
-def runner(product: Product, tenant: UUID, threads: Executor, models: Sequence[Any] = MODELS) -> Runner:
+def runner(
+    product: Product, tenant: UUID, threads: Executor, models: Sequence[Any] = MODELS, aside: Aside | None = None
+) -> Runner:
     """What keeps one tenant's views, as the worker has it."""
     log, told = product.logs.of(tenant), product.telemetry
     tap = told.tap(log, product.wakes.seen)
-    return Runner(tap, store(product, tenant), models, meter=told.metrics, seen=tap.seen, threads=threads)
+    return Runner(tap, store(product, tenant), models, meter=told.metrics, seen=tap.seen, threads=threads, aside=aside)
 
 
 def renewed(product: Product, tenant: UUID, views: Sequence[str]) -> dict[str, list[Difference] | None]:

@@ -120,10 +120,11 @@ def _same(place: Place, tenant: UUID, session: Session) -> Same:
         runner = product.runner(tenant, threads)
         runner.catch_up()
         assert not any(lag.parked for lag in runner.lag())
-    standing = bootstrap.store(product.worker, tenant).digests(builds(bootstrap.MODELS))
+    with bootstrap.store(product.worker, tenant).still() as (_, work):
+        digests = {each.view.name: work.digest(each) for each in builds(bootstrap.MODELS)}
     return Same(
         note.parse(bootstrap.proofs(product.app).checkpoint(tenant)),
-        {checkpoint.view: digest for checkpoint, digest in standing},
+        digests,
         _prediction(product, tenant),
     )
 
