@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 
-from adapters.embedded import binaries, memory, postgres
+from adapters.embedded import binaries, memory, postgres, running
 from adapters.embedded import restore as back
 from adapters.embedded.backup import Backup, Unusable, make
 from adapters.embedded.restore import Restored
@@ -57,6 +57,21 @@ def promote(url: str, keys: Path, backups: Path | None) -> Promoted:
     """Take a server into use. Raises `adapters.promotion.Unpromoted`."""
     ledger = Ledger(keys)
     return taken_over(url, ledger, _copies(ledger, [backups] if backups else []))
+
+
+def taken_up(home: Path, archive: Path | None, keys: Path, backups: Path | None) -> Promoted:
+    """The same of the embedded server of this data folder, which runs for as long as that takes.
+
+    Raises `Unusable` where there is none, `CannotStart`, and `adapters.promotion.Unpromoted`.
+    """
+    known = memory.load(home)
+    if known is None or not (Path(known.home) / "postgres").exists():
+        raise Unusable(
+            f"There is no database in {home}. Name its folder in EVERLOG_HOME; or the server to take into use, as its "
+            "superuser or owner, in EVERLOG_OWNER_URL."
+        )
+    with running(home, Settings(archive=archive)) as servers:
+        return promote(servers.addresses.superuser, keys, backups)
 
 
 def _copies(ledger: Ledger, folders: Iterable[Path]) -> list[Path]:

@@ -112,7 +112,8 @@ def restore(backups: Path, *, at: datetime | None = None, replace: Flag = False,
     """Put a backup back into EVERLOG_HOME while nothing runs there: a new generation of every log begins.
 
     Who was erased since is erased again before anything is served. Exit code 1, and nothing changed, where the backup
-    is damaged, of another release of PostgreSQL, or does not reach that time.
+    is damaged, of another release of PostgreSQL, or does not reach that time. Cut short later, do it again, or go back
+    to the data that were there with `everlog promote`.
 
     Args:
         backups: A backup, or the folder of several: then the latest that was finished by that time.
@@ -129,7 +130,8 @@ def restore(backups: Path, *, at: datetime | None = None, replace: Flag = False,
 def promote(*, backups: Path | None = None, json: Json = False) -> None:
     """Promote the replica of EVERLOG_OWNER_URL, or take into use what was put back there; logs get a new generation.
 
-    Nobody can write before it is done. Cut short, it is done again.
+    With neither EVERLOG_OWNER_URL nor EVERLOG_DATABASE_URL it takes into use what lies in EVERLOG_HOME, while nothing
+    runs there. Nobody can write before it is done. Cut short, it is done again.
 
     Args:
         backups: A folder of backups, for the copies of the ledger in them; where the key folder was lost too.

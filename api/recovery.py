@@ -61,10 +61,15 @@ def restore(backups: Path, at: datetime | None, *, replace: bool, json: bool) ->
 
 def promote(backups: Path | None, *, json: bool) -> None:
     settings = configuration.read()
-    if not settings.owner:
+    copies = backups.absolute() if backups else None
+    if settings.owner:
+        done = bootstrap.recovery.promote(settings.owner, settings.keys, copies)
+        was = "The replica was promoted." if done.replica else "The server takes writes."
+    elif settings.embedded:
+        done = bootstrap.recovery.taken_up(settings.home, settings.archive, settings.keys, copies)
+        was = f"What lies in {settings.home} can be served again."
+    else:
         raise Unset("Set EVERLOG_OWNER_URL: the server to take into use, and no other, as its superuser or owner.")
-    done = bootstrap.recovery.promote(settings.owner, settings.keys, backups.absolute() if backups else None)
-    was = "The replica was promoted." if done.replica else "The server takes writes."
     words = [was, _resumed(done.resumption)]
     if done.waiting:
         words.append(

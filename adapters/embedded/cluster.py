@@ -62,7 +62,9 @@ def settle(memory: Memory) -> None:
     """The owner role and its database. Other roles come with the schema: they are the owner's to make."""
     superuser = postgres.url("postgres", memory.superuser, memory.postgres_port, "postgres")
     try:
-        with psycopg.connect(superuser, autocommit=True) as connection:
+        # A promotion that was cut short has left the server read-only to whoever does not ask otherwise.
+        options = "-c default_transaction_read_only=off"
+        with psycopg.connect(superuser, autocommit=True, options=options) as connection:
             _settle(connection, memory.owner)
     except psycopg.Error as problem:
         raise CannotStart(f"PostgreSQL runs, but its superuser cannot make the database: {problem}.") from problem

@@ -59,9 +59,9 @@ def restore(
 ) -> Restored[T]:
     """Put back the latest fitting backup, up to `at` or as far as the archive goes. Nothing runs when this returns.
 
-    `then` is given the superuser's connection, in autocommit, while nobody else can connect: what it raises leaves
-    everything as it was. `tell` is given words on how far the recovery is, now and then. Data that stand in the folder
-    are moved aside, never removed, and only with `replace`.
+    `then` is given the superuser's connection, in autocommit, while nobody else can connect: what it raises leaves the
+    data that were there as they were; what it has done elsewhere by then stays done. `tell` is given words on how far
+    it is, now and then. Data that stand in the folder are moved aside, never removed, and only with `replace`.
 
     Raises:
         Unusable: there is no backup that fits, or the archive does not reach that far.

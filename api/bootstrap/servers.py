@@ -48,7 +48,12 @@ def migrate(settings: Settings) -> None:
     if not settings.owner:
         raise Unset("Set EVERLOG_OWNER_URL: tables and roles are made by a role that the product does not run as.")
     worker = settings.worker or None
-    schema.migrate(settings.owner, settings.database, worker, lambda connection, _: create(connection, MODELS))
+    try:
+        schema.migrate(settings.owner, settings.database, worker, lambda connection, _: create(connection, MODELS))
+    except psycopg.errors.ReadOnlySqlTransaction as fenced:
+        raise Unset(
+            "The database takes no writes: it is a replica, or `everlog promote` was cut short. Run `everlog promote`."
+        ) from fenced
     if settings.nats:
         ensure_streams(settings.nats, trust=trusted(settings))
 

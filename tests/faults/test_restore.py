@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from adapters import recovery
@@ -121,6 +122,45 @@ def test_a_point_in_time_comes_back_without_its_tail_and_without_the_erased(home
         Ledger(story.keys).take_over([_later(tmp_path)])
         with pytest.raises(Outdated):
             Erasures(database, Ledger(story.keys)).settle()
+
+
+def test_data_that_a_restore_which_failed_late_left_behind_are_taken_into_use_again(
+    home, archive, tmp_path, monkeypatch
+):
+    """The ledger knows of a generation of which what was there before the restore does not."""
+    backups = tmp_path / "backups"
+    story = Story(home, archive, backups)
+
+    def full(*_):
+        raise OSError("Its disk is full.")
+
+    monkeypatch.setattr(Erasures, "replay", full)
+    with pytest.raises(OSError, match="full"):
+        recovery.restore(home, backups, story.at, archive, story.keys, replace=True)
+    # Cut short as well, and done again.
+    with pytest.raises(OSError, match="full"):
+        recovery.taken_up(home, archive, story.keys, None)
+    monkeypatch.undo()
+    with running(home, Settings(archive=archive)) as servers, Database(servers.addresses.app) as database:
+        with pytest.raises(Outdated, match="everlog promote"):
+            Erasures(database, Ledger(story.keys)).settle()
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            migrate(servers.addresses.owner, servers.addresses.app, servers.addresses.worker)
+    done = recovery.taken_up(home, archive, story.keys, None)
+    assert (done.replica, done.resumption.generation, done.resumption.erased) == (False, 4, 2)
+    with running(home, Settings(archive=archive)) as servers:
+        story.addresses = servers.addresses
+        with story.product() as (database, log):
+            assert Erasures(database, Ledger(story.keys)).settle() == 0
+            assert [each.stream for each in log.read(0)] == [*story.streams, f"tenancy/{story.tenant}"]
+            story.streams[0] = f"prospects/{uuid4()}"
+            story.capture(log, 0)
+
+
+def test_there_is_nothing_to_take_into_use_where_there_are_no_data(home):
+    with pytest.raises(Unusable, match="EVERLOG_OWNER_URL"):
+        recovery.taken_up(home, None, home / "keys", None)
+    assert not home.exists()
 
 
 def _is_refused(story, home, backups, archive):
