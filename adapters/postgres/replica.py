@@ -15,6 +15,7 @@ from psycopg_pool import PoolClosed, PoolTimeout
 from adapters.postgres.check import Unsafe, check
 from adapters.postgres.database import SETTINGS, Database
 from adapters.postgres.reads import ReadModels, TenantReads
+from adapters.postgres.silence import Connection
 from application.ports import Unanswered
 from domain.kernel import Refused
 
@@ -23,6 +24,8 @@ _log = logging.getLogger(__name__)
 BEHIND = 5.0
 """Seconds that a replica may be behind the primary and still be asked."""
 _EVERY = 0.5
+_LOOKS = 40
+"""So many are remembered, several times what goes into `BEHIND`: whoever is further behind is not asked anyway."""
 _OPTIONS: dict[str, Any] = {**SETTINGS, "connect_timeout": 2}
 _WAIT = 0.1
 """Seconds that a query for a position waits for the replica before it goes to the primary."""
@@ -40,12 +43,18 @@ class Replica:
     """
 
     def __init__(self, primary: str, url: str, models: Callable[[Database], ReadModels]) -> None:
-        self.fit = False
+        self._until = 0.0
+        """When it is fit no longer (monotonic), however long the next look takes."""
+        self._told = False
         self._urls = primary, url
         self._database = Database(url, patience=1.0)
         self._models = models(self._database)
         self._stop = Event()
         self._thread = Thread(target=self._watch, name="replica", daemon=True)
+
+    @property
+    def fit(self) -> bool:
+        return monotonic() < self._until
 
     async def start(self) -> None:
         await self._database.start()
@@ -53,7 +62,7 @@ class Replica:
 
     async def stop(self) -> None:
         self._stop.set()
-        self.fit = False
+        self._until = 0.0
         await self._database.stop()
 
     def beside(self, primary: ReadModels) -> Callable[[UUID], "Spread"]:
@@ -62,24 +71,24 @@ class Replica:
 
     def doubt(self, why: object) -> None:
         """It did not answer: it is not asked until it has been looked at again."""
-        if self.fit:
+        if self._told:
             _log.warning("The replica is not asked for now (%s).", type(why).__name__)
-        self.fit = False
+        self._until, self._told = 0.0, False
 
     def _watch(self) -> None:
         while not self._stop.is_set():
             try:
                 with ExitStack() as stack:
-                    primary, replica = (stack.enter_context(psycopg.connect(url, **_OPTIONS)) for url in self._urls)
+                    primary, replica = (stack.enter_context(_connected(url)) for url in self._urls)
                     _must_belong(primary, replica)
                     self._follow(primary, replica)
             except (psycopg.Error, Unsafe, Foreign) as problem:
                 self.doubt(problem)
             self._stop.wait(_EVERY)
 
-    def _follow(self, primary: psycopg.Connection[Any], replica: psycopg.Connection[Any]) -> None:
-        """Until either is lost, or the replica is none any more."""
-        written: deque[tuple[float, int]] = deque()
+    def _follow(self, primary: Connection, replica: Connection) -> None:
+        """Until either is lost or silent, or the replica is none any more."""
+        written: deque[tuple[float, int]] = deque(maxlen=_LOOKS)
         while not self._stop.is_set():
             written.append((monotonic(), _place(primary.execute(_WRITTEN).fetchall()[0][0])))
             follows, replayed = replica.execute(_REPLAYED).fetchall()[0]
@@ -87,11 +96,12 @@ class Replica:
                 raise Foreign
             while len(written) > 1 and written[1][1] <= _place(replayed):
                 written.popleft()
-            behind = 0.0 if written[-1][1] <= _place(replayed) else monotonic() - written[0][0]
-            fit = written[0][1] <= _place(replayed) and behind <= BEHIND
-            if fit != self.fit:
-                _log.warning("The replica is %s.", "asked from now on" if fit else f"{behind:.1f} s behind")
-            self.fit = fit
+            at, place = written[0]
+            self._until = at + BEHIND if place <= _place(replayed) else 0.0
+            if self.fit != self._told:
+                self._told = self.fit
+                how = "asked from now on" if self._told else f"{monotonic() - at:.1f} s behind"
+                _log.warning("The replica is %s.", how)
             self._stop.wait(_EVERY)
 
 
@@ -158,7 +168,13 @@ class Spread:
             self._replica.doubt(problem)
 
 
-def _must_belong(primary: psycopg.Connection[Any], replica: psycopg.Connection[Any]) -> None:
+def _connected(url: str) -> Connection:
+    made = Connection.connect(url, **_OPTIONS)
+    made.patience = BEHIND
+    return made
+
+
+def _must_belong(primary: Connection, replica: Connection) -> None:
     """Raises `Foreign`, and `Unsafe` where the replica could leak: it has the same walls, but another role may ask."""
     one, other = (each.execute(_CLUSTER).fetchall() for each in (primary, replica))
     if one != other:

@@ -25,6 +25,7 @@ from projections.prospects import prospects
 from projections.runner import Runner
 from tests.clusters import caught_up, pair
 from tests.deciders import DECIDERS
+from tests.faults.proxy import Proxy
 
 
 async def until(true, seconds=60.0):
@@ -79,19 +80,22 @@ def servers():
 def test_the_replica_answers_what_it_has_and_the_primary_the_rest(servers, tmp_path, monkeypatch):
     primary, replica = servers
 
-    async def story(product):
-        far = Replica(primary.url("everlog_app"), replica.url("everlog_app"), product.models)
+    async def story(product, wire):
+        looked_at = primary.url("everlog_app").replace(f":{primary.port}/", f":{wire.port}/")
+        far = Replica(looked_at, replica.url("everlog_app"), product.models)
         await product.database.start()
         await far.start()
         try:
             await _behind(product, far, primary, replica, monkeypatch)
+            await _silent(far, wire)
             await _gone(product, far, replica)
         finally:
             await far.stop()
             await product.database.stop()
 
     with ExitStack() as stack:
-        asyncio.run(story(Product(primary, tmp_path, stack)))
+        product, wire = Product(primary, tmp_path, stack), stack.enter_context(Proxy(primary.port))
+        asyncio.run(story(product, wire))
 
 
 async def _behind(product, far, primary, replica, monkeypatch):
@@ -115,12 +119,20 @@ async def _behind(product, far, primary, replica, monkeypatch):
     assert await product.count(far, second) == (2, True)
 
 
+async def _silent(far, wire):
+    """Of a primary that says nothing nobody knows what it has written: how far the replica is behind it neither."""
+    wire.turn("hole")
+    await until(lambda: not far.fit)
+    wire.turn("open", lost=True)
+    await until(lambda: far.fit)
+
+
 async def _gone(product, far, replica):
     """Promoted, it follows nobody any more, so that what it holds is another history; dead, it says nothing."""
     replica.ask("select pg_promote()")
     await until(lambda: not far.fit)
     replica.kill()
-    far.fit = True
+    far._until = float("inf")
     assert await product.count(far, 2) == (2, False)
     assert not far.fit
 
