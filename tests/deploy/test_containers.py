@@ -135,6 +135,29 @@ def test_the_program_knows_every_variable_it_is_given(compose):
     assert {"EVERLOG_DATABASE_URL", "EVERLOG_NATS_URL", "EVERLOG_KEYS"} <= given | image
 
 
+def cramped(services: dict[str, Any], image: list[str]) -> list[str]:
+    """Services that check organisations, and have no disk of their user's for what is folded anew: /tmp is memory."""
+    return [
+        name
+        for name, service in services.items()
+        if service.get("command", [""])[0] == "worker"
+        and "check" in service["command"]
+        and not any(
+            each.split(":")[1] == service["environment"].get("TMPDIR") and each.split(":")[1] in image
+            for each in service["volumes"]
+        )
+    ]
+
+
+def test_a_check_of_a_large_organisation_has_a_disk(compose):
+    image = (DEPLOY / "Dockerfile").read_text().split()
+    assert "check" in compose["services"]["sealer"]["command"]
+    assert cramped(compose["services"], image) == []
+    without = {**compose["services"]["sealer"], "volumes": ["keys:/var/lib/everlog/keys"]}
+    assert cramped({"sealer": without}, image) == ["sealer"]
+    assert cramped(compose["services"], []) == ["sealer"]
+
+
 def test_every_password_is_asked_for_and_none_stands_here():
     needed = set(re.findall(r"\$\{(\w+):\?", COMPOSE.read_text()))
     asked = re.findall(r"^(\w+)=(.*)$", (DEPLOY / ".env.example").read_text(), re.MULTILINE)
@@ -155,7 +178,7 @@ def test_keys_and_databases_never_meet(compose):
     for name, service in compose["services"].items():
         holds = {each.split(":")[0] for each in service.get("volumes", ())}
         assert ("keys" in holds) == str(service["image"]).startswith("everlog"), name
-        assert holds <= {"keys", "journal"} or "keys" not in holds, name
+        assert holds <= {"keys", "journal", "scratch"} or "keys" not in holds, name
     owners = [name for name, service in compose["services"].items() if "OWNER" in str(service.get("environment"))]
     assert owners == ["migrate", "postgres"]
 
