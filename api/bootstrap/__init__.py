@@ -34,21 +34,17 @@ from api.bootstrap.troubles import (
     UNOPENED,
     UNVERIFIABLE,
 )
+from api.bootstrap.upkeep import held, renewed, runner, store, views
 from api.bootstrap.work import (
     checking,
     delivering,
     erasing,
-    held,
     keeping,
     learning,
     relay,
-    renewed,
     reporting,
-    runner,
     scorer,
     sealing,
-    store,
-    views,
     witnessing,
 )
 

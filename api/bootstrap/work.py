@@ -1,10 +1,9 @@
 """What runs beside the answers: each part keeps what it is for, for the tenants leased to it."""
 
-import os
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -16,10 +15,8 @@ from adapters.nats.purge import Purge
 from adapters.nats.relay import Relay
 from adapters.nats.score import Scorer, serve_scores
 from adapters.outbound import Outbound
-from adapters.postgres.held import held as against
 from adapters.postgres.leases import VIEWS, Leases
 from adapters.postgres.recorder import Recorder
-from adapters.postgres.views import Views
 from adapters.privacy import Remains
 from adapters.proofs.cosigner import Cosigned, Cosigner
 from adapters.proofs.sealer import Sealer
@@ -29,6 +26,7 @@ from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.learned import kept, learner, model, unlearned
 from api.bootstrap.product import Product, deliveries, looks, signer_of
 from api.bootstrap.troubles import UNAVAILABLE
+from api.bootstrap.upkeep import store
 from api.checking import Checker, Look
 from api.erasing import Replayed
 from api.learning import Models
@@ -37,12 +35,8 @@ from application.keys import Keeping
 from application.privacy import Erasing
 from application.proofs import hear
 from application.reports import Reporting
-from projections.builds import Difference
-from projections.looks import Aside
 from projections.proofs import submission
-from projections.proofs.found import Findings
 from projections.proofs.submission import Named
-from projections.runner import Runner
 from projections.worker import Deaf, Ear, Woken, Worker
 
 SEALERS = 6
@@ -53,43 +47,11 @@ SIDE_BY_SIDE = 4
 """Models that are folded at the same time, and fits; more would wait for Python's lock."""
 LANES = 4
 """Threads that deliver."""
-PATIENT = 10
-"""The priority of a process that nobody waits for."""
 
 
 def scorer(product: Product) -> Any:
     """`application.ports.Scorer`, measured."""
     return product.telemetry.scorer(Scorer(product.link))
-
-
-def store(product: Product, tenant: UUID) -> Views:
-    """A tenant's views as their runner sees them."""
-    return Views(tenant, product.database, product.logs.of(tenant))
-
-
-def views(product: Product, stop: threading.Event) -> threading.Thread:
-    """A thread that keeps the views of the tenants leased to this process."""
-    leases = Leases(product.database, uuid4())
-    told, aside = product.telemetry, Aside()
-
-    def run() -> None:
-        with product.wakes.commits() as ear, ThreadPoolExecutor(2, "views") as threads:
-            poll = product.settings.poll or None
-            Worker(
-                leases,
-                product.database.heads,
-                lambda tenant: runner(product, tenant, threads, aside=aside),
-                ear,
-                poll,
-                told.metrics.lag,
-            ).run(stop)
-
-    return threading.Thread(target=run, name="views")
-
-
-def held(product: Product, tenant: UUID, findings: Findings, *, fold: bool = True) -> list[str]:
-    """Hold a tenant's read models against a fold of the log, or against their digests alone; which they are."""
-    return against(store(product, tenant), product.logs.of(tenant), MODELS, findings, fold=fold)
 
 
 def _leases(product: Product, job: str = VIEWS) -> Leases:
@@ -159,23 +121,6 @@ def keeping(product: Product, stop: threading.Event) -> threading.Thread:
         return Keeping(tenant, product.logs.of(tenant), product.logs.rings.custody(tenant))
 
     return _rounds(product, "keys", of, stop)
-
-
-def runner(
-    product: Product, tenant: UUID, threads: Executor, models: Sequence[Any] = MODELS, aside: Aside | None = None
-) -> Runner:
-    """What keeps one tenant's views, as the worker has it."""
-    log, told = product.logs.of(tenant), product.telemetry
-    tap = told.tap(log, product.wakes.seen)
-    return Runner(tap, store(product, tenant), models, meter=told.metrics, seen=tap.seen, threads=threads, aside=aside)
-
-
-def renewed(product: Product, tenant: UUID, views: Sequence[str]) -> dict[str, list[Difference] | None]:
-    """Rebuild views while they are read and written, in a process for nothing else. Raises as `Runner.renew`."""
-    # Whoever is served comes first.
-    os.setpriority(os.PRIO_PROCESS, 0, PATIENT)
-    with ThreadPoolExecutor(2, "rebuild") as threads:
-        return runner(product, tenant, threads).renew(views)
 
 
 def relay(product: Product) -> Relay:
