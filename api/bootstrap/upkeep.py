@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from adapters.postgres.held import held as against
-from adapters.postgres.leases import Leases
+from adapters.postgres.leases import VIEWS, Leases
 from adapters.postgres.views import Views
 from api.bootstrap.capabilities import MODELS
 from api.bootstrap.product import Product
@@ -27,9 +27,14 @@ def store(product: Product, tenant: UUID) -> Views:
     return Views(tenant, product.database, product.logs.of(tenant))
 
 
+def leases_of(product: Product, job: str = VIEWS) -> Leases:
+    """Of a worker of its own, for the tenants that are here still."""
+    return Leases(product.database, uuid4(), job=job, gone=product.logs.rings.services.gone)
+
+
 def views(product: Product, stop: threading.Event) -> threading.Thread:
     """A thread that keeps the views of the tenants leased to this process."""
-    leases = Leases(product.database, uuid4())
+    leases = leases_of(product)
     told, aside = product.telemetry, Aside()
 
     def run() -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 from weakref import WeakValueDictionary
 
 from adapters.deliveries import Courier, Stand, Ways
@@ -15,7 +15,6 @@ from adapters.nats.purge import Purge
 from adapters.nats.relay import Relay
 from adapters.nats.score import Scorer, serve_scores
 from adapters.outbound import Outbound
-from adapters.postgres.leases import VIEWS, Leases
 from adapters.postgres.recorder import Recorder
 from adapters.privacy import Remains
 from adapters.proofs.cosigner import Cosigned, Cosigner
@@ -26,7 +25,7 @@ from api.bootstrap.capabilities import DECIDERS, MODELS
 from api.bootstrap.learned import kept, learner, model, unlearned
 from api.bootstrap.product import Product, deliveries, looks, signer_of
 from api.bootstrap.troubles import UNAVAILABLE
-from api.bootstrap.upkeep import store
+from api.bootstrap.upkeep import leases_of, store
 from api.checking import Checker, Look
 from api.erasing import Replayed
 from api.learning import Models
@@ -54,17 +53,12 @@ def scorer(product: Product) -> Any:
     return product.telemetry.scorer(Scorer(product.link))
 
 
-def _leases(product: Product, job: str = VIEWS) -> Leases:
-    """Of a worker of its own, for the tenants that are here still."""
-    return Leases(product.database, uuid4(), job=job, gone=product.logs.rings.services.gone)
-
-
 def _leased(product: Product, job: str, work: Callable[[Callable[[], set[UUID]], float], None]) -> threading.Thread:
     """A thread that works for the tenants leased to this process for that job.
 
     `work` is given what answers with them, and for how many seconds a lease lasts.
     """
-    leases = _leases(product)
+    leases = leases_of(product)
 
     def run() -> None:
         work(partial(leases.renew, job), leases.seconds)
@@ -125,7 +119,7 @@ def keeping(product: Product, stop: threading.Event) -> threading.Thread:
 
 def relay(product: Product) -> Relay:
     """Publish to JetStream whatever is committed, once the link starts."""
-    leases = _leases(product)
+    leases = leases_of(product)
     source = partial(Recorder, database=product.database, committer=product.committer)
     told, erased = product.telemetry.relayed, product.erasures.erased
     made = Relay(product.link, product.database.heads, source, leases, told=told, erased=erased)
@@ -148,7 +142,7 @@ def sealing(product: Product, stop: threading.Event) -> list[threading.Thread]:
         return made
 
     def run() -> None:
-        leases = _leases(product, "seal")
+        leases = leases_of(product, "seal")
         with product.wakes.commits() as ear:
             Worker(
                 leases,
@@ -170,7 +164,7 @@ def witnessing(product: Product, stop: threading.Event) -> list[threading.Thread
 
 def _before(product: Product, stop: threading.Event, named: Named) -> threading.Thread:
     name = named.key.name
-    leases = _leases(product, f"witness {named.key.text}")
+    leases = leases_of(product, f"witness {named.key.text}")
     # The operator names this address, and has said so where it is plain HTTP.
     cosigner = Cosigner(named, Outbound(private=True, trust=trust(product.settings.authorities)))
 
@@ -198,7 +192,7 @@ def delivering(product: Product, stop: threading.Event) -> list[threading.Thread
 
 
 def _courier(product: Product, stop: threading.Event) -> Worker:
-    leases = _leases(product, "deliver")
+    leases = leases_of(product, "deliver")
     ways = Ways(Outbound(hosts=product.settings.outbound))
     opened = deliveries(product).opened
 

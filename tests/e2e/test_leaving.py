@@ -60,6 +60,12 @@ class Site:
             found = Rings(database, FileKMS(keys or settings.keys)).of(tenant).fetch(subjects)
             return sum(not isinstance(each, Erased) for each in found.values())
 
+    def jobs(self, tenant):
+        """What workers do for the organisation."""
+        with Database(self.product.settings.worker) as database:
+            sql = "select job from everlog.leases where tenant_id = %s and leased = %s"
+            return {job for (job,) in database.query(SYSTEM, sql, [SYSTEM, tenant])}
+
     def troubles(self, tenant):
         """What it has logged about the organisation that is not as it should be."""
         lines = self.product.told().splitlines()
@@ -123,6 +129,7 @@ def test_who_has_left_is_forgotten_and_no_backup_brings_them_back(sites, tmp_pat
     assert (len(here.names(key)), here.opens(tenant) >= PEOPLE) == (PEOPLE, True), "the control: it opens until then"
     receipt = received(there, tenant, tmp_path / "receipt")
     assert verified(tmp_path / "bundle")
+    assert {"views", "seal", "deliver"} <= here.jobs(tenant), "the control"
     copy = shutil.copytree(here.product.settings.keys, tmp_path / "keys")
     unproven(here, there, tenant, other, tmp_path)
     done = here.ask("tenants", "forget", tenant, receipt)
@@ -167,6 +174,7 @@ def closed(here, tenant, key):
     gone = here.get(key)
     assert (gone.status_code, gone.json()["code"]) == (410, "tenancy.left")
     assert here.opens(tenant) == 0
+    until(lambda: here.jobs(tenant) == set(), 60)
 
 
 def again(here, tenant, receipt, copy):
