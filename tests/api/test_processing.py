@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.api.test_informed import ask
 from tests.api.test_privacy import capture, predict
 from tests.api.test_reports import section, told
 
@@ -14,12 +15,6 @@ def tenant(world, monkeypatch):
     tenant = world.tenant()
     world.key(tenant, "Admin", "Second")
     return tenant
-
-
-def ask(world, tenant, path, role="Admin", **body):
-    done = world.ask("POST", path, tenant.keys[role], json=body)
-    assert done.is_success, done.text
-    return done.json()
 
 
 def found(world, tenant, title):
