@@ -37,6 +37,7 @@ def program(place: Place, memory: Memory, settings: Settings) -> Program:
         account=place.account,
         log=place.logs / "nats.log",
         stop=_STOP,
+        orphan=_STOP,
         known=known(place.home),
         before=lambda: None,
         answers=lambda _: _answers(memory.nats_port, _name(place.home)),

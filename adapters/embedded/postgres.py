@@ -14,6 +14,9 @@ from adapters.embedded.settings import Settings
 
 _STOP = signal.SIGINT
 """Fast shutdown: sessions are ended, everything is written, then it is gone."""
+_ORPHAN = signal.SIGQUIT
+"""Immediate shutdown: it recovers when it starts. An orderly one may wait for ever for one of its processes, as one
+that begins in the midst of a recovery does now and then (18.6), and then nobody is there to make it."""
 _ROWS_OF_A_READY_PID_FILE = 8
 
 _ACCESS = """\
@@ -88,6 +91,7 @@ def program(place: Place, memory: Memory, settings: Settings) -> Program:
         account=place.account,
         log=place.logs / "postgres.log",
         stop=_STOP,
+        orphan=_ORPHAN,
         known=known(data),
         before=lambda: _drop_pid(data),
         answers=lambda pid: answers(data, pid),

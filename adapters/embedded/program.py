@@ -26,6 +26,8 @@ class Program(Struct, frozen=True):
     log: Path
     stop: signal.Signals
     """Asks for an orderly end."""
+    orphan: signal.Signals
+    """Ends it where its supervisor has died, and nobody is there to ask again."""
     known: strays.Known
     before: Callable[[], None]
     """Clears what a dead server left in its way."""
@@ -33,10 +35,10 @@ class Program(Struct, frozen=True):
     """Whether the process with this id is ready to serve."""
 
 
-def leashed(argv: list[str], account: Account | None, stop: signal.Signals) -> list[str]:
+def leashed(argv: list[str], account: Account | None, orphan: signal.Signals) -> list[str]:
     """The command line that runs `argv` as the account, and ends it with the thread that started it."""
     uid, gid = (account.uid, account.gid) if account else (-1, -1)
-    return [sys.executable, "-I", "-S", leash.__file__, *map(str, (os.getpid(), int(stop), uid, gid)), *argv]
+    return [sys.executable, "-I", "-S", leash.__file__, *map(str, (os.getpid(), int(orphan), uid, gid)), *argv]
 
 
 def _opener(path: str, flags: int) -> int:
@@ -47,7 +49,7 @@ def _opener(path: str, flags: int) -> int:
 def spawn(program: Program) -> subprocess.Popen[bytes]:
     with open(program.log, "ab", opener=_opener) as log:
         return subprocess.Popen(
-            leashed(program.argv, program.account, program.stop),
+            leashed(program.argv, program.account, program.orphan),
             cwd=program.folder,
             env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,

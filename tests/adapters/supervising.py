@@ -28,7 +28,7 @@ import msgspec
 from adapters.embedded import CannotStart, program, running
 if {unleashed!r}:
     leashed = program.leashed
-    program.leashed = lambda argv, account, stop: leashed(argv, account, 0)
+    program.leashed = lambda argv, account, orphan: leashed(argv, account, 0)
 try:
     with running(Path({folder!r})) as servers:
         pids = [servers.postgres.pid, servers.nats.pid]

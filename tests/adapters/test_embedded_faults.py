@@ -114,6 +114,14 @@ def test_no_server_outlives_its_supervisor_and_the_folder_starts_again(folder, o
         write(second.addresses.owner)
 
 
+def test_a_server_whose_end_one_of_its_processes_holds_up_does_not_outlive_its_supervisor_either(folder):
+    with supervisor(folder) as run:
+        [checkpointer] = [pid for pid in run.servers() if b"checkpointer" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(checkpointer, signal.SIGSTOP)
+        run.process.kill()
+        assert gone([run.postgres, checkpointer], 60)
+
+
 def test_what_an_unleashed_run_left_is_stopped_by_the_next(folder):
     """The control of the test above: without the leash the servers do live on."""
     with supervisor(folder, unleashed=True) as first:
