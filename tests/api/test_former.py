@@ -40,8 +40,9 @@ def house(world, tables):
 
 
 @pytest.fixture
-def former(world, house):
-    """What keeps the read models of the former release; nobody runs it but the test."""
+def former(world, house, monkeypatch):
+    """What keeps the read models of the former release; nobody runs it but the test, however slow the machine is."""
+    monkeypatch.setattr(privacy, "_OTHERS", 3600)
     log = world.logs.of(house.id)
     return Runner(log, Views(house.id, world.keeper, log), FORMER)
 
@@ -60,6 +61,11 @@ def waits(work, id):
     until(lambda: [work.advance()] and UUID(id) in work._gone)
     until(lambda: work._behind(UUID(id)) == ["audit-0", "prospects-0"])
     return work.advance() == 0
+
+
+def warned(caplog):
+    """What is told of erasures; others may have something to say as well."""
+    return [each.getMessage() for each in caplog.records if each.name == erasing_of.__name__]
 
 
 def test_what_a_former_release_left_is_cleared_and_holds_nothing_up(world, house, former, tmp_path, monkeypatch):
@@ -98,14 +104,14 @@ def test_an_erasure_that_waits_is_told_of_once_with_what_for(world, house, forme
     approved(world, house, id)
     work = erasing(world, house.id, tmp_path)
     assert waits(work, id)
-    assert caplog.messages == [], "the control: it is not long"
+    assert warned(caplog) == [], "the control: it is not long"
     approval = world.logs.of(house.id).stream(f"privacy/{id}")
     assert work.since == next(each.at for each in approval if each.type == "privacy.erasure-approved")
     monkeypatch.setattr(erasing_of, "LONG", 0)
     work._tell.clear()
     work.advance()
     work.advance()
-    [told] = caplog.messages
+    [told] = warned(caplog)
     assert told.endswith("behind are audit-0, prospects-0.")
     assert (str(house.id) in told, id in told) == (True, False)
     assert until(lambda: [former.catch_up()] and finished(world, house.id, work, id))
