@@ -19,6 +19,7 @@ import pytest
 from adapters.embedded import CannotStart, Servers, Settings, postgres, running, watch, wipe
 from adapters.embedded import folder as folders
 from tests.adapters.supervising import AS_ROOT, alive, begin, gone, one, processes, supervisor
+from tests.served import command
 from tests.waiting import until
 
 
@@ -116,7 +117,7 @@ def test_no_server_outlives_its_supervisor_and_the_folder_starts_again(folder, o
 
 def test_a_server_whose_end_one_of_its_processes_holds_up_does_not_outlive_its_supervisor_either(folder):
     with supervisor(folder) as run:
-        [checkpointer] = [pid for pid in run.servers() if b"checkpointer" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        [checkpointer] = until(lambda: [pid for pid in run.servers() if "checkpointer" in command(pid)[0]])
         os.kill(checkpointer, signal.SIGSTOP)
         run.process.kill()
         assert gone([run.postgres, checkpointer], 60)
