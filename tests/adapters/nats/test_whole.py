@@ -90,9 +90,10 @@ def test_an_erased_person_is_no_hole(broker, relaying, linked, logs):
     filled(logs, 60)
     one, _ = logs.logs
     gone = UUID(logs.of(one).events[20].stream[-36:])
-    _, purge = linked(broker.url, Purge)
+    link, purge = linked(broker.url, Purge)
     with relaying(broker.url, logs) as worker:
         assert done(worker, logs)
+        assert link.wait(60)
         assert purge.purge(one, gone, 1, 60) == 1
     told = []
     with relaying(broker.url, logs, told=lambda *_: told.append(1), erased=lambda _: {gone}) as worker:
