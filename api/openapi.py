@@ -82,7 +82,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "example": "1:1",
     },
     "Everlog-On-Behalf-Of": {
-        "schema": {"type": "string", "pattern": "^user:[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"},
+        "schema": {"type": "string", "pattern": "^(user:[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?$"},
         "description": "For whom the client says that it asks, for the trail; it gives no permission.",
         "example": "user:0199c0de-0000-7000-8000-000000000001",
     },
