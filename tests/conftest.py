@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import settings
 
 from adapters.embedded import Servers, running, wipe
 from adapters.kms import FileKMS
@@ -24,6 +25,10 @@ from projections.prospects import prospects
 from tests.deciders import DECIDERS
 
 MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, consents, deliveries)
+
+# No test asserts on time, and a machine that does something else besides is slow.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

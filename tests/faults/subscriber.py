@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 import httpx2
 
-from domain.access import READS
+from domain.access import READS, ROLES
 from domain.kernel import Recorded
 
 PATH = "/v1/events/stream"
@@ -81,7 +81,8 @@ def subscribed(url: str, key: str) -> Iterator[Subscriber]:
 def passed_over(arrived: Sequence[Place], log: Sequence[Recorded]) -> list[int]:
     """The positions of the log that never came, of those that an admin may follow."""
     there = {position for _, position in arrived}
-    return [each.position for each in log if each.capability in READS and each.position not in there]
+    followed = {capability for capability, needed in READS.items() if needed in ROLES["Admin"]}
+    return [each.position for each in log if each.capability in followed and each.position not in there]
 
 
 def misled(arrived: Sequence[Place], log: Sequence[Recorded]) -> list[str]:
