@@ -4,11 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from adapters.journal.drain import LEFT
+from adapters.journal.drain import LEFT, TENANT
 from adapters.journal.segment import Segment, Unread
-
-_TENANT = 16
-"""Bytes of a payload that name its tenant."""
 
 
 def remains(folder: Path, tenant: UUID, waits: Callable[[UUID], bool]) -> list[Segment]:
@@ -20,7 +17,7 @@ def _of(path: Path, tenant: UUID, waits: Callable[[UUID], bool]) -> Segment | No
     segment = Segment.abandoned(path)
     if segment is None:
         return None
-    named = {UUID(bytes=each[:_TENANT]) for each in segment.frames() if not isinstance(each, Unread)}
+    named = {UUID(bytes=each[:TENANT]) for each in segment.frames() if not isinstance(each, Unread)}
     if tenant in named and not any(waits(other) for other in named - {tenant}):
         return segment
     segment.close()

@@ -37,7 +37,7 @@ ASIDE = ("damaged", LEFT)
 
 T = TypeVar("T")
 Waiting = dict[UUID, frozenset[UUID]]
-_TENANT = 16
+TENANT = 16
 """Bytes of a payload that name its tenant."""
 _NOWHERE = (0, 0)
 _NONE = Look(datetime.min.replace(tzinfo=UTC), 0, ())
@@ -142,7 +142,7 @@ class Contents(NamedTuple):
                 # Its key is destroyed, and its log takes nothing more here.
                 continue
             except (Denied, Unserved) as problem:
-                shut[UUID(bytes=bytes(frame)[:_TENANT])] = problem  # type: ignore[arg-type] # it was opened, so it is bytes
+                shut[UUID(bytes=bytes(frame)[:TENANT])] = problem  # type: ignore[arg-type] # it was opened, so it is bytes
                 continue
             if seen:
                 found.append(seen)
@@ -152,7 +152,7 @@ class Contents(NamedTuple):
                 since = found[-1].look.at
             places, until = places + 1, None
             begin = frame.begin if isinstance(frame, Unread) else frame
-            hinted |= {UUID(bytes=begin[:16])} if len(begin) >= _TENANT else set()
+            hinted |= {UUID(bytes=begin[:16])} if len(begin) >= TENANT else set()
         return cls(found, places, since, until, hinted, shut)
 
     def told(self, logs: Logs) -> set[UUID]:
@@ -166,9 +166,9 @@ class Contents(NamedTuple):
 def _open(payload: bytes, logs: Logs) -> Seen | None:
     """None for what no process of this installation has written."""
     try:
-        tenant = UUID(bytes=payload[:_TENANT])
+        tenant = UUID(bytes=payload[:TENANT])
         key = logs.of(tenant).token("journal", "seal")
-        return _decode(Cipher(key).open(payload[_TENANT:], b"journal" + tenant.bytes))
+        return _decode(Cipher(key).open(payload[TENANT:], b"journal" + tenant.bytes))
     except (Misplaced, msgspec.DecodeError, ValueError):
         return None
 
