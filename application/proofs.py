@@ -116,7 +116,7 @@ class Looks(Protocol):
     def put(self, tenant: UUID, looked: Looked) -> None: ...
 
     def all(self) -> dict[str, datetime]:
-        """When each tenant that there ever was here was looked at last, by its id."""
+        """When each tenant that there ever was here was looked at last, by its id; none that was forgotten."""
         ...
 
 

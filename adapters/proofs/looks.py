@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from adapters.ledger import Ledger
 from adapters.proofs.signer import FOLDER, put
 from application.proofs import Looked
 
@@ -23,6 +24,7 @@ class Looks:
 
     def __init__(self, keys: Path) -> None:
         self._folder = keys / FOLDER
+        self._ledger = Ledger(keys)
         self._known: dict[str, tuple[tuple[int, int], Looked]] = {}
 
     def last(self, tenant: UUID) -> Looked | None:
@@ -49,7 +51,8 @@ class Looks:
             same = before.get(path.stem)
             known[path.stem] = same if same and same[0] == state else (state, _read(path))
         self._known = known
-        return {name: looked.at for name, (_, looked) in known.items()}
+        gone = {str(tenant) for tenant in self._ledger.gone()}
+        return {name: looked.at for name, (_, looked) in known.items() if name not in gone}
 
     def _path(self, tenant: UUID) -> Path:
         return self._folder / f"{tenant}{_SUFFIX}"

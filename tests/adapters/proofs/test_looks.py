@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.ledger import Forgotten, Ledger
 from adapters.proofs.looks import Looks
 from adapters.proofs.signer import FOLDER, Signer
 from application.proofs import Looked
@@ -59,3 +60,11 @@ def test_another_database_begins_without_it(tmp_path, looks):
     looks.put(uuid4(), Looked(NOW, sound=True))
     Signer(tmp_path, lambda: 1).set_aside(NOW)
     assert looks.all() == {}
+
+
+def test_of_who_has_left_and_was_forgotten_nothing_is_due_any_more(tmp_path, looks):
+    tenant, other = uuid4(), uuid4()
+    for each in (tenant, other):
+        looks.put(each, Looked(NOW, sound=True))
+    Ledger(tmp_path).add([Forgotten(tenant, NOW, "there", "everlog/x", 1, "root")])
+    assert looks.all() == {f"{other}": NOW}
