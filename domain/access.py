@@ -174,7 +174,7 @@ FOLLOWED: Final = frozenset({"orgs", "api_keys", "tenancy"})
 WAYS: Final[tuple[Way, ...]] = (
     Way(("keys.read",), of=frozenset({"keys"})),
     Way(("audit.read",)),
-    # Bundles: events as they stand in the log, what is about persons encrypted.
+    # Bundles, and the trail's records as they are exported: what is about persons is encrypted, or left out.
     Way(("audit.export",), personal=frozenset()),
     # Of any identifier; what is about somebody else stays out, as that one's own export has it.
     Way(("privacy.export",), personal=None),
@@ -183,8 +183,8 @@ WAYS: Final[tuple[Way, ...]] = (
 )
 """Every way but the two that follow from `READS`: what a capability's own lists show, and the live stream.
 
-Sums, such as the funnel's and the trail's facets, and the trail's entries without facts, as they are exported and
-delivered, tell that something is there and what was done to it. They do not show what it holds.
+Sums, such as the funnel's and the trail's facets, tell that something is there. They do not show what it holds. What is
+delivered to a destination is shown by whoever has that, and not here.
 """
 
 

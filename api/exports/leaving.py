@@ -44,7 +44,7 @@ class Leaving:
 
     async def begin(self) -> None:
         """Raises what the pipeline does; then nothing may leave."""
-        whose = self._caller.on_behalf_of or self._caller.actor
+        whose = self._caller.actor
         # An operator's words stand and fall with the export: no organisation can erase who runs the program.
         begun = replace(self._begun, under=whose.id if whose.kind in ("user", "key") else self.id)
         begin = Begin(**{name: getattr(begun, name) for name in begun.__struct_fields__})

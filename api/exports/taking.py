@@ -20,6 +20,7 @@ from domain.audit import divided, whole
 from domain.exports import Begun, Ended, Format
 from domain.kernel import Erased, Recorded, Refused
 from projections.audit import Entry, told
+from projections.audit.told import NOTHING
 from projections.exports import PAGE, WRITERS, Get, Manifest, Take, head, schema
 from projections.ocsf import Anchor
 from projections.proofs.note import origin, parse
@@ -80,7 +81,11 @@ class Taking:
             page = [replace(each, **parts) if parts else each for each, parts in zip(page, opened, strict=True)]
         write = WRITERS[self._begun.format]
         anchor = Anchor(tenant=tenant, generation=generation)
-        return [write(each, replace(anchor, leaf=leaves.get(each.position)), found[each.position]) for each in page]
+        # A record whose event somebody took out of the log leaves all the same, and tells nothing more.
+        return [
+            write(each, replace(anchor, leaf=leaves.get(each.position)), found.get(each.position, NOTHING))
+            for each in page
+        ]
 
 
 async def begun(means: Means, caller: Caller, kind: Format, given: dict[str, Any]) -> Taking:

@@ -10,6 +10,7 @@ from base64 import b64decode
 from uuid import uuid4
 
 import httpx2
+import psycopg
 import pytest
 
 from adapters.erasures import Erasures
@@ -216,3 +217,15 @@ def test_another_organisation_s_manifest_is_unknown(world, tenant, other):
     taken = take(world, tenant, "outcome=refused")
     answer = world.ask("GET", f"/v1/audit/exports/{taken.headers['Everlog-Export']}", other.keys["Auditor"])
     assert answer.json()["code"] == "exports.unknown"
+
+
+def test_a_record_whose_event_was_taken_out_of_the_log_is_taken_away_all_the_same(world, migrated):
+    tenant = world.tenant()
+    person(world, tenant, "engines")
+    [before] = records(take(world, tenant, "type=prospects.captured"))
+    with psycopg.connect(migrated.addresses.superuser, autocommit=True) as attacker:
+        attacker.execute("set session_replication_role = replica")
+        where = [tenant.id, before["position"]]
+        attacker.execute("delete from everlog.events where tenant_id = %s and position = %s", where)
+    [after] = records(take(world, tenant, "type=prospects.captured"))
+    assert (before["fact"]["industry"], after) == ("engines", before | {"fact": {}, "subjects": []})

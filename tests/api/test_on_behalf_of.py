@@ -115,3 +115,11 @@ def test_an_identifier_in_capitals_is_the_same(world, tenant):
     )
     [entry] = entries(world, tenant, f"user:{id}", done)
     assert entry["resource"] == done.json()["id"]
+
+
+def test_what_was_looked_for_is_sealed_under_who_asks_and_not_under_whom_they_name(world, tenant, for_whom):
+    key = tenant.keys["Auditor"]
+    left = world.ask("GET", "/v1/audit/export?q=ada&code=none", key, said(for_whom))
+    assert left.status_code == 200
+    [begun, *_] = world.run(world.logs.of(tenant.id).history(f"exports/{left.headers['Everlog-Export']}"))
+    assert begun.fact.sought.subject == begun.fact.under == tenant.ids["Auditor"]
