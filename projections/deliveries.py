@@ -1,7 +1,8 @@
 """What is seen of deliveries: the destinations that stand."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -113,3 +114,17 @@ class Get(Query, frozen=True, kw_only=True):
 
     async def answer(self, reads: Reads) -> DestinationRow | None:
         return await reads.one(deliveries, self.id)
+
+
+class Stood(NamedTuple):
+    """A destination as it was added, and its end; None while it stands."""
+
+    added: Added
+    removed: Recorded | None
+
+
+def stood(history: Sequence[Recorded]) -> Stood | None:
+    """None where this version of the program cannot read how it was added."""
+    added = history[0].fact
+    removed = next((each for each in history if isinstance(each.fact, Removed)), None)
+    return Stood(added, removed) if isinstance(added, Added) else None

@@ -57,7 +57,8 @@ class SubjectExport(Struct, frozen=True, kw_only=True):
     position: int
     """The log's last when it was asked for: nothing up to there is missing, unless `whole` says so."""
     whole: bool
-    """False where one of the lists had more than 10,000 rows: it holds the oldest, and lists have the others."""
+    """False where one of the lists, or what left, had more than 10,000 rows: it holds the oldest, and lists have the
+    others."""
     information: Information
     prospect: Prospect | None  # type: ignore[valid-type]  # a type made at run time
     predictions: list[Prediction]  # type: ignore[valid-type]  # a type made at run time
@@ -91,7 +92,7 @@ async def export(edge: Edge, call: Call) -> Reply:
     if not (events or known.acts):
         raise Problem("privacy.subject-unknown")
     shown = await _export(edge, call, known)
-    told = await information(edge, call, known, events, (generation, position))
+    told, all_of_it = await information(edge, call, known, events, (generation, position))
     record = Export(
         position=position,
         events=len(events),
@@ -99,7 +100,7 @@ async def export(edge: Edge, call: Call) -> Reply:
         entries=len(known.accesses) + len(known.acts),
     )
     done = await edge.pipeline.run(call.caller, Asked(record, call.id))
-    content = {"subject": call.id, "position": position, "whole": known.whole, "information": told}
+    content = {"subject": call.id, "position": position, "whole": known.whole and all_of_it, "information": told}
     content |= {**shown, "events": events}
     headers = [("Everlog-Position", f"{done.generation}:{done.position}")]
     if asked.format != "json":

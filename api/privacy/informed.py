@@ -10,14 +10,15 @@ from msgspec import Meta, Struct
 from api.call import Call
 from api.edge import Edge
 from api.privacy.standing import HoldStanding, stood
-from domain.deliveries import Added, Removed, deliveries
+from domain.deliveries import deliveries
 from domain.kernel import Circumstances
 from domain.orgs import orgs
 from domain.privacy import PROFILING
 from projections.audit import Entry
+from projections.deliveries import stood as delivered
 from projections.predictions.definition import models
 from projections.privacy import Known
-from projections.privacy.informed import CONSEQUENCES, LOGIC, RIGHTS, RULE, WhereTo
+from projections.privacy.informed import CONSEQUENCES, LOGIC, RIGHTS, RULE, Left, WhereTo
 from projections.reports.processing import PURPOSES
 
 Time = Annotated[datetime, Meta(tz=True)]
@@ -106,22 +107,26 @@ class Information(Struct, frozen=True, kw_only=True):
     rights: list[str]
 
 
-async def information(edge: Edge, call: Call, known: Known, events: Sequence[Any], at: tuple[int, int]) -> Information:
-    """`events` are `SubjectEvent`s about the person; `at` is what the read models have to know."""
+async def information(
+    edge: Edge, call: Call, known: Known, events: Sequence[Any], at: tuple[int, int]
+) -> tuple[Information, bool]:
+    """And whether it names all that left. `events` are `SubjectEvent`s; `at` is what the read models have to know."""
     since = min(each.position for each in (*events, *known.acts, *known.accesses))
     tenant = call.caller.tenant
     org = (await edge.logs.of(tenant).load(f"{orgs.name}/{tenant}", orgs)).state
     standing = await stood(edge, call)
-    return Information(
+    left = await edge.pipeline.ask(call.caller, WhereTo(subject=call.id, since=since), at)
+    told = Information(
         organisation=org.name or "",
         controller=edge.controller or None,
         purposes=_purposes(known, events),
-        recipients=await _recipients(edge, call, since, at),
+        recipients=await _recipients(edge, call, since, left),
         sources=_sources(known, events),
         retention=Retention(rule=RULE, floor_days=standing.floor_days, floor=standing.floor, holds=standing.holds),
         profiling=_profiling(known, events),
         rights=list(RIGHTS),
     )
+    return told, left.whole
 
 
 def _purposes(known: Known, events: Iterable[Any]) -> list[Purpose]:
@@ -136,20 +141,18 @@ def _purposes(known: Known, events: Iterable[Any]) -> list[Purpose]:
     ]
 
 
-async def _recipients(edge: Edge, call: Call, since: int, at: tuple[int, int]) -> list[Recipient]:
-    left = await edge.pipeline.ask(call.caller, WhereTo(subject=call.id, since=since), at)
+async def _recipients(edge: Edge, call: Call, since: int, left: Left) -> list[Recipient]:
     found = [await _destination(edge, call, each, since) for each in left.destinations]
     files = [_files("exports", left.exports), _files("reports", left.reports)]
     return [each for each in (*found, *files) if each]
 
 
 async def _destination(edge: Edge, call: Call, entry: Entry, since: int) -> Recipient | None:
-    """None where it had ended before there was anything to send."""
-    history = await edge.logs.of(call.caller.tenant).history(f"{deliveries.name}/{entry.resource}")
-    ended = next((each for each in history if isinstance(each.fact, Removed)), None)
-    [added] = [each.fact for each in history if isinstance(each.fact, Added)]
-    if ended and ended.position < since:
+    """None where it had ended before there was anything to send, or cannot be read."""
+    found = delivered(await edge.logs.of(call.caller.tenant).history(f"{deliveries.name}/{entry.resource}"))
+    if found is None or (found.removed and found.removed.position < since):
         return None
+    added, ended = found
     return Recipient(
         kind="destination",
         name=added.name,

@@ -11,6 +11,7 @@ from domain.exports import Begun
 from domain.reports import Taken
 from projections.audit import Entry, audit
 from projections.kernel import Is, Query, Reads, Within
+from projections.privacy.known import every
 
 RULE: Final = (
     "Nothing is deleted after a time by itself. It is kept until you are erased, at your request or because the "
@@ -39,19 +40,20 @@ CONSEQUENCES: Final = (
     "Everlog records the estimate and shows it to the organisation. It decides nothing by it: what people there do "
     "with it, the organisation tells you."
 )
-MOST: Final = 1000
-"""Of each kind of leaving."""
-_PAGE = 200
+
+_ADDED, _BEGUN, _TAKEN = (each.__struct_config__.tag for each in (Added, Begun, Taken))
 
 
 class Left(Struct, frozen=True):
-    """What says that something left, or where to. Entries of the trail, the oldest first, up to `MOST` each."""
+    """What says that something left, or where to: entries of the trail, the oldest first."""
 
     destinations: list[Entry]
     """All that were ever added."""
     exports: list[Entry]
     """Those since a position, and so are the reports."""
     reports: list[Entry]
+    whole: bool
+    """Whether no kind had more than `projections.privacy.known.MOST`."""
 
 
 class WhereTo(Query, frozen=True, kw_only=True):
@@ -62,21 +64,9 @@ class WhereTo(Query, frozen=True, kw_only=True):
     since: int
 
     async def answer(self, reads: Reads) -> Left:
-        return Left(
-            await _entries(reads, Added.__struct_config__.tag, 1),
-            await _entries(reads, Begun.__struct_config__.tag, self.since),
-            await _entries(reads, Taken.__struct_config__.tag, self.since),
-        )
-
-
-async def _entries(reads: Reads, type: object, since: int) -> list[Entry]:
-    where: list[Is | Within] = [Is("type", type), Within("position", since)]
-    found: list[Entry] = []
-    cursor = ""
-    while len(found) < MOST:
-        page = await reads.page(audit, where, sort="at", limit=_PAGE, cursor=cursor)
-        found += page.rows
-        cursor = page.cursor
-        if not cursor:
-            break
-    return found
+        found = [
+            await every(reads, audit, [Is("type", type), Within("position", since)], "at")
+            for type, since in ((_ADDED, 1), (_BEGUN, self.since), (_TAKEN, self.since))
+        ]
+        destinations, exports, reports = (entries for entries, _ in found)
+        return Left(destinations, exports, reports, all(whole for _, whole in found))

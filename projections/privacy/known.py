@@ -47,12 +47,12 @@ class ExportSubject(Query, frozen=True, kw_only=True):
 
     async def answer(self, reads: Reads) -> Known:
         made: list[Is | Within] = [Is("prospect", self.subject), Within("number", book.NONE + 1)]
-        predictions, every = await _all(reads, book.book, made, "at")
-        held, all_held = await _all(reads, holds, [Is("subject", self.subject)], "proposed_at")
-        said, all_said = await _all(reads, consents, [Is("subject", self.subject)], "since")
+        predictions, all_predictions = await every(reads, book.book, made, "at")
+        held, all_held = await every(reads, holds, [Is("subject", self.subject)], "proposed_at")
+        said, all_said = await every(reads, consents, [Is("subject", self.subject)], "since")
         about = Either("resource", self.subject, named(self.subject))
-        accesses, all_accesses = await _all(reads, audit.audit, [about], "position")
-        acts, all_acts = await _all(reads, audit.audit, [Is("actor", self.subject)], "at")
+        accesses, all_accesses = await every(reads, audit.audit, [about], "position")
+        acts, all_acts = await every(reads, audit.audit, [Is("actor", self.subject)], "at")
         return Known(
             await reads.one(prospects.prospects, self.subject),
             predictions,
@@ -61,7 +61,7 @@ class ExportSubject(Query, frozen=True, kw_only=True):
             said,
             [each for each in accesses if not self._read(each)],
             acts,
-            every and all_held and all_said and all_accesses and all_acts,
+            all_predictions and all_held and all_said and all_accesses and all_acts,
         )
 
     def _read(self, entry: Entry) -> bool:
@@ -69,7 +69,7 @@ class ExportSubject(Query, frozen=True, kw_only=True):
         return (entry.type, entry.actor) == (READ, self.subject)
 
 
-async def _all(reads: Reads, view: View[Row], where: Sequence[Wanted], sort: str) -> tuple[list[Row], bool]:
+async def every(reads: Reads, view: View[Row], where: Sequence[Wanted], sort: str) -> tuple[list[Row], bool]:
     """The rows, up to `MOST`, and whether those are all."""
     rows: list[Row] = []
     cursor = ""

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from domain.deliveries import Added, Removed, deliveries
+from domain.deliveries import Added, deliveries
 from projections.audit import Entry
+from projections.deliveries import stood
 from projections.reports.content import Row, Section, Sources, together
 
 TAKEN: Final = ("exports.begun", "exports.ended", "privacy.access-exported", "reports.taken")
@@ -41,11 +42,10 @@ async def delivered(sources: Sources) -> Section:
 
 async def _destination(sources: Sources, entry: Entry) -> Row | None:
     """None where it was removed before the period, or cannot be read."""
-    history = await sources.history(f"{deliveries.name}/{entry.resource}")
-    added = history[0].fact
-    removed = next((each.at for each in history if isinstance(each.fact, Removed)), None)
-    if not isinstance(added, Added) or (removed and removed < sources.since):
+    found = stood(await sources.history(f"{deliveries.name}/{entry.resource}"))
+    if found is None or (found.removed and found.removed.at < sources.since):
         return None
+    added = found.added
     return (
         str(entry.resource),
         added.name,
@@ -54,5 +54,5 @@ async def _destination(sources: Sources, entry: Entry) -> Row | None:
         "delivered" if added.circumstances else "withheld",
         entry.at,
         f"{entry.actor_kind}:{entry.actor}",
-        removed,
+        found.removed.at if found.removed else None,
     )

@@ -65,6 +65,16 @@ def test_whoever_the_trail_went_to_is_told_and_nobody_who_had_left_before(world,
     assert found["exports"]["times"] == 1
 
 
+def test_where_more_left_than_is_told_the_export_says_that_it_is_not_whole(world, tenant, monkeypatch):
+    id, _ = capture(world, tenant.keys["Admin"])
+    for _ in range(7):
+        assert world.ask("GET", "/v1/audit/export?code=none", tenant.keys["Auditor"]).is_success
+    monkeypatch.setattr("projections.privacy.known.MOST", 7)
+    assert export(world, tenant.keys["Admin"], id).json()["whole"], "the control"
+    monkeypatch.setattr("projections.privacy.known.MOST", 6)
+    assert not export(world, tenant.keys["Admin"], id).json()["whole"]
+
+
 def test_where_it_came_from_is_told(world, tenant):
     id, _ = capture(world, tenant.keys["Admin"])
     ask(world, tenant, f"/v1/privacy/consents/{id}", purpose="newsletter", source="form-7")
