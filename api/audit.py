@@ -24,7 +24,9 @@ AuditEntry = defstruct(
     module=__name__,
 )
 """`fact` stands in a list that was asked for with `facts`."""
-_presenter = Presenter(Entry, "audit.read-circumstances")
+SEES = "audit.read-circumstances"
+"""What shows addresses, sessions, user agents and reasons."""
+_presenter = Presenter(Entry, SEES)
 PERSONAL = "prospects.read-personal"
 NEEDS = dict.fromkeys(HIDDEN, _presenter.permission) | {"about": PERSONAL}
 """What filters by what is about persons need, beside the permission to read the trail."""

@@ -9,17 +9,17 @@ from msgspec import Meta, Struct, defstruct
 from msgspec.structs import replace
 
 from api import shapes
-from api.audit import TRAIL, AuditEntry
+from api.audit import NEEDS, SEES, TRAIL, AuditEntry
 from api.call import Call
 from api.commands import single
 from api.edge import Edge, reply
 from api.inbound import Reply
 from api.personal import Sight
 from api.problems import Problem
-from api.queries import CURSOR, LIMIT, WAITS, answered
+from api.queries import CURSOR, LIMIT, WAITS, answered, permit
 from api.route import Route
 from application.searches import DropSearch, SaveSearch, ShareSearch, UnshareSearch
-from domain.audit import whole
+from domain.audit import UNKEPT, whole
 from domain.kernel import Erased
 from domain.searches import searches
 from projections.audit import HIDDEN, Trail
@@ -28,7 +28,7 @@ from projections.searches import YES, List, Run, SearchRow
 _ONE = "/v1/searches/{id}"
 _NONE = ((), Erased())
 """Words that show nothing."""
-_FILTER = shapes.parameters(Trail, "SavedFilter", (*HIDDEN, "limit", "cursor"))
+_FILTER = shapes.parameters(Trail, "SavedFilter", (*UNKEPT, "limit", "cursor"))
 _Shown = shapes.parameters(List, "SearchesQuery", ("by",), limit=LIMIT, cursor=CURSOR)
 _Page = shapes.parameters(
     Trail, "SearchRunQuery", set(Trail.__struct_fields__) - {"limit", "cursor"}, limit=LIMIT, cursor=CURSOR
@@ -44,6 +44,8 @@ class SavedSearch(Struct, frozen=True, kw_only=True):
     shared: bool
     name: str
     filter: dict[str, str]
+    withheld: list[str]
+    """Filters by what is about a person, whose values the caller may not see."""
     erased: list[str]
     """Filters whose values are gone, since whoever saved them was erased: the search can no more be asked."""
     saved_at: Annotated[datetime, Meta(tz=True)]
@@ -62,20 +64,28 @@ def _saving() -> Route:
         "/v1/searches",
         "saveSearch",
         "Save a search of the trail",
-        description="It is one's own until it is shared. Saved again under its identifier, it is changed.",
+        description=(
+            "It is one's own until it is shared. Saved again under its identifier, it is changed. Filters by what is "
+            "about a person need what they need at `/v1/audit/find`; "
+            f"{', '.join(f'`{each}`' for each in UNKEPT)} is not kept, since it would outlive that person's erasure: "
+            "save `subject`."
+        ),
     )
     read = shapes.decoder(route.body)
 
     async def save(edge: Edge, call: Call) -> Reply:
-        _asked(read(call.body).filter)
+        await edge.pipeline.authorise(call.caller, SaveSearch)
+        await _asked(edge, call, read(call.body).filter)
         return await route.serve(edge, call)
 
     return replace(route, serve=save)
 
 
-def _asked(kept: dict[str, str]) -> dict[str, Any]:
-    """A saved filter as a query has it. Raises `Problem` for one that no address could hold."""
-    return shapes.given(shapes.from_url(urlencode(kept).encode(), _FILTER))
+async def _asked(edge: Edge, call: Call, kept: dict[str, str]) -> dict[str, Any]:
+    """A saved filter as a query has it. Raises `Problem` where no query does, `Rejected` for want of what it needs."""
+    asked: Struct = shapes.from_url(urlencode(kept).encode(), _FILTER)
+    await permit(edge, call, Trail, asked, NEEDS)
+    return shapes.given(asked)
 
 
 async def shown(edge: Edge, call: Call) -> Reply:
@@ -84,23 +94,26 @@ async def shown(edge: Edge, call: Call) -> Reply:
     query = List(by=me, **given)
     page = await edge.pipeline.ask(call.caller, query, call.at_least)
     opened = await edge.eyes.read(call.caller, page.rows, ("sought",))
+    sees = await edge.eyes.may(call.caller, SEES)
     rows = [replace(each, **found) if found else each for each, found in zip(page.rows, opened, strict=True)]
     # Most have no words: those show nothing about whoever saved them.
     words = [("filter", sealed.sought) for sealed, row in zip(page.rows, rows, strict=True) if row.sought not in _NONE]
     await edge.eyes.note(call.caller, Sight(query, query.permission, listed=True), len(rows), words)
-    return reply(SavedSearches(items=[_item(each, me) for each in rows], cursor=page.cursor or None))
+    return reply(SavedSearches(items=[_item(each, me, sees=sees) for each in rows], cursor=page.cursor or None))
 
 
-def _item(row: SearchRow, me: UUID) -> SavedSearch:
+def _item(row: SearchRow, me: UUID, *, sees: bool) -> SavedSearch:
     """Of a row with its words opened."""
     known, lacking = whole(row.filter, row.sought)
+    withheld = [] if sees else [name for name in known if name in HIDDEN]
     return SavedSearch(
         id=row.id,
         by=row.by,
         mine=row.by == me,
         shared=row.shared == YES,
         name=row.name,
-        filter=known,
+        filter={name: value for name, value in known.items() if name not in withheld},
+        withheld=withheld,
         erased=lacking,
         saved_at=row.saved_at,
         changed_at=row.changed_at,
@@ -120,7 +133,7 @@ async def run(edge: Edge, call: Call) -> Reply:
     if lacking:
         # Without them it would find what nobody looked for.
         raise Problem("searches.erased")
-    return await answered(TRAIL, edge, call, Trail(**_asked(known), **given))
+    return await answered(TRAIL, edge, call, Trail(**await _asked(edge, call, known), **given))
 
 
 def _me(call: Call) -> UUID:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from application.kernel import Caller
 from application.patience import Patience
 from application.ports import Appended, Closed, Conflict, Logs, SubjectErased
-from domain.audit import Denial, Operated, audit
+from domain.audit import Denial, Operated, audit, divided
 from domain.kernel import Actor, Fact, Meta
 from tenants.context import SYSTEM
 from tenants.quotas import Quota
@@ -121,12 +121,15 @@ class Trail:
 
 async def operated(logs: Logs, caller: Caller, command: str, given: dict[str, object]) -> Appended:
     """Record what an operator is about to look at: in the tenant's log, or the system's where that one has left."""
-    named = tuple((name, str(value)) for name, value in given.items() if value not in (None, ""))
+    event = uuid4()
+    clear, sought = divided((name, str(value)) for name, value in given.items() if value not in (None, ""))
+    fact = Operated(command, clear, event, sought)
     try:
-        return await _told(logs, caller, Operated(command, named))
+        return await _told(logs, caller, fact, event=event)
     except Closed:
         here = replace(caller, tenant=SYSTEM)
-        return await _told(logs, here, Operated(command, (("tenant", str(caller.tenant)), *named)))
+        fact = replace(fact, given=(("tenant", str(caller.tenant)), *clear))
+        return await _told(logs, here, fact, event=event)
 
 
 async def _told(

@@ -14,6 +14,8 @@ from domain.kernel import Decider, Erased, Fact, Personal, Sealed
 Pairs = tuple[tuple[str, str], ...]
 SEALED: Final = frozenset({"about", "agent", "because", "ip", "q", "reason", "session"})
 """Filters of the trail whose values may be about a person: whoever records what was asked for seals them."""
+UNKEPT: Final = frozenset({"about"})
+"""Of them, whose values are not even sealed: they name somebody whom an erasure of who asked does not reach."""
 
 
 class Denial(Fact, frozen=True, tag="audit.refused"):
@@ -72,8 +74,11 @@ class Operated(Fact, frozen=True, tag="audit.operated"):
 
     command: str
     """As it is typed, behind `everlog`."""
-    given: tuple[tuple[str, str], ...] = ()
-    """What was asked for, by name."""
+    given: Pairs = ()
+    """What was asked for, by name; a value that may be about a person is empty, and stands in `sought`."""
+    under: UUID = UUID(int=0)
+    """Whose key `sought` is under: this event itself, since no organisation can erase who runs the program."""
+    sought: Annotated[Personal[Pairs], msgspec.Meta(extra={"subject": "under"})] = ()
 
 
 class Refusal(Struct, frozen=True):
@@ -95,15 +100,14 @@ def divided(asked: Iterable[tuple[str, str]]) -> tuple[Pairs, Pairs]:
     """What was asked for, by name, as it stays in the clear: what may be about a person is empty. And that, to seal."""
     pairs = tuple(sorted(asked))
     clear = tuple((name, "" if name in SEALED else value) for name, value in pairs)
-    return clear, tuple(pair for pair in pairs if pair[0] in SEALED)
+    return clear, tuple(pair for pair in pairs if pair[0] in SEALED - UNKEPT)
 
 
 def whole(clear: Pairs, sought: Pairs | Sealed | Erased) -> tuple[dict[str, str], list[str]]:
     """The same as it was asked for; and the names of those whose values are not to be had, which are left out."""
-    if not isinstance(sought, Sealed | Erased):
-        return {**dict(clear), **dict(sought)}, []
-    lacking = [name for name, value in clear if name in SEALED and not value]
-    return {name: value for name, value in clear if name not in lacking}, lacking
+    known = {} if isinstance(sought, Sealed | Erased) else dict(sought)
+    lacking = [name for name, value in clear if name in SEALED and not value and name not in known]
+    return {name: value for name, value in clear if name not in lacking} | known, lacking
 
 
 def refuse(refusal: Refusal, denial: Denial) -> list[Fact]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from api.audit import SEES
 from api.exports.leaving import Leaving, Part
 from api.inbound import Put
 from api.personal import Eyes, Sight
@@ -24,8 +25,6 @@ from projections.audit.told import NOTHING
 from projections.exports import PAGE, WRITERS, Get, Manifest, Take, head, schema
 from projections.ocsf import Anchor
 from projections.proofs.note import origin, parse
-
-SEES = "audit.read-circumstances"
 
 
 class Means(Struct, frozen=True):

@@ -1,7 +1,6 @@
 """The trail: asked, handed over in bundles, and verified."""
 
 import sys
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +8,8 @@ import msgspec
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
-from api.shell import Flag, Json, Limit, Told, ask, operator, say, zoned
+from api.shell import Flag, Json, Limit, Told, ask, operator, say
+from api.shell.trail import EVERYTHING, Filters
 from projections.audit import Trail
 
 Sample = Annotated[int, Parameter(validator=Number(gte=0))]
@@ -20,29 +20,18 @@ audit.command("api.exports.terminal:export", name="export")
 
 
 @audit.default
-def ask_trail(
-    tenant: UUID,
-    *,
-    actor: UUID | None = None,
-    type: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    limit: Limit = 20,
-    json: Json = False,
-) -> None:
+def ask_trail(tenant: UUID, *, filters: Filters = EVERYTHING, limit: Limit = 20, json: Json = False) -> None:
     """The latest events of an organisation's trail.
 
     Args:
         tenant: The organisation.
-        actor: Only what this user, key or model did.
-        type: Only this kind of event, such as prospects.won.
-        since: Only from this time on (ISO 8601; without a zone, this machine's).
-        until: Only before this time.
+        filters: Which events.
         limit: At most so many, 1 to 200.
         json: Answer with one JSON object.
     """
-    asked = Trail(actor=actor, type=type, since=zoned(since), before=zoned(until), limit=limit)
-    told = Told("audit", {"actor": actor, "type": type, "since": since, "until": until, "limit": limit})
+    given = filters.given()
+    asked = Trail(**given, limit=limit)
+    told = Told("audit", given | {"limit": limit})
     page = ask(lambda product: product.pipeline.ask(operator(tenant), asked), tenant, told=told)
     form = "{0.position:>8}  {0.at:%Y-%m-%d %H:%M:%S}  {0.actor_kind}:{0.actor}  {0.type}"
     lines = [form.format(row) for row in page.rows]

@@ -197,6 +197,36 @@ def test_words_are_recorded_sealed_and_told_to_who_may_see_circumstances(world, 
     assert (told["filter"], told["withheld"], told["erased"]) == ({"type": "orgs.joined"}, ["q"], [])
 
 
+def test_what_is_about_a_person_is_asked_for_in_a_body_and_recorded_sealed(world, tenant):
+    """The control: another reason finds nothing. `about` is recorded as used, and its words nowhere."""
+    asked = {"type": "prospects.captured", "reason": "=1+1", "format": "ndjson"}
+    taken = find(world, tenant, asked)
+    assert len(records(taken)) == 30
+    assert records(find(world, tenant, asked | {"reason": "another"})) == []
+    assert "=1+1" not in bodies(world, tenant, taken)
+    told = manifest(world, tenant, taken)
+    assert (told["filter"], told["withheld"]) == ({"type": "prospects.captured", "reason": "=1+1"}, [])
+    named = find(world, tenant, {"about": "ada", "type": "prospects.captured"}, tenant.keys["Admin"])
+    assert len(records(named)) == 30
+    told = manifest(world, tenant, named)
+    assert (told["filter"], told["withheld"]) == ({"type": "prospects.captured"}, ["about"])
+
+
+def test_it_is_asked_for_by_who_may_see_it(world, tenant):
+    narrow = world.key(tenant, "Admin", "taker", scopes=("audit.export",))
+    refused = find(world, tenant, {"ip": "127.0.0.1"}, narrow)
+    assert (refused.status_code, refused.json()["details"]["permission"]) == (403, "audit.read-circumstances")
+    seer = world.key(tenant, "Admin", "seer", scopes=("audit.export", "audit.read-circumstances"))
+    assert find(world, tenant, {"ip": "127.0.0.2"}, seer).status_code == 200
+    refused = find(world, tenant, {"about": "ada"}, seer)
+    assert (refused.status_code, refused.json()["details"]["permission"]) == (403, "prospects.read-personal")
+    assert find(world, tenant, {"limit": 5}).json()["code"] == "request.invalid"
+
+
+def find(world, tenant, asked, key=""):
+    return world.ask("POST", "/v1/audit/export/find", key or tenant.keys["Auditor"], json=asked)
+
+
 def test_the_words_of_an_export_go_with_whoever_took_it(world, tmp_path):
     tenant = world.tenant()
     taken = take(world, tenant, "q=ada&type=orgs.joined")

@@ -120,8 +120,32 @@ def test_its_words_go_with_whoever_saved_it(world, tmp_path):
     assert (rows[plain]["filter"], rows[plain]["erased"]) == ({"outcome": "refused"}, [])
 
 
-def test_what_no_address_may_hold_is_not_kept(ask):
-    for wrong in ({"about": "ada"}, {"ip": "10.0.0.1"}, {"nonsense": "1"}, {"since": "yesterday"}, {"limit": "5"}):
+def test_what_is_asked_for_about_a_person_is_sealed_and_shown_to_who_may_ask_for_it(world, acme, ask, refused):
+    """An address, here. The control: another address finds nothing."""
+    asked, done = refused
+    here = asked | {"ip": "127.0.0.1"}
+    id, kept = saved(ask, here)
+    elsewhere, _ = saved(ask, asked | {"ip": "127.0.0.2"})
+    assert "127.0.0.1" not in recorded(world, acme, f"searches/{id}")
+    assert known(ask, kept, "Auditor")[id]["filter"] == here
+    found = [entries(ask, each, headers=after(done)).json()["items"] for each in (id, elsewhere)]
+    assert [len(each) for each in found] == [1, 0]
+    shared = ask("POST", f"/v1/searches/{id}/share", json={})
+    narrow = world.key(acme, "Admin", "without-circumstances", scopes=("audit.read", "searches.save"))
+
+    def by(key, method, path, **named):
+        return world.ask(method, path, key, **named)
+
+    rows = by(narrow, "GET", "/v1/searches", headers=after(shared), params={"shared": "true", "limit": 200}).json()
+    [row] = [each for each in rows["items"] if each["id"] == id]
+    assert (row["filter"], row["withheld"]) == (asked, ["ip"])
+    assert by(narrow, "GET", f"/v1/searches/{id}/entries").status_code == 403
+    assert by(narrow, "POST", "/v1/searches", json={"name": "No", "filter": here}).status_code == 403
+    assert by(narrow, "POST", "/v1/searches", json={"name": "Yes", "filter": asked}).status_code == 201
+
+
+def test_what_cannot_be_asked_again_is_not_kept(ask):
+    for wrong in ({"about": "ada"}, {"nonsense": "1"}, {"since": "yesterday"}, {"limit": "5"}):
         answer = ask("POST", "/v1/searches", json={"name": "No", "filter": wrong})
         assert answer.json()["code"] == "request.invalid", wrong
 

@@ -233,7 +233,7 @@ def test_the_trail_is_asked_by_kind_and_number(run, ask, lived):
     assert rows[0]["position"] > rows[1]["position"]
     lines = run("audit", str(lived.tenant), "--limit", "2").stdout.splitlines()
     assert len(lines) == 2
-    assert ask("audit", str(lived.tenant), "--until", "2001-01-01") == []
+    assert ask("audit", str(lived.tenant), "--before", "2001-01-01") == []
 
 
 def test_a_bundle_of_a_running_product_is_verified_by_python_alone(run, ask, lived, tmp_path):
