@@ -14,6 +14,9 @@ Mode = Literal["open", "cut", "hole", "deaf", "slow"]
 
 DELAY = 0.1
 """Seconds that `slow` adds to each way."""
+SILENCE = 11.0
+"""Seconds after which a server has found out that nobody is at the other end of a dead connection: its own probes go
+unanswered (`adapters.postgres.silence`). This proxy would answer them for ever, so that sessions would pile up."""
 
 
 class Proxy:
@@ -43,13 +46,18 @@ class Proxy:
         self._loop.close()
 
     def turn(self, mode: Mode, *, lost: bool = False) -> None:
-        """Go over to a mode at once. Where `lost`, what fell into a hole never comes out: its connections stay dead."""
+        """Go over to a mode at once. Where `lost`, what fell into a hole never comes out: its connections stay dead.
+
+        The server's end of them is closed after `SILENCE`. The client's stays as it is, and is told nothing.
+        """
         self._do(self._turn(mode, lost=lost))
 
     async def _turn(self, mode: Mode, *, lost: bool) -> None:
         self._mode = mode
         for pair in self._pairs:
-            pair.dead |= lost
+            if lost and not pair.dead:
+                pair.dead = True
+                self._loop.call_later(SILENCE, pair.orphan)
             if mode == "cut":
                 pair.reset()
         for way, closed in ((self._there, mode == "hole"), (self._back, mode in ("hole", "deaf"))):
@@ -117,6 +125,11 @@ class _Pair:
     def reset(self) -> None:
         self._each(_reset)
 
+    def orphan(self) -> None:
+        """Reset the server's end."""
+        for writer in self.writers[1:]:
+            _reset(writer)
+
     def close(self) -> None:
         self._each(lambda writer: writer.close())
 
@@ -133,8 +146,9 @@ async def _passed(pair: _Pair, way: asyncio.Event) -> None:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """A reset instead of a farewell."""
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    """A reset instead of a farewell; nothing where it is closed already."""
+    with suppress(OSError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
