@@ -8,7 +8,7 @@ import asyncio
 import logging
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -23,11 +23,27 @@ T = TypeVar("T")
 Resident = Callable[[Client], Awaitable[None]]
 """Runs for as long as a connection lasts, and again on the next."""
 
+_AGAIN = 0.2
+"""Seconds after which what has not ended is cancelled once more."""
+
 _log = logging.getLogger(__name__)
 
 
 class Away(Exception):
     """NATS cannot be reached just now."""
+
+
+async def ended(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel them until they have ended.
+
+    The library turns a cancellation into an error of its own where its connection is closed already: a loop that goes
+    on after errors would go on for ever.
+    """
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def addresses(url: str) -> list[str]:
@@ -110,10 +126,7 @@ class Link:
         self._main = self._loop.create_task(self._keep())
         with suppress(asyncio.CancelledError):
             self._loop.run_until_complete(self._main)
-        left = asyncio.all_tasks(self._loop)
-        for task in left:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.run_until_complete(ended(asyncio.all_tasks(self._loop)))
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
@@ -145,14 +158,12 @@ class Link:
         finally:
             self.client = None
             self._up.clear()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(tasks)
             with suppress(Error, OSError, TimeoutError):
                 await client.close()
 
     async def _connect(self, closed: asyncio.Event) -> Client:
-        async def ended() -> None:
+        async def over() -> None:
             closed.set()
 
         async def heard(problem: Exception) -> None:
@@ -166,7 +177,7 @@ class Link:
                 connect_timeout=self._patience.connect,
                 ping_interval=self._patience.ping,
                 max_outstanding_pings=self._patience.pings,
-                closed_cb=ended,
+                closed_cb=over,
                 error_cb=heard,
             )
 

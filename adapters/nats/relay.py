@@ -15,7 +15,7 @@ from nats.errors import Error
 from adapters.nats import course, streams, subjects, whole
 from adapters.nats import publish as batches
 from adapters.nats.course import Course, Forked
-from adapters.nats.link import Link
+from adapters.nats.link import Link, ended
 from adapters.nats.message import Event, Source
 from adapters.nats.publish import Rejected, Stale
 from adapters.nats.streams import Retention
@@ -127,14 +127,11 @@ class Relay:
         try:
             await self._tend(client, running, changed)
         finally:
-            tasks = [looking, *running.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended([looking, *running.values()])
 
     async def _search(self, client: Client, changed: asyncio.Event) -> None:
         """Look for holes in what the stream holds of those that are published here, once each, one after the other."""
-        while True:
+        while not client.is_closed:
             for tenant in self._courses.keys() - self._looked:
                 try:
                     lost = await self._lost(client, tenant)

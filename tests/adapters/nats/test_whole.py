@@ -136,3 +136,22 @@ def test_a_restored_log_is_looked_through(broker, relaying, linked, tenant):
     lose(link, *range(120, 130))
     with relaying(broker.url, logs):
         assert until(lambda: [each.position for each in stored(broker.url, tenant)] == list(range(1, 112)))
+
+
+def test_a_connection_that_ends_during_a_look_is_not_the_last(broker, relaying, tenant, monkeypatch):
+    """The library turns a cancellation into an error where the connection is closed: the look went on after it."""
+    logs, begun = Memory(tenant), []
+
+    async def waits(client, _):
+        subscription = await client.subscribe("nothing.comes.here")
+        begun.append(client)
+        await subscription.next_msg(60)
+
+    monkeypatch.setattr(whole, "suspicious", waits)
+    logs.of(tenant).append(10)
+    with relaying(broker.url, logs) as worker:
+        assert until(lambda: begun)
+        broker.kill()
+        broker.start()
+        logs.of(tenant).append(10)
+        assert until(lambda: worker.behind() == {tenant: 0} and whole_again(broker.url, logs))
