@@ -14,13 +14,16 @@ ALLOWED = "positive_data_acceptance"
 FORBIDDEN = "negative_data_rejection"
 """What a schema forbids is refused, but for a bulk: there it is one command's problem, and the others go on."""
 BULK = "/v1/commands"
+FEW = 6
+"""Examples drawn of each operation, beside those at the bounds of its schemas, which are always tried."""
+OFTEN = pytest.mark.parametrize("examples", [FEW, pytest.param(100, marks=pytest.mark.long)])
 
 
-def tried(where, key, *options):
+def tried(where, key, *options, examples=FEW):
     """Every check of every phase: the exit code, and what was printed."""
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", str(where)]
     command += ["--header", f"Authorization: Bearer {key}", "--checks", "all"]
-    command += ["--max-examples", "20", "--generation-deterministic", "--suppress-health-check", "all"]
+    command += ["--max-examples", str(examples), "--generation-deterministic", "--suppress-health-check", "all"]
     command += ["--no-color", "--warnings", "off", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
@@ -32,15 +35,19 @@ def scored(world, monkeypatch):
     monkeypatch.setattr(world.scorer, "answer", made)
 
 
-def test_the_document_holds(world, acme, scored):
+@OFTEN
+@pytest.mark.usefixtures("scored")
+def test_the_document_holds(world, acme, examples):
     where, key = f"{world.url}/openapi.json", acme.keys["Admin"]
-    code, said = tried(where, key, "--exclude-checks", ALLOWED, "--exclude-path", BULK)
+    code, said = tried(where, key, "--exclude-checks", ALLOWED, "--exclude-path", BULK, examples=examples)
     assert code == 0, said
 
 
-def test_the_document_holds_for_bulks(world, acme):
+@OFTEN
+def test_the_document_holds_for_bulks(world, acme, examples):
     where, key = f"{world.url}/openapi.json", acme.keys["Admin"]
-    code, said = tried(where, key, "--exclude-checks", f"{ALLOWED},{FORBIDDEN}", "--include-path", BULK)
+    left = f"{ALLOWED},{FORBIDDEN}"
+    code, said = tried(where, key, "--exclude-checks", left, "--include-path", BULK, examples=examples)
     assert code == 0, said
 
 

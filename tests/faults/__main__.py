@@ -27,7 +27,7 @@ FAULTS = {
     "clock": Fault("clock:run", cycles=12, long=60),
     "disk-full": Fault("disk_full:run", cycles=6, long=60),
     "failover": Fault("failover:run", cycles=3, long=30),
-    "failpoints": Fault("failpoints:run", cycles=20, long=200),
+    "failpoints": Fault("failpoints:run", cycles=20, long=20),
     "journal": Fault("journal:run", cycles=10, long=100),
     "kills": Fault("kills:run", cycles=50, long=500),
     "model": Fault("broken:run", cycles=200, long=20_000),

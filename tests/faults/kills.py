@@ -25,6 +25,8 @@ PATIENCE = 600.0
 """Seconds for which a client repeats what failed: the API may be killed many times in a row."""
 LEAST = 300
 """Applications that each client streams at least."""
+ROUNDS = 20
+"""How often the demo's applications come, each time as other prospects, so that no fault outlasts them."""
 PARTS = {"views": "worker views relay", "learning": "worker learning"}
 
 
@@ -77,7 +79,7 @@ class Feed:
             self.acknowledged.release()
 
     def _commands(self) -> Any:
-        for command in commands(self.client.tenant, applications()):
+        for command in commands(self.client.tenant, applications() * ROUNDS):
             captures = command["command"] == "prospects.capture"
             if captures and self._enough.is_set() and self.captures >= self._least:
                 return

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -13,15 +13,17 @@ import msgspec
 import nats
 from msgspec import Struct, field
 from msgspec.structs import replace
-from nats.js import JetStreamContext
 
 from adapters.erasures import Erasures
 from adapters.journal.segment import SUFFIX
 from adapters.ledger import Ledger as Remembered
-from adapters.nats import message, subjects
+from adapters.nats import message, subjects, whole
 from adapters.nats.consume import Gap, Order
-from adapters.nats.message import Carried
+from adapters.nats.message import Carried, Event
+from adapters.nats.whole import Hole
 from adapters.postgres.database import Database
+from adapters.postgres.recorder import Recorder
+from api import bootstrap
 from api import settings as configuration
 from api.demo.applications import applications, commands
 from api.demo.client import Client
@@ -70,36 +72,40 @@ class Consumer(Struct):
     """A consumer of JetStream with its own account: the digests of what it holds, in order."""
 
     durable: str
+    taken: Callable[[Gap], Sequence[Carried]] = lambda _: ()
+    """The events of a gap as the log has them, where they were taken out of the stream on purpose; none where not."""
     order: Order = field(default_factory=lambda: Order({}))
     held: list[tuple[int, str]] = field(default_factory=list)
     received: list[Carried] = field(default_factory=list)
     gaps: int = 0
 
     async def read(self, url: str, tenant: UUID) -> None:
-        """What a fetch gave up on comes again, behind others: a gap counts where it is there from the beginning too."""
         client = await nats.connect(url)
         try:
-            try:
-                await self._fetch(client.jetstream(), tenant)
-            except Gap:
-                await client.jetstream().delete_consumer(subjects.STREAM, self.durable)
-                await self._fetch(client.jetstream(), tenant)
-        except Gap:
-            self.gaps += 1
+            consumer = await client.jetstream().pull_subscribe(
+                subjects.events(tenant), durable=self.durable, stream=subjects.STREAM
+            )
+            with suppress(TimeoutError):
+                while True:
+                    for each in await consumer.fetch(500, timeout=1):
+                        self.take(message.read(tenant, each.headers or {}, each.data))
+                        await each.ack()
         finally:
             await client.close()
 
-    async def _fetch(self, context: JetStreamContext, tenant: UUID) -> None:
-        consumer = await context.pull_subscribe(subjects.events(tenant), durable=self.durable, stream=subjects.STREAM)
-        with suppress(TimeoutError):
-            while True:
-                for each in await consumer.fetch(500, timeout=1):
-                    self.take(message.read(tenant, each.headers or {}, each.data))
-                    await each.ack()
-
     def take(self, event: Carried) -> None:
-        """Raises `Gap`."""
         self.received.append(event)
+        try:
+            self._hold(event)
+        except Gap as gap:
+            if not (taken := self.taken(gap)):
+                self.gaps += 1
+                return
+            for each in (*taken, event):
+                self._hold(each)
+
+    def _hold(self, event: Carried) -> None:
+        """Raises `Gap`."""
         if self.order.admit(event):
             # Of a new generation: what is held beyond it never happened.
             self.held = [each for each in self.held if each[0] < event.position]
@@ -109,8 +115,7 @@ class Consumer(Struct):
         """The same messages, taken by one who knows of no generations."""
         other = Consumer("blind")
         for each in self.received:
-            with suppress(Gap):
-                other.take(replace(each, generation=1))
+            other.take(replace(each, generation=1))
         return other
 
 
@@ -192,7 +197,7 @@ class Witnesses:
         self.product = product
         self.url, self.tenant, key = organisation(product)
         self.client, self.ledger = Client(self.url, self.tenant, key), Ledger()
-        self.stream, self.consumer = Stream(), Consumer("apart")
+        self.stream, self.consumer = Stream(), Consumer("apart", self.taken)
         self.until = 0
 
     def send(self, first: int, last: int, ledger: Ledger) -> None:
@@ -201,6 +206,21 @@ class Witnesses:
     def read(self) -> None:
         self.stream.read(self.client)
         asyncio.run(self.consumer.read(self.product.settings.nats, self.tenant))
+
+    def taken(self, gap: Gap) -> list[Carried]:
+        """What is missing, where all of it is about somebody who was erased; the log has it still, and it is noise."""
+        with bootstrap.product(self.product.settings, worker=True) as product:
+            source = Recorder(self.tenant, product.database, product.committer)
+            missing = [
+                each
+                for each in map(Event._make, source.rows(0, gap.before - 1))
+                if (each.position > gap.after if gap.generation is None else each.generation > gap.generation)
+            ]
+            holes = [Hole(each.position, each.position) for each in missing]
+            if not whole.explained(source, holes, product.erasures.erased(self.tenant)):
+                return []
+        made = ((message.headers(self.tenant, each), message.payload(each)) for each in missing)
+        return [message.read(self.tenant, headers, payload) for headers, payload in made]
 
     def erase(self, *subjects: UUID) -> None:
         settings = self.product.settings

@@ -13,7 +13,7 @@ from tests.faults.trial import Found
 BULK = 9
 """Commands a request."""
 PAUSE = 0.2
-"""Seconds between two: commits are many and small, and the data last for a quarter of an hour."""
+"""Seconds between two: commits are many and small."""
 
 
 class Streaming:
