@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from adapters.postgres.database import Database
 from tenants.context import SYSTEM
-from tests.faults.aftermath import aftermath, settled, signalled
+from tests.faults.aftermath import aftermath, head, settled, signalled
 from tests.faults.callers import Answer, Caller, calling, together
 from tests.faults.ground import Wired, wired
 from tests.faults.onlookers import onlookers
@@ -107,7 +107,7 @@ def _suffer(ground: Wired, callers: Sequence[Caller], harm: Harm, scale: Scale) 
         ended = time.monotonic()
     _until_done(callers, time.monotonic())
     tenant = callers[0].tenant
-    lag = settled(ground.direct, tenant, 0)
+    lag = settled(ground.direct, tenant, 0, upto=head(ground.direct, tenant))
     after = time.monotonic() - ended
     found = [each for caller in callers for each in tuple(caller.answers)]
     within = [each for each in found if began < each.began < ended]
