@@ -4,6 +4,7 @@ It reads a `Load` as JSON from standard input and writes what it `Met` to standa
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -157,4 +158,6 @@ async def _answer(reader: asyncio.StreamReader | None) -> tuple[int, int]:
 
 if __name__ == "__main__":
     found = uvloop.run(meet(msgspec.json.decode(sys.stdin.buffer.read(), type=Load)))
-    sys.stdout.write(msgspec.json.encode(found).decode())
+    # Where standard output is not buffered, Python drops what a pipe does not take at once.
+    with os.fdopen(sys.stdout.fileno(), "wb", closefd=False) as out:
+        out.write(msgspec.json.encode(found))
