@@ -170,7 +170,7 @@ def told(answer, *ids):
     return answer.status_code, text, headers
 
 
-TRAIL = {"findAuditEntries", "findAuditFacets", "findAuditTimeline"}
+TRAIL = {"findAuditEntries", "findAuditExport", "findAuditFacets", "findAuditTimeline"}
 """What names no identifier, and tells of the caller's own log, which grows meanwhile."""
 
 

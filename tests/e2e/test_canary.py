@@ -56,7 +56,9 @@ def plant(url, key):
         post("/v1/prospects/find", 200, email=f"{SECRET}@example.org")
         post("/v1/audit/find", 200, reason=f"{SECRET} reason", agent=f"{SECRET} agent")
         post("/v1/audit/find", 200, q=SECRET)
-        post("/v1/searches", 201, name=OPEN, filter={"q": SECRET})
+        post("/v1/searches", 201, name=OPEN, filter={"q": SECRET, "session": SECRET})
+        sought = {"about": SECRET, "because": SECRET, "session": SECRET}
+        assert client.post("/v1/audit/export/find", json={"type": OPEN, **sought}).status_code == 200
         assert client.get(f"/v1/audit/export?type={OPEN}&q={SECRET}").status_code == 200
         client.get(f"/v1/prospects?industry={OPEN}")
         client.get("/v1/prospects", headers={"Authorization": f"Bearer everlog_{SECRET}"})
@@ -68,6 +70,7 @@ def planted(house, ask):
     """The tenant, once all of it is in the log, in the views and in JetStream, and on the disk."""
     made = ask("tenants", "create", f"{OPEN} Ltd")
     position = plant(house.url, made["key"])
+    ask("audit", made["tenant"], "--type", OPEN, "--q", SECRET)
     key = {"Authorization": f"Bearer {made['key']}", "Everlog-Min-Position": position}
     assert httpx2.get(f"{house.url}/v1/prospects", headers=key, timeout=60).json()["items"]
     with psycopg.connect(superuser(house.home), autocommit=True) as connection:
