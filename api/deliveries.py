@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from api import shapes
+from api.audit import SEES
 from api.call import Call
 from api.commands import single
 from api.edge import Edge, reply
@@ -31,7 +32,6 @@ from application.deliveries import (
 from application.kernel import Command
 from projections.deliveries import DestinationRow, Get, List
 
-SEES = "audit.read-circumstances"
 Shown = shapes.answer(DestinationRow, "Destination")
 _presenter = Presenter(DestinationRow)
 _ONE = "/v1/deliveries/{id}"

@@ -19,15 +19,12 @@ from api.problems import Problem
 from api.queries import CURSOR, LIMIT, WAITS, answered, permit
 from api.route import Route
 from application.searches import DropSearch, SaveSearch, ShareSearch, UnshareSearch
-from domain.audit import UNKEPT, whole
-from domain.kernel import Erased
+from domain.audit import SEALED, UNKEPT, whole
 from domain.searches import searches
 from projections.audit import HIDDEN, Trail
 from projections.searches import YES, List, Run, SearchRow
 
 _ONE = "/v1/searches/{id}"
-_NONE = ((), Erased())
-"""Words that show nothing."""
 _FILTER = shapes.parameters(Trail, "SavedFilter", (*UNKEPT, "limit", "cursor"))
 _Shown = shapes.parameters(List, "SearchesQuery", ("by",), limit=LIMIT, cursor=CURSOR)
 _Page = shapes.parameters(
@@ -66,9 +63,8 @@ def _saving() -> Route:
         "Save a search of the trail",
         description=(
             "It is one's own until it is shared. Saved again under its identifier, it is changed. Filters by what is "
-            "about a person need what they need at `/v1/audit/find`; "
-            f"{', '.join(f'`{each}`' for each in UNKEPT)} is not kept, since it would outlive that person's erasure: "
-            "save `subject`."
+            "about a person need what they need at `/v1/audit/find`; `about` is not kept, since it would outlive that "
+            "person's erasure: save `subject`."
         ),
     )
     read = shapes.decoder(route.body)
@@ -96,10 +92,11 @@ async def shown(edge: Edge, call: Call) -> Reply:
     opened = await edge.eyes.read(call.caller, page.rows, ("sought",))
     sees = await edge.eyes.may(call.caller, SEES)
     rows = [replace(each, **found) if found else each for each, found in zip(page.rows, opened, strict=True)]
-    # Most have no words: those show nothing about whoever saved them.
-    words = [("filter", sealed.sought) for sealed, row in zip(page.rows, rows, strict=True) if row.sought not in _NONE]
+    items = [_item(each, me, sees=sees) for each in rows]
+    # Of most nothing is shown that is sealed.
+    words = [("filter", row.sought) for row, item in zip(page.rows, items, strict=True) if SEALED & item.filter.keys()]
     await edge.eyes.note(call.caller, Sight(query, query.permission, listed=True), len(rows), words)
-    return reply(SavedSearches(items=[_item(each, me, sees=sees) for each in rows], cursor=page.cursor or None))
+    return reply(SavedSearches(items=items, cursor=page.cursor or None))
 
 
 def _item(row: SearchRow, me: UUID, *, sees: bool) -> SavedSearch:

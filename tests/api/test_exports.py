@@ -7,6 +7,7 @@ import io
 import json
 import time
 from base64 import b64decode
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -17,7 +18,9 @@ from adapters.erasures import Erasures
 from adapters.ledger import Ledger
 from adapters.proofs.sealer import Sealer
 from api.exports.taking import Taking
+from api.shell.trail import Filters
 from projections.audit import HIDDEN
+from projections.audit.trail import Filter
 from projections.exports import COLUMNS
 from projections.proofs import tree
 
@@ -210,6 +213,12 @@ def test_what_is_about_a_person_is_asked_for_in_a_body_and_recorded_sealed(world
     assert len(records(named)) == 30
     told = manifest(world, tenant, named)
     assert (told["filter"], told["withheld"]) == ({"type": "prospects.captured"}, ["about"])
+
+
+def test_the_command_line_has_every_filter_that_an_address_has():
+    timed = {"since", "before"}
+    every: Any = dict.fromkeys(Filters.__dataclass_fields__.keys() - timed, 1)
+    assert Filters(**every).given().keys() | timed == {each for each in Filter.__struct_fields__ if each not in HIDDEN}
 
 
 def test_it_is_asked_for_by_who_may_see_it(world, tenant):

@@ -28,6 +28,8 @@ STORM = 40
 """Sessions that are ended in a storm, one after the other."""
 LONG = 600
 """Seconds until a worker has got to where it is stopped, on a machine that does much else: no judgement of anything."""
+TAKEN = 120
+"""Seconds until others have taken over from it, and until it was refused once it is awake."""
 _PLACES = "select tenant_id, min(position) from everlog.checkpoints group by tenant_id"
 _END = """
     select pg_terminate_backend(pid) from pg_stat_activity
@@ -95,14 +97,14 @@ def zombies(
             until(lambda process=process, word=word: lines(word) and _halted(process), LONG)
         began, at = time.monotonic(), places(house, stream.tenants)
         stack.enter_context(house.kept("worker views relay"))
-        until(lambda: all(now > then for now, then in zip(places(house, stream.tenants), at, strict=True)), LONG)
+        until(lambda: all(now > then for now, then in zip(places(house, stream.tenants), at, strict=True)), TAKEN)
         yield refused, time.monotonic() - began
         for process, _ in stop:
             process.send_signal(signal.SIGCONT)
         # Whether they try to write what they had in hand, and are refused, is for the caller to judge.
         if not more:
             with suppress(AssertionError):
-                until(lambda: all(map(lines, refused.values())) or None, LONG)
+                until(lambda: all(map(lines, refused.values())) or None, TAKEN)
         time.sleep(1)
 
 

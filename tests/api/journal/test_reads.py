@@ -111,6 +111,24 @@ def test_who_is_told_what_somebody_looked_for_is_on_record(world, tenant):
     assert sum(len(each.looks) for each in found.values()) == len(found)
 
 
+def test_who_is_not_shown_it_is_not_on_record_as_having_seen_it(world, tenant):
+    """An address that somebody looks for. The control: who may see it, is."""
+    officer, admin = tenant.keys["Auditor"], tenant.keys["Admin"]
+    narrow = world.key(tenant, "Admin", "narrow", scopes=("audit.read",))
+    id = world.ask("POST", "/v1/searches", officer, json={"name": "Mine", "filter": {"ip": "192.0.2.1"}}).json()["id"]
+    done = world.ask("POST", f"/v1/searches/{id}/share", officer, json={})
+    for key in (narrow, admin):
+        world.ask("GET", "/v1/searches?shared=true", key, {"Everlog-Min-Position": done.headers["Everlog-Position"]})
+
+    def lists():
+        found = [each for each in reads(world, tenant) if each.fact.query == "searches.list"]
+        return {each.meta.actor.id: [look.subjects for look in each.fact.looks] for each in found}
+
+    found = until(lambda: len(lists()) == 2 and lists())
+    assert found.pop(tenant.ids["Admin"]) == [(tenant.ids["Auditor"],)]
+    assert list(found.values()) == [[()]]
+
+
 def test_an_answer_about_several_is_found_by_each_of_them(world, tenant):
     people = [captured(world, tenant, name) for name in ("Ada", "Bob", "Eve")]
     headers = {"Everlog-Min-Position": people[-1][1]}
