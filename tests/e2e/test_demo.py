@@ -65,7 +65,7 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("order", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_interrupted_while_it_streams_it_ends_with_all_that_it_started(home, order, interruptible):
     """Ctrl-C goes to the whole group of a terminal, so the order does here."""
     named = environment(EVERLOG_HOME=str(home), EVERLOG_PORT=str(free_port()))

@@ -1,9 +1,12 @@
 """The fault that `make faults` does again and again: a relay that slept past the window, and a store that is gone."""
 
+import pytest
+
 from tests.faults.relay import Scale, applied_otherwise, endure
 from tests.faults.trial import Trial
 
 
+@pytest.mark.long
 def test_consumers_apply_once_and_the_stream_is_made_again(tmp_path, seed):
     found = endure(Trial(tmp_path, 2, seed), ["stopped", "wiped"], Scale(window=0.5, well=120))
     assert found.violations == []
