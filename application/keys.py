@@ -1,15 +1,16 @@
 """What is done with an organisation's keys, told to its trail."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from time import monotonic
 from typing import ClassVar, Protocol
 from uuid import UUID, uuid4
 
 from application.kernel import Command
-from application.ports import Log
+from application.ports import Conflict, Log
 from domain import keys as domain
 from domain.kernel import Actor, Fact, Meta
-from domain.keys import Custody, keys
+from domain.keys import Custody, Use, Used, keys
 from tenants.context import SYSTEM
 
 PERMISSION = "keys.manage"
@@ -73,13 +74,31 @@ class Keeper(Protocol):
         ...
 
 
-class Keeping:
-    """Keeps one tenant's keys: rotates them when it is time or somebody asks, and destroys those that are old."""
+class Untold(Protocol):
+    """The use of a tenant's keys that its trail does not tell of yet."""
 
-    def __init__(self, tenant: UUID, log: Log, keeper: Keeper, clock: Callable[[], float] = monotonic) -> None:
+    def claim(self, age: float) -> tuple[UUID, tuple[Use, ...]] | None:
+        """What began so many seconds ago or earlier, under the same identifier until it is settled; None: nothing."""
+        ...
+
+    def settle(self, batch: UUID) -> None:
+        """It stands in the trail."""
+        ...
+
+
+class Keeping:
+    """Keeps one tenant's keys: rotates them when it is time or somebody asks, and destroys those that are old.
+
+    It tells the trail who used them, too.
+    """
+
+    def __init__(
+        self, tenant: UUID, log: Log, keeper: Keeper, untold: Untold, clock: Callable[[], float] = monotonic
+    ) -> None:
         self._tenant = tenant
         self._log = log
         self._keeper = keeper
+        self._untold = untold
         self._clock = clock
         self._next = self._soon = clock()
         """When they are looked at again, and when at the earliest, where a rotation is asked for."""
@@ -95,9 +114,21 @@ class Keeping:
         self._record(lambda custody: domain.rotate(custody, epoch, subjects, begun=begun))
         gone = list(self._keeper.expire())
         self._record(lambda custody: domain.expire(custody, gone))
+        told = self._tell()
         self._soon = self._clock()
         self._next = self._soon + EVERY
-        return subjects + len(gone)
+        return subjects + len(gone) + told
+
+    def _tell(self) -> int:
+        told = 0
+        while claimed := self._untold.claim(EVERY):
+            batch, uses = claimed
+            # Another worker may have told of it, and have been cut short before it could say so.
+            with suppress(Conflict):
+                self._submit(batch, 0, [Used(uses)], batch)
+            self._untold.settle(batch)
+            told += len(uses)
+        return told
 
     def _custody(self) -> tuple[Custody, int]:
         """What stands in the log, and its version."""
@@ -107,5 +138,8 @@ class Keeping:
     def _record(self, decide: Callable[[Custody], list[Fact]]) -> None:
         custody, version = self._custody()
         if told := decide(custody):
-            meta = Meta(event=uuid4(), actor=Actor("system", SYSTEM), permission=PERMISSION)
-            self._log.submit(f"{keys.name}/{self._tenant}", version, told, meta).result(WAIT)
+            self._submit(self._tenant, version, told, uuid4())
+
+    def _submit(self, stream: UUID, version: int, facts: list[Fact], event: UUID) -> None:
+        meta = Meta(event=event, actor=Actor("system", SYSTEM), permission=PERMISSION)
+        self._log.submit(f"{keys.name}/{stream}", version, facts, meta).result(WAIT)

@@ -1,6 +1,8 @@
-"""What became of an organisation's keys: where they lie, when they were rotated, and which were destroyed for good."""
+"""What became of an organisation's keys: where they lie, who used them, and which were destroyed for good."""
 
 from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -33,7 +35,31 @@ class Expired(Fact, frozen=True, tag="keys.expired"):
     epoch: int
 
 
-Facts = Moved | RotationAsked | Rotated | Expired
+class Use(Struct, frozen=True):
+    """A process of the product that had tenant keys opened by the key service, and held them in memory since."""
+
+    program: str
+    """Which of the product's it is: `api`, `worker`, or `everlog` for a command at a terminal."""
+    process: UUID
+    """Its own, drawn anew at each start."""
+    own: bool
+    """Whether the service was the organisation's own, and not the installation's."""
+    since: datetime
+    until: datetime
+    """When it asked first and last; what was asked within ten minutes of a call is counted with the next."""
+    opened: int
+    """Keys, each as often as it was opened."""
+    refused: int
+    """How often the service refused."""
+
+
+class Used(Fact, frozen=True, tag="keys.used"):
+    """Who had the tenant keys opened, told about once an hour, and stands in a stream of its own."""
+
+    uses: tuple[Use, ...]
+
+
+Facts = Moved | RotationAsked | Rotated | Expired | Used
 
 
 class Custody(Struct, frozen=True):
@@ -48,7 +74,7 @@ def evolve(custody: Custody, fact: Facts) -> Custody:
             return replace(custody, service=service)
         case RotationAsked() | Rotated():
             return replace(custody, asked=isinstance(fact, RotationAsked))
-        case Expired():
+        case Expired() | Used():
             return custody
 
 

@@ -48,6 +48,8 @@ RIGHTS: Mapping[str, Rights] = {
     "tenant_keys": Rights(_APPEND, _ALTER, ("kms_key", "wrapped")),
     # A trigger sees to it that what is erased stays erased.
     "subject_keys": Rights(_ALTER, _ALTER, ("epoch", "wrapped", "erased_at")),
+    # Each process counts its own; the worker takes away what stands in the trail.
+    "key_uses": Rights(_ALTER, WRITE, ("until", "opened", "refused", "batch")),
     "snapshots": Rights(WRITE, WRITE),
     "tracking": Rights(_ALTER, _ALTER, ("notification",)),
     # The tree grows and is never taken back; a tile that is not full yet is written again, with more behind it.

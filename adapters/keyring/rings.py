@@ -1,5 +1,6 @@
 """Every tenant's keys, as far as a process has them at hand."""
 
+from functools import partial
 from uuid import UUID
 
 from adapters.keyring.brought import Services
@@ -7,6 +8,7 @@ from adapters.keyring.cache import Cache, bound
 from adapters.keyring.custody import Custody
 from adapters.keyring.ring import Ring
 from adapters.keyring.tenants import Keys
+from adapters.keyring.uses import Untold, Uses
 from adapters.postgres.database import Database
 from tenants.keys import KMS
 
@@ -14,19 +16,21 @@ _MOST = 20_000
 
 
 class Rings:
-    """Every tenant's keys, in one process."""
+    """Every tenant's keys, in one process. `program` is what `Uses` tell of it; nothing is told of one without."""
 
-    def __init__(self, database: Database, kms: KMS | Services, cache: Cache | None = None) -> None:
+    def __init__(self, database: Database, kms: KMS | Services, cache: Cache | None = None, program: str = "") -> None:
         self.services = kms if isinstance(kms, Services) else Services(kms)
         self._database = database
         self._cache = cache or Cache()
+        self._uses = Uses(database, program) if program else None
         self._rings: dict[UUID, Ring] = {}
 
     def of(self, tenant: UUID) -> Ring:
         """Asks nobody yet, so an event loop may call it."""
         ring = self._rings.get(tenant)
         if ring is None:
-            keys = Keys(tenant, self._database, self.services, lost=lambda: self._cache.drop(tenant))
+            lost = partial(self._cache.drop, tenant)
+            keys = Keys(tenant, self._database, self.services, lost=lost, uses=self._uses)
             ring = self._rings.setdefault(tenant, Ring(keys, self._database, self._cache))
             bound(self._rings, _MOST)
         return ring
@@ -34,6 +38,10 @@ class Rings:
     def custody(self, tenant: UUID) -> Custody:
         """What an operator does with a tenant's keys. The database's role is the worker's."""
         return Custody(self._database, self.services, self.of(tenant))
+
+    def untold(self, tenant: UUID) -> Untold:
+        """The use of a tenant's keys that its trail does not tell of yet. The database's role is the worker's."""
+        return Untold(tenant, self._database)
 
     def drop(self, tenant: UUID) -> None:
         """Let go of every key of one tenant's that is at hand."""

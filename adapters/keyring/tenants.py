@@ -11,9 +11,10 @@ from adapters import crypto
 from adapters.crypto import Cipher, Mac
 from adapters.keyring.brought import Services
 from adapters.keyring.renewal import Renewal
+from adapters.keyring.uses import Uses
 from adapters.postgres.database import Database
 from tenants import keys as terms
-from tenants.keys import FIRST, KMS, TURN, Destroyed, Pace, Purpose, epoch, name, over_tenant_key
+from tenants.keys import FIRST, KMS, TURN, Denied, Destroyed, Left, Pace, Purpose, epoch, name, over_tenant_key
 
 _HELD = """
     select purpose, epoch, kms_key, wrapped, extract(epoch from created_at)::float8 from everlog.tenant_keys
@@ -50,7 +51,7 @@ class Keys:
     """The tenant keys of one tenant, unwrapped. Everything here may ask the database and the key service.
 
     What is at hand is asked for again in the background, and is not used once the key service refuses, or has not
-    answered for too long: see `tenants.keys.Pace`. `lost` is called when it refuses.
+    answered for too long: see `tenants.keys.Pace`. `lost` is called when it refuses, and `uses` is told of each time.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class Keys:
         clock: Callable[[], float] = time,
         lost: Callable[[], None] = lambda: None,
         beat: Callable[[], float] = monotonic,
+        uses: Uses | None = None,
     ) -> None:
         self.tenant = tenant
+        self._uses = uses
         self._database = database
         self._services = kms if isinstance(kms, Services) else Services(kms)
         self._clock = clock
-        self._renewal = Renewal(self._load, lost, self.pace, beat)
+        self._renewal = Renewal(self._told, lost, self.pace, beat)
         self._lock = Lock()
 
     @property
@@ -175,6 +178,21 @@ class Keys:
             ("requests", FIRST),
         )
         return [each for each in wanted if each not in held.keys]
+
+    def _told(self) -> Unwrapped:
+        """What the key service opens, put down as used before it is."""
+        try:
+            found = self._load()
+        except Denied as denied:
+            # Nothing is written down any more of a tenant that was forgotten.
+            self._note(refused=not isinstance(denied, Left))
+            raise
+        self._note(opened=sum(key is not None for key in found.keys.values()))
+        return found
+
+    def _note(self, **counted: int) -> None:
+        if self._uses and any(counted.values()):
+            self._uses.note(self.tenant, own=self.own, **counted)
 
     def _load(self) -> Unwrapped:
         before, found = self._renewal.peek(), Unwrapped({}, {})

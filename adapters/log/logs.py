@@ -35,10 +35,11 @@ class Logs:
         kms: KMS | Services,
         deciders: Iterable[Decider[Any]],
         cache: Cache | None = None,
+        program: str = "",
     ) -> None:
         """Raises `TypeError` where a fact of the deciders could not be stored, with the reason."""
         self.codec = Codec(deciders)
-        self.rings = Rings(database, kms, cache)
+        self.rings = Rings(database, kms, cache, program)
         # The server that answers now may be another, in whose log a key that is at hand was never written.
         committer.on_return(self.rings.forget)
         self._opener = Opener(self.codec)

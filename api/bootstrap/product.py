@@ -109,7 +109,7 @@ def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False
         database = stack.enter_context(Database(url, patience=WORK if worker else ANSWER))
         telemetry.metrics.pools(database.use)
         committer = stack.enter_context(Committer(url, wakes.committed, on_drain=telemetry.metrics.drained))
-        logs = stack.enter_context(Logs(database, committer, services(settings), DECIDERS.values()))
+        logs = stack.enter_context(Logs(database, committer, services(settings), DECIDERS.values(), program=service))
         logs.provision(SYSTEM)
         erasures = Erasures(database, Ledger(settings.keys), Forgetting(link, logs.rings))
         erasures.settle()
@@ -218,7 +218,7 @@ def reread(settings: Settings, tenant: UUID, findings: Findings) -> tuple[Read, 
     ledger = Ledger(settings.keys)
     with Database(settings.worker or worker_of(settings.database), patience=WORK) as database:
         read = Anew(tenant, database, signer_of(settings), findings).look()
-        ring = Rings(database, services(settings)).of(tenant)
+        ring = Rings(database, services(settings), program=TERMINAL).of(tenant)
         return read, keyed(tenant, database, ring, ledger, findings)
 
 

@@ -109,10 +109,11 @@ def reporting(product: Product, stop: threading.Event) -> threading.Thread:
 
 
 def keeping(product: Product, stop: threading.Event) -> threading.Thread:
-    """A thread that rotates the tenants' keys, and destroys those that are old."""
+    """A thread that rotates the tenants' keys, destroys those that are old, and tells the trails who used them."""
 
     def of(tenant: UUID) -> Keeping:
-        return Keeping(tenant, product.logs.of(tenant), product.logs.rings.custody(tenant))
+        rings = product.logs.rings
+        return Keeping(tenant, product.logs.of(tenant), rings.custody(tenant), rings.untold(tenant))
 
     return _rounds(product, "keys", of, stop)
 

@@ -13,6 +13,7 @@ from api.problems import PROBLEMS
 JSON = {"Content-Type": "application/json"}
 
 SOMEBODY = "7f9c0a52-0000-4000-8000-000000000001"
+"""Always the same, so that a test has the same name in each process that collects it."""
 
 
 @pytest.fixture
@@ -181,10 +182,10 @@ def test_views_that_do_not_catch_up_are_said_to_be_behind(world, monkeypatch):
         ("GET", "/v1/audit/0", "audit.unknown"),
         ("GET", "/v1/models/none", "predictions.model-unknown"),
         ("GET", "/v1/models/%00", "predictions.model-unknown"),
-        ("GET", f"/v1/predictions/{uuid4()}", "predictions.unknown"),
-        ("GET", f"/v1/prospects/{uuid4()}", "prospects.unknown"),
+        ("GET", f"/v1/predictions/{SOMEBODY}", "predictions.unknown"),
+        ("GET", f"/v1/prospects/{SOMEBODY}", "prospects.unknown"),
         ("DELETE", "/v1/prospects", "request.method"),
-        ("PUT", f"/v1/prospects/{uuid4()}", "request.method"),
+        ("PUT", f"/v1/prospects/{SOMEBODY}", "request.method"),
         ("PATCH", "/healthz", "request.method"),
     ],
 )
@@ -205,11 +206,11 @@ def test_a_bulk_of_the_wrong_size(ask, count):
     [
         None, 7, "x", [], {}, {"command": "prospects.capture"}, {"command": "nothing"}, {"command": ["prospects.win"]},
         {"command": "prospects.win", "id": "x", "value": 1, "currency": "EUR"},
-        {"command": "prospects.win", "id": str(uuid4()), "value": 1.5, "currency": "EUR"},
-        {"command": "prospects.win", "id": str(uuid4()), "value": 2**70, "currency": "EUR"},
-        {"command": "prospects.note", "id": str(uuid4()), "text": "x", "key": ""},
-        {"command": "prospects.note", "id": str(uuid4()), "text": "x", "version": -1},
-        {"command": "prospects.note", "id": str(uuid4()), "text": "x", "extra": 1},
+        {"command": "prospects.win", "id": SOMEBODY, "value": 1.5, "currency": "EUR"},
+        {"command": "prospects.win", "id": SOMEBODY, "value": 2**70, "currency": "EUR"},
+        {"command": "prospects.note", "id": SOMEBODY, "text": "x", "key": ""},
+        {"command": "prospects.note", "id": SOMEBODY, "text": "x", "version": -1},
+        {"command": "prospects.note", "id": SOMEBODY, "text": "x", "extra": 1},
     ],
     ids=str,
 )  # fmt: skip

@@ -1,9 +1,12 @@
 """An Admin has the organisation's keys rotated before their time, and sees what became of them."""
 
+from functools import partial
+
 import pytest
 
 from adapters.keyring import Custody
-from application.keys import Keeping
+from adapters.keyring.uses import Untold, Uses
+from application.keys import EVERY, Keeping
 from tests.waiting import until
 
 
@@ -12,7 +15,8 @@ class House:
         self.world, self.tenant, self.now = world, world.tenant(), 0.0
         rings = world.logs.rings
         custody = Custody(world.keeper, rings.services, rings.of(self.tenant.id))
-        self.keeping = Keeping(self.tenant.id, world.logs.of(self.tenant.id), custody, lambda: self.now)
+        untold = Untold(self.tenant.id, world.keeper)
+        self.keeping = Keeping(self.tenant.id, world.logs.of(self.tenant.id), custody, untold, lambda: self.now)
         body = {"name": "Ada", "email": "ada@example.org", "industry": "looms"}
         self.ada = self.ask("POST", "/v1/prospects", "Admin", json=body).json()["id"]
 
@@ -77,3 +81,21 @@ def test_it_takes_an_admin(house):
     for role in ("Auditor", "Manager", "Member"):
         assert house.ask("POST", "/v1/keys/rotation", role, json={}).status_code == 403
         assert house.ask("GET", "/v1/keys", role).status_code == 403
+
+
+def told(house):
+    return house.ask("GET", "/v1/audit", "Admin", params={"type": "keys.used"}).json()["items"]
+
+
+def test_the_trail_tells_which_process_had_the_keys_opened(house, monkeypatch):
+    process = Uses(house.world.keeper, "api")
+    process.note(house.tenant.id, own=False, opened=3)
+    house.keeping.advance()
+    assert told(house) == [], "the control: its hour is not over"
+    at_any_age = partial(house.keeping._untold.claim, 0.0)
+    monkeypatch.setattr(house.keeping._untold, "claim", lambda _: at_any_age())
+    house.now += EVERY
+    house.keeping.advance()
+    [item] = until(lambda: told(house))
+    [use] = house.ask("GET", f"/v1/audit/{item['position']}", "Admin").json()["fact"]["uses"]
+    assert (use["program"], use["process"], use["opened"]) == ("api", str(process.process), 3)

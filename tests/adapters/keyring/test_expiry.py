@@ -109,10 +109,10 @@ def test_an_epoch_is_not_destroyed_while_somebody_lies_under_it(worker, folder, 
 def test_a_worker_keeps_the_keys_and_tells_the_trail(committer, worker, folder, tenant):
     beat = [0.0]
     with Logs(worker, committer, FileKMS(folder), DECIDERS) as logs:
-        log, custody = logs.of(tenant), logs.rings.custody(tenant)
+        log, custody, untold = logs.of(tenant), logs.rings.custody(tenant), logs.rings.untold(tenant)
         meta = Meta(uuid4(), Actor("user", uuid4()), "test")
         log.submit(f"prospects/{uuid4()}", 0, [Captured("Ada", "ada@example.org", "")], meta).result(60)
-        keeping = Keeping(tenant, log, custody, lambda: beat[0])
+        keeping = Keeping(tenant, log, custody, untold, lambda: beat[0])
         assert keeping.advance() == 0
         keys, began = logs.rings.of(tenant).keys, time()
         first = keys.epoch
