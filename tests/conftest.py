@@ -33,9 +33,13 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """PostgreSQL and NATS in a folder of this run, or in the one that EVERLOG_TEST_FOLDER names (which is kept)."""
+    """PostgreSQL and NATS in a folder of this run, or in the one that EVERLOG_TEST_FOLDER names (which is kept).
+
+    Each process that shares a run has servers of its own.
+    """
     kept = os.environ.get("EVERLOG_TEST_FOLDER")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("servers")
+    own = os.environ.get("PYTEST_XDIST_WORKER", "")
+    folder = Path(kept, own) if kept else tmp_path_factory.mktemp("servers")
     with running(folder) as servers:
         yield servers
     if not kept:
