@@ -30,6 +30,8 @@ _presenter = Presenter(Entry, SEES)
 PERSONAL = "prospects.read-personal"
 NEEDS = dict.fromkeys(HIDDEN, _presenter.permission) | {"about": PERSONAL}
 """What filters by what is about persons need, beside the permission to read the trail."""
+_LOOKED = frozenset({"audit", "exports", "searches"})
+"""Capabilities whose facts seal what somebody looked for: names, and addresses, sessions and reasons as well."""
 
 
 class FieldChange(Struct, frozen=True, kw_only=True):
@@ -70,14 +72,20 @@ async def facts(edge: Edge, call: Call, query: Trail, rows: list[Entry], items: 
         return
     log = edge.logs.of(call.caller.tenant)
     found = await asyncio.gather(*(log.tail(each.position - 1, 1) for each in rows))
-    sealed = tuple(recorded.fact for [recorded] in found)
-    may = await edge.eyes.may(call.caller, PERSONAL)
-    shown = await log.opened(sealed) if may else sealed
-    if may:
+    may = [await _may(edge, call, recorded) for [recorded] in found]
+    sealed = tuple(recorded.fact for [recorded], opens in zip(found, may, strict=True) if opens)
+    shown = iter(await log.opened(sealed))
+    if sealed:
         values = ((name, getattr(fact, name)) for fact in sealed for name in fact.__struct_fields__)
-        await edge.eyes.note(call.caller, Sight(query, PERSONAL, HIDDEN), len(rows), values)
-    for item, fact in zip(items, shown, strict=True):
-        item["fact"] = plain(fact, may=may)
+        await edge.eyes.note(call.caller, Sight(query, PERSONAL, HIDDEN), len(sealed), values)
+    for item, [recorded], opens in zip(items, found, may, strict=True):
+        item["fact"] = plain(next(shown) if opens else recorded.fact, may=opens)
+
+
+async def _may(edge: Edge, call: Call, recorded: Recorded) -> bool:
+    """Whether the caller sees what is about persons in a fact."""
+    may = await edge.eyes.may(call.caller, PERSONAL)
+    return may and (recorded.capability not in _LOOKED or await edge.eyes.may(call.caller, SEES))
 
 
 async def causes(edge: Edge, call: Call) -> Reply:
@@ -101,7 +109,7 @@ async def _what_changed(edge: Edge, call: Call, position: int) -> tuple[dict[str
     """The fact, and what differs between its stream's states before and after it."""
     log = edge.logs.of(call.caller.tenant)
     [recorded] = await log.tail(position - 1, 1)
-    may = await edge.eyes.may(call.caller, PERSONAL)
+    may = await _may(edge, call, recorded)
     fact = await log.opened(recorded.fact) if may else recorded.fact
     found = changes(*await _states(edge, call, recorded))
     if may:

@@ -66,3 +66,23 @@ def test_words_are_sealed(world, tenant, look):
     found = recorded(world, tenant, done).fact
     assert found.given == (("code", "access.denied"), ("limit", "1"), ("q", ""))
     assert world.run(world.logs.of(tenant).opened(found)).sought == (("q", word),)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "shown"),
+    [
+        (("audit.read", "prospects.read-personal"), None),
+        (("audit.read", "audit.read-circumstances"), None),
+        (("audit.read", "audit.read-circumstances", "prospects.read-personal"), [["ip", "192.0.2.7"]]),
+    ],
+)
+def test_what_was_looked_for_is_shown_to_who_sees_persons_and_circumstances(world, scopes, shown):
+    """Among it are names as well as addresses. The control: who holds both sees it."""
+    house = world.tenant()
+    caller = Caller(tenant=house.id, actor=OPERATOR, circumstances=Circumstances())
+    done = world.run(operated(world.logs, caller, "audit", {"ip": "192.0.2.7"}))
+    key = world.key(house, "Admin", "narrow", scopes=scopes)
+    after = {"Everlog-Min-Position": str(done.last)}
+    event = world.ask("GET", f"/v1/audit/{done.last}", key, headers=after).json()
+    listed = world.ask("GET", "/v1/audit?facts=true&type=audit.operated", key, headers=after).json()
+    assert event["fact"]["sought"] == listed["items"][0]["fact"]["sought"] == shown
