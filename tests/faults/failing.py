@@ -85,21 +85,23 @@ def before(owner: Any, name: str) -> Place:
     return place
 
 
-def after(owner: Any, name: str) -> Place:
+def after(owner: Any, name: str, *, found: bool = False) -> Place:
+    """`found`: what gives nothing is no pass; where there is nothing in hand, nothing can be refused."""
+
     def place(trap: Trap) -> None:
         inner = getattr(owner, name)
 
         @functools.wraps(inner)
         def trapped(*given: Any, **named: Any) -> Any:
             done = inner(*given, **named)
-            if trap.due():
+            if (done or not found) and trap.due():
                 trap.spring()
             return done
 
         @functools.wraps(inner)
         async def awaited(*given: Any, **named: Any) -> Any:
             done = await inner(*given, **named)
-            if trap.due():
+            if (done or not found) and trap.due():
                 trap.spring()
             return done
 
@@ -216,7 +218,7 @@ POINTS: dict[str, Place] = {
     "view: between rows and checkpoint": before(Transaction, "move"),
     "view: before the commit": after(Transaction, "move"),
     "view: committed and not taken note of": after(Views, "write"),
-    "relay: read": after(relay, "_read"),
+    "relay: read": after(relay, "_read", found=True),
     "relay: before publishing": before(publish, "publish"),
     "relay: published and not acknowledged": unacknowledged,
     "relay: acknowledged and its place not noted": after(publish, "publish"),
