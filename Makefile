@@ -40,7 +40,7 @@ demo: .venv/run ## start everything, stream the demo's data through it, show wha
 	@$(BIN)/everlog demo $(ARGS)
 
 test: .venv/dev ## run the tests against real PostgreSQL and NATS (ARGS="-k name")
-	@$(BIN)/pytest --numprocesses=2 --dist=loadfile $(ARGS)
+	@$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: .venv/dev ## run the tests that take minutes
 	@$(BIN)/pytest -m long $(ARGS)

@@ -70,7 +70,8 @@ def _table(found: Figures) -> Table:
 def _samples(client: Client) -> Table:
     table = Table("probability", "set", "outcome", "reasons", title="Some predictions")
     for each in client.get("/v1/predictions", sort="-number", limit=SAMPLES, model="prospects.conversion")["items"]:
-        reasons = ", ".join(f"{why['feature']} {why['contribution']:+.2f}" for why in each["reasons"][:3])
+        # Of who was erased there are none.
+        reasons = ", ".join(f"{why['feature']} {why['contribution']:+.2f}" for why in (each["reasons"] or ())[:3])
         table.add_row(f"{each['probability']:.3f}", " or ".join(each["likely"]), each["outcome"], reasons)
     return table
 
