@@ -5,9 +5,10 @@ from typing import LiteralString
 
 from msgspec import Struct
 
+from adapters.postgres import definitions
 from adapters.postgres.roles import Connection, Roles
 from adapters.postgres.walls import LOOKOUT
-from tenants.isolation import COLUMN, DECISIVE, GUARDS, POLICY, RULE, WITHOUT_TENANT, Finding, rights
+from tenants.isolation import COLUMN, DECISIVE, POLICY, RULE, WITHOUT_TENANT, Finding, rights
 
 
 class Known(Struct, frozen=True):
@@ -30,9 +31,11 @@ def lint(connection: Connection) -> list[Finding]:
     known = Known(owner, Roles(apps[0], workers[0]))
     rules: tuple[Rule, ...]
     people: tuple[Rule, ...]
-    rules = (_tables, _policies, _keys, _foreign, _views, _guards, _functions, _resting)
+    rules = (_tables, _policies, _keys, _foreign, _functions, _resting)
     people = (_attributes, _settings, _members, _owned, _grants, _given, _doors)
-    return sorted(finding for rule in (*rules, *people) for finding in rule(connection, known))
+    found = [finding for rule in (*rules, *people) for finding in rule(connection, known)]
+    texts = (definitions.functions, definitions.triggers, definitions.rules)
+    return sorted([*found, *(finding for each in texts for finding in each(connection))])
 
 
 def _people(connection: Connection) -> tuple[str, list[str], list[str]]:
@@ -126,26 +129,6 @@ def _foreign(connection: Connection, _: Known) -> Iterator[Finding]:
         yield Finding(table, f"foreign key {name} does not start with the tenant on both sides")
 
 
-def _views(connection: Connection, _: Known) -> Iterator[Finding]:
-    query = """
-        select c.relname::text from pg_class c
-        where c.relnamespace = 'everlog'::regnamespace and c.relkind = 'v'
-            and not coalesce(c.reloptions && array['security_invoker=true', 'security_invoker=on'], false)"""
-    for (name,) in connection.execute(query):
-        yield Finding(name, "a view that reads with its owner's rights (security_invoker is off)")
-
-
-def _guards(connection: Connection, _: Known) -> Iterator[Finding]:
-    """Rights to update rest on triggers that see to what is updated, so these must stand and be awake."""
-    query = """
-        select p.proname::text from pg_trigger t join pg_proc p on p.oid = t.tgfoid
-        where t.tgrelid = %s::regclass and t.tgname = 'guard' and t.tgenabled in ('O', 'A')
-            and p.pronamespace = 'everlog'::regnamespace"""
-    for table, guard in GUARDS.items():
-        if connection.execute(query, [f"everlog.{table}"]).fetchall() != [(guard,)]:
-            yield Finding(table, f"the trigger that calls {guard} before an update is missing or switched off")
-
-
 def _functions(connection: Connection, _: Known) -> Iterator[Finding]:
     query = """
         select p.oid::regprocedure::text, p.prosecdef, n.nspname = 'everlog' and exists (
@@ -206,11 +189,13 @@ def _attributes(connection: Connection, known: Known) -> Iterator[Finding]:
 def _settings(connection: Connection, _: Known) -> Iterator[Finding]:
     """There is no default tenant: no role and no database may bring a setting that the walls go by."""
     query = """
-        select case s.setrole when 0 then 'every role' else pg_get_userbyid(s.setrole)::text end, split_part(c, '=', 1)
+        select case s.setrole when 0 then 'every role' else pg_get_userbyid(s.setrole)::text end,
+            split_part(c, '=', 1), c
         from pg_db_role_setting s, unnest(s.setconfig) c
         where s.setdatabase in (0, (select oid from pg_database where datname = current_database()))"""
-    for role, setting in connection.execute(query):
-        if setting.lower() in DECISIVE:
+    for role, setting, whole in connection.execute(query):
+        # Whoever names the catalogue in the search path puts something before it.
+        if setting.lower() in DECISIVE or (setting == "search_path" and "pg_catalog" in whole):
             yield Finding(role, f"begins every session with {setting} set")
 
 

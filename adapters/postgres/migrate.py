@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from adapters.postgres import walls
+from adapters.postgres.definitions import FUNCTIONS
 from adapters.postgres.roles import Connection, Roles, ensure, role_of, worker_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def migrate(owner_url: str, app_url: str, worker_url: str | None = None, views: 
 
 def _define(connection: Connection) -> None:
     """The functions of this release. They are replaced where they stand, and made anew where their answer changed."""
-    texts = [path.read_bytes() for path in sorted((FOLDER / "functions").glob("*.sql"))]
+    texts = [path.read_bytes() for path in sorted(FUNCTIONS.glob("*.sql"))]
     try:
         with connection.transaction():
             for text in texts:

@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 from msgspec import Struct
 
+from adapters.postgres.definitions import FUNCTIONS
 from tests.attacks import deeds
 from tests.attacks.deeds import FUNNEL, PLACE, PROSPECTS, WORDS, Connection, Done
 from tests.attacks.silence import SILENCES, Silence
@@ -54,6 +55,11 @@ def _run(sql: str, *kinds: str, place: int | None = None, undo: str = "") -> Att
 
     return Attack(do, undo, kinds)
 
+
+LIE = """
+    do $do$ begin execute replace(pg_get_functiondef('everlog.read_stream'::regproc), 'e.meta, e.body',
+        'e.meta, case current_user when ''everlog_app'' then e.body || '' ''::bytea else e.body end'); end $do$"""
+RELEASED = "\n".join(path.read_text() for path in sorted(FUNCTIONS.glob("*.sql")))
 
 ATTACKS: dict[str, Attack | Theft | Silence] = {
     "edit-body": _set("body = body || ' '"),
@@ -163,6 +169,26 @@ ATTACKS: dict[str, Attack | Theft | Silence] = {
         "missing",
         place=PLACE,
         undo="drop policy fork on everlog.events",
+    ),
+    "lie-to-the-app": _run(LIE, "wall", undo=RELEASED),
+    "empty-guard": _run(
+        "create or replace function everlog.guard_subject() returns trigger language plpgsql"
+        " as 'begin return new; end'",
+        "wall",
+        undo=RELEASED,
+    ),
+    "trigger-on-append": _run(
+        "create function everlog.forge() returns trigger language plpgsql as"
+        " 'begin new.body := new.body || '' ''::bytea; return new; end';"
+        " create trigger forge before insert on everlog.events for each row when (new.tenant_id = $1)"
+        " execute function everlog.forge()",
+        "wall",
+        undo="drop function everlog.forge cascade",
+    ),
+    "rule-on-append": _run(
+        "create rule forget as on insert to everlog.events where new.tenant_id = $1 do instead nothing",
+        "wall",
+        undo="drop rule forget on everlog.events",
     ),
     **SILENCES,
 }

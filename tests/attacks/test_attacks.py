@@ -30,6 +30,7 @@ SHORT = (
     "edit-view-row-and-digest",
     "restore-erased-key",
     "read-signing-key",
+    "lie-to-the-app",
     "append-a-look",
 )
 

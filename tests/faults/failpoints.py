@@ -16,6 +16,8 @@ from tests.faults.stream import streaming
 from tests.faults.trial import Found, Trial
 
 PARTS = {"append": "api", "view": "worker views", "relay": "worker relay"}
+BESIDE = "walls: triggers not compared"
+"""Those of `serverside` are none of the product's, which does not start beside them."""
 WRONG = "view: rows and checkpoint apart"
 STEPS = (*(point for point in POINTS if not point.endswith(("refused", "apart", "compared"))), *SERVER)
 HARMS = ("kill", "raise")
@@ -41,6 +43,7 @@ def run(trial: Trial) -> Found:
 def endure(trial: Trial, points: Sequence[str]) -> Found:
     """All of these, the three parts of the product at the same time, while two organisations stream."""
     with housed(trial.home) as house:
+        house.traps = (Trap(BESIDE, "wrong", ""),)
         # What is raised inside of the database once, and for a drain of one append, is told to who sent that.
         with streaming(house, 0, INTERNAL) as stream:
             together = threading.Barrier(len(PARTS))

@@ -35,12 +35,15 @@ class House:
         self.settings = replace(apart, database=known.app, owner=known.owner, worker=known.worker, nats=known.nats)
         self.servers = servers
         self.url = f"http://{apart.host}:{apart.port}"
+        self.traps: tuple[Trap, ...] = ()
+        """In every process."""
         self._leash = leash
         self._words = itertools.count()
 
     @contextmanager
     def part(self, words: str, *traps: Trap) -> Iterator[subprocess.Popen[bytes]]:
         """`everlog WORDS` in a process of its own, with these traps; it is killed at the end of the block."""
+        traps = (*self.traps, *traps)
         program = ["-m", "tests.faults.failing", msgspec.json.encode(traps).decode()] if traps else ["-m", "api.main"]
         with (
             (self.apart.home / "parts.log").open("ab") as log,

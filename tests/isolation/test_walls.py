@@ -8,6 +8,7 @@ import pytest
 
 from adapters.postgres.check import Unsafe, check
 from adapters.postgres.lint import lint
+from tests.attacks.book import LIE
 from tests.isolation import probes
 from tests.waiting import until
 
@@ -93,6 +94,7 @@ def test_the_lint_sees_a_broken_wall(migrated, breach):
         assert lint(connection)
 
 
+GUARDED = "execute function everlog.guard_head()"
 HOLES = {
     "everlog.heads: not forced": ["alter table everlog.heads no force row level security"],
     "not on a partition": ["alter table everlog.events_5 no force row level security"],
@@ -141,6 +143,25 @@ HOLES = {
         "drop trigger guard on everlog.heads",
         "create trigger guard before update on everlog.heads for each row execute function everlog.guard_subject()",
     ],
+    "guard of some rows": [
+        "drop trigger guard on everlog.heads",
+        f"create trigger guard before update on everlog.heads for each row when (false) {GUARDED}",
+    ],
+    "guard emptied": [
+        "create or replace function everlog.guard_head() returns trigger language plpgsql as 'begin return new; end'"
+    ],
+    "reader that lies": [LIE],
+    "reader with a setting": ["alter function everlog.read_stream set search_path = lies, pg_catalog"],
+    "function beside another": [
+        "create function everlog.read_log(tenant uuid, after integer) returns integer language sql as 'select 1'"
+    ],
+    "function gone": ["drop function everlog.read_log"],
+    "trigger of another": [
+        "create trigger also before insert on everlog.events for each row execute function everlog.guard_subject()"
+    ],
+    "rule": ["create rule nothing as on insert to everlog.stamps do instead nothing"],
+    "view of the reader": ["create view everlog.all_events with (security_invoker) as select * from everlog.events"],
+    "before the catalogue": ["alter role everlog_app set search_path = lies, pg_catalog"],
     "worker sees all events": ["create policy lookout on everlog.events for select to everlog_worker using (true)"],
 }
 
