@@ -30,6 +30,8 @@ class Load(Struct, frozen=True):
     seconds: float
     bodies: list[str] = []
     """Each is posted once, under an idempotency key of its own, to the only path; without any the paths are got."""
+    also: list[int] = []
+    """Ports of further processes: connections are shared out among all."""
 
 
 class Met(Struct, frozen=True):
@@ -110,7 +112,7 @@ async def meet(load: Load) -> Met:
     gets = [f"GET {path} HTTP/1.1\r\n{head}\r\n".encode() for path in load.paths]
     began = time.perf_counter()
     until = began + load.seconds
-    connections: list[Asking] = []
+    connections, ports = list[Asking](), [load.port, *load.also]
     ends = [loop.create_future() for _ in range(load.connections)]
     for number, done in enumerate(ends):
         # Each connection starts elsewhere in the list, so that not all ask for the same row; nobody posts twice.
@@ -118,7 +120,7 @@ async def meet(load: Load) -> Met:
         requests = iter(posts[number :: load.connections]) if posts else cycle(gets[start:] + gets[:start])
         asking = Asking(requests, until, done)
         connections.append(asking)
-        await loop.create_connection(partial(_same, asking), load.host, load.port)
+        await loop.create_connection(partial(_same, asking), load.host, ports[number % len(ports)])
     await asyncio.gather(*ends)
     spent = time.perf_counter() - began
     taken = sorted(each for one in connections for each in one.taken)

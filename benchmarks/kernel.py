@@ -74,6 +74,8 @@ class Scale(Struct, frozen=True):
     """Events in the organisation that is asked about, and in all together."""
     share: float
     """What one job may take, its preparation included, before it is cut to fewer rounds."""
+    least: int
+    """Rounds that there are all the same."""
 
 
 FULL = Scale(
@@ -92,6 +94,7 @@ FULL = Scale(
     writers=(1, 8, 64, 256),
     questions=(1_000_000, 10_000_000),
     share=240,
+    least=5,
 )
 QUICK = Scale(
     rounds=3,
@@ -109,6 +112,7 @@ QUICK = Scale(
     writers=(1, 8),
     questions=(4_000, 8_000),
     share=12,
+    least=1,
 )
 LONG = {"catch-up": 8, "growth": 2.5, "move": 6, "questions": 20, "recompute": 20, "replay": 2}
 """Jobs that are given several shares: they are several jobs in one, or one on a large log."""
@@ -150,6 +154,8 @@ class Line(Struct, frozen=True, kw_only=True):
     rounds: int
     left_out: int
     """Rounds that do not count, because others kept the machine busy."""
+    disturbed: int
+    """Rounds that count all the same, since too few were quiet."""
     foreign_cpu: float
     """The median share of all cores, 0 … 1, that others used during the rounds that count."""
     aim: float | None = None
@@ -189,6 +195,7 @@ class Versus(Struct, frozen=True, kw_only=True):
             ratio=Spread(short(min(ratios)), short(median(ratios)), short(max(ratios))),
             rounds=len(counted),
             left_out=len(rounds) - len(counted),
+            disturbed=sum(one.disturbance(self.against) > HEAVY for one in counted),
             foreign_cpu=round(median(one.disturbance(self.against) for one in counted), 3),
             aim=self.aim,
             note=self.note,
@@ -232,8 +239,8 @@ class Session:
         began = time.monotonic()
         until = began + self.left() / cases
         for number in range(wanted):
-            # A round that would end after its time is not begun; one round there always is.
-            if played and until - (now := time.monotonic()) < (now - began) / len(played):
+            # A round that would end after its time is not begun, but for the first few.
+            if len(played) >= self.scale.least and until - (now := time.monotonic()) < (now - began) / len(played):
                 break
             self.say(f"round {number + 1} of {wanted}")
             played.append(_round(contenders, number, self._failed))

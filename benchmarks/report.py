@@ -27,9 +27,15 @@ def as_table(lines: Iterable[Line], console: Console) -> None:
             f"{line.ratio.median:g}",
             f"{line.ratio.min:g} … {line.ratio.max:g}",
             "" if line.aim is None else f"{line.aim:g}",
-            f"{line.rounds}" + (f" (-{line.left_out})" if line.left_out else ""),
+            f"{line.rounds}{_aside(line)}",
             f"{line.foreign_cpu:.0%}",
         )
     console.print(table)
     for note in dict.fromkeys(f"{line.job}, {line.against}: {line.note}" for line in lines if line.note):
         console.print(note, style="dim", highlight=False)
+
+
+def _aside(line: Line) -> str:
+    """Rounds that were left out for what others did to the machine, and those that had to count in spite of it."""
+    told = (f" (-{line.left_out})" if line.left_out else "", f" ({line.disturbed} disturbed)" if line.disturbed else "")
+    return "".join(told)

@@ -22,7 +22,7 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
             OURS: lambda: syncs(ground.servers.home, seconds),
             "pgbench": lambda: pgbench.commits(ground.peers, clients=1, seconds=seconds, meta=300, body=300),
         },
-        rounds=3,
+        rounds=5,
     )
     yield Versus(
         against="pgbench",

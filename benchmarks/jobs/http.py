@@ -31,7 +31,7 @@ PROSPECTS = 2_000
 CONNECTIONS = 16
 _READ = "ours: key, rate, permission, walls, traces; both open the same values"
 _PLAIN = "theirs: the same rows in the clear, so that what encryption costs is in the ratio too"
-BATCH = 1_000
+CASES = {"one": "get one prospect", "list": "list 50 prospects", "new": "capture a prospect"}
 FASTEST = 8_000
 """Requests a second that no server here will answer: so many bodies are made."""
 _LIST = "/v1/prospects?limit=50"
@@ -50,9 +50,11 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
         secret.write_text(ours["EVERLOG_ROUTER_SECRET"])
         cell = f"here=http://{HOST}:{product.settings.port}"
         router = ["router", "--cell", cell, "--secret", str(secret), "--listen", f"{HOST}:{router_port}"]
+        second = ours | {"EVERLOG_PORT": str(free())}
         bare = {route.CONFIG: msgspec.json.encode(theirs).decode()}
         with (
             serving(["api.main", "api"], product.settings.port, ours, _LIST, authorization) as product_port,
+            serving(["api.main", "api"], int(second["EVERLOG_PORT"]), second, _LIST, authorization) as second_port,
             serving(["benchmarks.peers.route", str(bare_port)], bare_port, bare, "/many", {}),
             serving(["api.main", *router], router_port, {}, _LIST, authorization),
         ):
@@ -64,6 +66,7 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
                 {
                     OURS: lambda: {
                         **_asked(product_port, authorization, paths, seconds),
+                        **_two(product_port, second_port, authorization, paths, seconds),
                         **_alone(product, tenant, seconds),
                     },
                     "bare-route": lambda: _asked(bare_port, {}, bare_paths, seconds),
@@ -86,14 +89,16 @@ def _comparisons(prospects: int) -> Iterator[Versus]:
     )
     writes = "ours: the same for a write, sealed, idempotent, its mail address kept unique; theirs: one row"
     for measure, unit, aim in (("rate", "requests/s", 0.75), ("p99", "ms", None)):
-        for name, case in (("one", "get one prospect"), ("list", "list 50 prospects"), ("new", "capture a prospect")):
+        for name, case in CASES.items():
+            note = writes if name == "new" else versus.note
+            one = replace(versus, case=f"{case}, {measure}", measure=f"{name} {measure}", unit=unit, aim=aim, note=note)
+            yield one
             yield replace(
-                versus,
-                case=f"{case}, {measure}",
-                measure=f"{name} {measure}",
-                unit=unit,
-                aim=aim,
-                note=writes if name == "new" else versus.note,
+                one,
+                case=f"{case}, two processes, {measure}",
+                measure=f"two {one.measure}",
+                theirs=one.measure,
+                note=f"{note}; theirs: one process",
             )
     for name, case in (("one", "get one prospect"), ("list", "list 50 prospects")):
         yield replace(
@@ -125,20 +130,25 @@ class Paths(Struct, frozen=True):
     new: str
 
 
-def _asked(port: int, headers: dict[str, str], paths: Paths, seconds: float) -> Figures:
+def _asked(port: int, headers: dict[str, str], paths: Paths, seconds: float, *also: int) -> Figures:
     """Rates and times of each kind of request, and of one client that captures alone."""
-    figures = dict(_read(port, headers, paths, seconds))
+    figures = dict(_read(port, headers, paths, seconds, *also))
     for name, connections in (("new", CONNECTIONS), ("single", 1)):
         bodies = [_body() for _ in range(int(seconds * FASTEST))]
-        met = ask(Load(HOST, port, headers, [paths.new], connections, seconds, bodies))
+        met = ask(Load(HOST, port, headers, [paths.new], connections, seconds, bodies, [*also]))
         figures |= {f"{name} rate": met.rate, f"{name} p50": met.p50, f"{name} p99": met.p99}
     return figures
 
 
-def _read(port: int, headers: dict[str, str], paths: Paths, seconds: float) -> Figures:
+def _two(first: int, second: int, headers: dict[str, str], paths: Paths, seconds: float) -> Figures:
+    """The same asked of two processes, half of the connections each."""
+    return {f"two {name}": each for name, each in _asked(first, headers, paths, seconds, second).items()}
+
+
+def _read(port: int, headers: dict[str, str], paths: Paths, seconds: float, *also: int) -> Figures:
     figures: dict[str, float] = {}
     for name, each in (("one", list(paths.one)), ("list", [paths.many])):
-        met = ask(Load(HOST, port, headers, each, CONNECTIONS, seconds))
+        met = ask(Load(HOST, port, headers, each, CONNECTIONS, seconds, also=[*also]))
         figures |= {f"{name} rate": met.rate, f"{name} p99": met.p99}
     return figures
 

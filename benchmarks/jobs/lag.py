@@ -19,6 +19,7 @@ from benchmarks import load
 from benchmarks.ground import Ground
 from benchmarks.kernel import OURS, Figures, Line, Session, Versus
 from benchmarks.peers import notify, projection
+from benchmarks.peers.emmett import Emmett
 from benchmarks.product import Product, opened
 
 RATE = 500
@@ -26,11 +27,12 @@ _PATIENCE = 60.0
 PROMISED = {"p50": 15.0, "p99": 100.0}
 """Milliseconds."""
 _LIBRARY = "its projection runner, told by NOTIFY, in one process with who saves; each event's rows in a transaction"
+_EMMETT = "its consumer, which asks again after 5 ms, in one process with who appends; looked for every ms"
 SEEN = b"select coalesce(min(position), 0) from everlog.checkpoints where tenant_id = %s"
 
 
 def run(ground: Ground, session: Session) -> Iterator[Line]:
-    with opened(ground) as product:
+    with opened(ground) as product, Emmett(ground.peers) as emmett:
         product.app.link.start()
         tenant = product.tenant()
         with working(product, "views"):
@@ -43,6 +45,7 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
                     OURS: lambda: lag(product, tenant, seconds),
                     "notify": lambda: notify.round_trips(ground.peers, RATE, seconds),
                     "eventsourcing": lambda: library.lag(RATE, seconds),
+                    "emmett": lambda: emmett.lag(RATE, seconds),
                     "target": lambda: PROMISED,
                 }
             )
@@ -58,7 +61,8 @@ def run(ground: Ground, session: Session) -> Iterator[Line]:
         )
         beside = replace(versus, against="notify", aim=None, note="beside the way of one NOTIFY at the same rate")
         peer = replace(versus, against="eventsourcing", kind="peer", aim=None, note=_LIBRARY)
-        yield from session.compared(rounds, versus, beside, peer)
+        other = replace(peer, against="emmett", note=_EMMETT)
+        yield from session.compared(rounds, versus, beside, peer, other)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ It comes from npm into a folder of the user's cache, once for each content of `n
 import os
 import shutil
 import subprocess
+from bisect import bisect_left
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +19,15 @@ from psycopg.conninfo import make_conninfo
 from benchmarks import calls
 from benchmarks.kernel import Figures
 from benchmarks.peers import tables
+from benchmarks.peers.notify import tail
 from benchmarks.processes import pipe
 
 NOT_FOUND = "{} is not found: install node 20 or newer with npm (Debian: apt-get install nodejs npm)"
 _HERE = Path(__file__).parent / "node"
 _PACKAGE, _SCRIPT = _HERE / "package.json", "emmett.mjs"
 _DATABASE, _VIEWS = "emmett", "emmett_views"
+_GRACE = 3.0
+"""Seconds after the last append in which its consumer has to see it."""
 
 
 def installed() -> Path:
@@ -106,6 +110,22 @@ class Emmett:
         met = self._ask("follow")
         assert tables.size(where, _VIEWS, "audit") == events
         return {"rate": events / met["seconds"]}
+
+    def lag(self, rate: int, seconds: float) -> Figures:
+        """p50 and p99 in milliseconds from an append's answer until its consumer has committed the rows.
+
+        So many prospects are captured a second; whatever was there before is gone.
+        """
+        self._ask("truncate")
+        self._stream, where = "", _database(self._url)
+        tables.make(where, _VIEWS)
+        with tables.watched(where, _VIEWS) as seen:
+            met = self._ask("lag", rate=rate, seconds=seconds, grace=_GRACE)
+        reached = [position for position, _ in seen]
+        assert reached, "its consumer has written nothing"
+        assert max(position for position, _ in met["answered"]) <= reached[-1]
+        when = [seen[bisect_left(reached, position)][1] - at / 1000 for position, at in met["answered"]]
+        return tail([max(0.0, each) * 1000 for each in when])
 
     def _fill(self, events: int, each: int, meta: int, body: int) -> None:
         """Once: nothing but these events."""

@@ -1,5 +1,10 @@
 """The read models of the peers: the columns of ours, without tenants, walls or digests."""
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 
 _PROSPECTS = """create table prospects (
@@ -42,3 +47,28 @@ def size(url: str, schema: str, table: str) -> int:
         row = connection.execute(f"select count(*) from {schema}.{table}".encode()).fetchone()
     assert row
     return int(row[0])
+
+
+@contextmanager
+def watched(url: str, schema: str) -> Iterator[list[tuple[int, float]]]:
+    """How far the trail is: each last position that was met, and when it was first, in seconds since 1970.
+
+    Looked for every millisecond, as for ours.
+    """
+    met, stop = list[tuple[int, float]](), threading.Event()
+
+    def look() -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            while not stop.wait(0.001):
+                sql = f"select coalesce(max(position), 0) from {schema}.audit".encode()
+                [(position,)] = connection.execute(sql, prepare=True).fetchall()
+                if position and (not met or position > met[-1][0]):
+                    met.append((position, time.time()))
+
+    thread = threading.Thread(target=look, name="watch")
+    thread.start()
+    try:
+        yield met
+    finally:
+        stop.set()
+        thread.join()

@@ -19,6 +19,7 @@ LINE = Line(
     ratio=Spread(0.6, 0.7, 0.8),
     rounds=5,
     left_out=0,
+    disturbed=0,
     foreign_cpu=0.02,
 )
 

@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from benchmarks import kernel
-from benchmarks.kernel import OURS, QUICK, Round, Session, Versus, undisturbed
+from benchmarks.kernel import FULL, OURS, QUICK, Round, Session, Versus, undisturbed
 
 
 def played(ours, theirs, foreign=0.0):
@@ -34,13 +34,14 @@ def test_the_ratio_is_taken_within_the_round():
 
 def test_disturbed_rounds_are_left_out():
     line = versus("events/s").line("job", [*[played(20, 10)] * 3, played(1, 10, foreign=0.5)])
-    assert (line.ratio.min, line.rounds, line.left_out, line.foreign_cpu) == (2, 3, 1, 0)
+    assert (line.ratio.min, line.rounds, line.left_out, line.foreign_cpu, line.disturbed) == (2, 3, 1, 0, 0)
 
 
 def test_where_all_are_disturbed_the_least_disturbed_count_and_say_so():
     rounds = [played(1, 1, foreign) for foreign in (0.9, 0.5, 0.7, 0.6)]
     assert [one.disturbance("copy") for one in undisturbed(rounds, "copy")] == [0.5, 0.6, 0.7]
-    assert versus("events/s").line("job", rounds).foreign_cpu == 0.6
+    line = versus("events/s").line("job", rounds)
+    assert (line.foreign_cpu, line.left_out, line.disturbed) == (0.6, 1, 3)
 
 
 def test_contenders_alternate_and_take_turns_in_going_first():
@@ -57,11 +58,12 @@ def test_contenders_alternate_and_take_turns_in_going_first():
     assert order == [OURS, "copy", "pgbench", "copy", "pgbench", OURS, "pgbench", OURS, "copy"]
 
 
-def test_a_job_out_of_time_is_cut_to_fewer_rounds_but_never_to_none(monkeypatch):
-    session = Session(QUICK, lambda words: None)
+@pytest.mark.parametrize(("scale", "least"), [(QUICK, 1), (FULL, 5)])
+def test_a_job_out_of_time_is_cut_to_fewer_rounds_but_never_to_too_few(monkeypatch, scale, least):
+    session = Session(scale, lambda words: None)
     session.begin("job")
     monkeypatch.setattr(session, "left", lambda: -1.0)
-    assert len(session.play({OURS: lambda: {"rate": 1.0}}, rounds=5)) == 1
+    assert len(session.play({OURS: lambda: {"rate": 1.0}}, rounds=7)) == least
 
 
 def begun():

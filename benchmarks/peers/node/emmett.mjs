@@ -2,11 +2,15 @@
 
 import { randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { dumbo } from '@event-driven-io/dumbo';
 import { getPostgreSQLEventStore, readMessagesBatch } from '@event-driven-io/emmett-postgresql';
 import { EACH, prospect, views } from './views.mjs';
 
 const PAGE = 1000;
+// Its consumer asks again after so many milliseconds; fewer are in its favour.
+const PULL = 5;
+const wall = () => performance.timeOrigin + performance.now();
 let store;
 let pool;
 
@@ -76,6 +80,29 @@ const asked = {
     const seconds = (performance.now() - began) / 1000;
     await consumer.close();
     return { seconds };
+  },
+
+  // So many prospects are captured at a rate while its consumer follows, and for `grace` seconds more: of each the global
+  // position, and when its append was answered, in milliseconds since 1970.
+  async lag({ rate, seconds, grace }) {
+    const consumer = store.consumer({ pulling: { pullingFrequencyInMs: PULL } });
+    consumer.projector(views());
+    const running = consumer.start();
+    const began = performance.now();
+    const sent = [];
+    for (let number = 0; number < rate * seconds; number++) {
+      const early = began + (number / rate) * 1000 - performance.now();
+      if (early > 1) await sleep(early);
+      const { id, begun } = prospect(number);
+      const append = store.appendToStream(`prospect-${id}`, begun.slice(0, 1), fresh);
+      sent.push(append.then(({ lastEventGlobalPosition }) => [Number(lastEventGlobalPosition), wall()]));
+    }
+    const answered = await Promise.all(sent);
+    await sleep(grace * 1000);
+    await consumer.stop();
+    await running;
+    await consumer.close();
+    return { answered };
   },
 
   // All events in global order, page by page.
