@@ -1,6 +1,6 @@
 """What an event changed in its stream, field by field."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from domain.kernel import Erased, Sealed
 
 class Change(Struct, frozen=True):
     field: str
-    """Names joined by dots, as `captured.email`."""
+    """Names joined by dots, as `captured.email`; in a mapping, its key, as `roles.<uuid>`."""
     before: Any
     after: Any
 
@@ -23,18 +23,17 @@ def changes(before: Any, after: Any) -> list[Change]:
 def _changes(path: str, before: Any, after: Any) -> Iterator[Change]:
     if before == after:
         return
-    names = _fields(before, after)
+    kinds = {type(each) for each in (before, after) if each is not None}
+    # The parts to look at one by one: of what became another of its kind, came or went.
+    was, became = (_parts(each) if len(kinds) == 1 else {} for each in (before, after))
+    names = dict.fromkeys([*was, *became])
     if not names:
         yield Change(path, before, after)
     for name in names:
-        inner = f"{path}.{name}" if path else name
-        yield from _changes(inner, getattr(before, name, None), getattr(after, name, None))
+        yield from _changes(f"{path}.{name}" if path else f"{name}", was.get(name), became.get(name))
 
 
-def _fields(before: Any, after: Any) -> tuple[str, ...]:
-    """The fields to look at one by one: those of a struct that became another of its kind, came or went."""
-    kinds = {type(each) for each in (before, after) if each is not None}
-    if len(kinds) != 1:
-        return ()
-    [kind] = kinds
-    return kind.__struct_fields__ if issubclass(kind, Struct) and not issubclass(kind, Sealed | Erased) else ()
+def _parts(value: Any) -> Mapping[Any, Any]:
+    if isinstance(value, Struct) and not isinstance(value, Sealed | Erased):
+        return {name: getattr(value, name) for name in value.__struct_fields__}
+    return value if isinstance(value, Mapping) else {}

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from domain.audit import Denial
 from domain.kernel import Actor, Meta, Recorded, Sealed
+from domain.orgs import Founded, Joined, Removed, RoleChanged, orgs
 from domain.predictions import Promoted, Refitted
 from domain.prospects import Captured, Prospect, StageMoved, prospects
 from projections.audit import Causes, Change, Effects, Entry, audit, changes
@@ -74,6 +75,15 @@ def test_what_came_is_told_in_each_of_its_fields():
         Change("captured.email", None, Sealed(ONE, "b", b"box")),
         Change("captured.industry", None, "engines"),
         Change("captured.attributes", None, ()),
+    ]
+
+
+def test_of_a_mapping_what_differs_is_told_by_key():
+    before = orgs.fold([Founded("Acme"), Joined(ONE, "Admin"), Joined(TWO, "Viewer")])
+    for fact, after in ((RoleChanged(TWO, "Viewer", "Manager"), "Manager"), (Removed(TWO, "Viewer"), None)):
+        assert changes(before, orgs.evolve(before, fact)) == [Change(f"roles.{TWO}", "Viewer", after)]
+    assert changes(orgs.initial, orgs.evolve(orgs.initial, Joined(ONE, "Admin"))) == [
+        Change(f"roles.{ONE}", None, "Admin")
     ]
 
 
