@@ -13,6 +13,7 @@ from application.fresh import Fresh
 from application.kernel import Caller
 from application.ports import Decision, Logs
 from domain.access import KINDS, ROLES
+from domain.api_keys import ApiKey
 from domain.orgs import Org, orgs
 
 MODEL = """
@@ -100,9 +101,7 @@ class Casbin:
             return policy.decide(f"user:{actor.id}", permission)
         if actor.kind != "key":
             return policy.decide(f"kind:{actor.kind}", permission)
-        key = await self._keyring.key(caller.tenant, actor.id)
-        # A key stands for its role.
-        return policy.decide(f"role:{key.issued.role}" if key.issued and not key.revoked else "nobody", permission)
+        return policy.decide(_subject(await self._keyring.key(caller.tenant, actor.id)), permission)
 
     async def _look(self, tenant: UUID) -> Policy:
         loaded = await self._logs.of(tenant).load(f"{orgs.name}/{tenant}", orgs)
@@ -111,6 +110,13 @@ class Casbin:
         if built is None or built.place != place:
             built = self._built[tenant] = Policy(tenant, place, loaded.state)
         return built
+
+
+def _subject(key: ApiKey) -> str:
+    """Whom a key stands for: its member, in the role that they have by now, or else its own role."""
+    if key.issued is None or key.revoked:
+        return "nobody"
+    return f"user:{key.issued.member}" if key.issued.member else f"role:{key.issued.role}"
 
 
 class _Grants(Adapter):  # type: ignore[misc]  # the library ships no types

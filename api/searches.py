@@ -36,7 +36,7 @@ _Entries = defstruct("SearchEntries", [("items", list[AuditEntry]), ("cursor", s
 class SavedSearch(Struct, frozen=True, kw_only=True):
     id: UUID
     by: UUID
-    """Who saved it: a key or a user."""
+    """Who saved it: a member, or a key that is no member's."""
     mine: bool
     shared: bool
     name: str
@@ -135,7 +135,7 @@ async def run(edge: Edge, call: Call) -> Reply:
 
 def _me(call: Call) -> UUID:
     """Whose searches they are, as the command's owner is told."""
-    return call.caller.actor.id
+    return call.caller.who
 
 
 ROUTES = (

@@ -29,14 +29,18 @@ class Issue(Command, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     prefix: str
     hash: bytes
-    role: Role
+    role: Role | None
     scopes: tuple[str, ...] | None = None
     expires_at: datetime | None = None
+    member: UUID | None = None
 
     def decide(self, key: ApiKey) -> list[Fact]:
+        if (self.role is None) == (self.member is None):
+            raise Refused("api_keys.whose")
         if unknown := set(self.scopes or ()) - set(PERMISSIONS):
             raise Refused("api_keys.scope-unknown", scopes=sorted(unknown))
-        return domain.issue(key, Issued(self.name, self.prefix, self.hash, self.role, self.scopes, self.expires_at))
+        role, until = self.role or "", self.expires_at
+        return domain.issue(key, Issued(self.name, self.prefix, self.hash, role, self.scopes, until, self.member))
 
 
 class Revoke(Command, frozen=True, kw_only=True):
@@ -56,8 +60,14 @@ class Minted(NamedTuple):
 
 
 def mint(
-    tenant: UUID, name: str, role: Role, scopes: tuple[str, ...] | None = None, expires_at: datetime | None = None
+    tenant: UUID,
+    name: str,
+    role: Role | None,
+    scopes: tuple[str, ...] | None = None,
+    expires_at: datetime | None = None,
+    member: UUID | None = None,
 ) -> Minted:
+    """A key of a role, or of a member."""
     id, secret = uuid4(), token_bytes(32)
     issue = Issue(
         name=name,
@@ -66,6 +76,7 @@ def mint(
         role=role,
         scopes=scopes,
         expires_at=expires_at,
+        member=member,
     )
     return Minted(id, domain.write(tenant, id, secret), issue)
 
@@ -147,7 +158,8 @@ class Keyring:
         if key.revoked:
             raise Unauthenticated("auth.revoked", presented.tenant, presented.id)
         scopes = None if key.issued.scopes is None else frozenset(key.issued.scopes)
-        caller = Caller(tenant=presented.tenant, actor=Actor("key", presented.id), scopes=scopes)
+        actor = Actor("key", presented.id)
+        caller = Caller(tenant=presented.tenant, actor=actor, scopes=scopes, member=key.issued.member)
         if len(self._proven) >= _REMEMBERED:
             self._proven.clear()
         self._proven[presented.digest] = proven = Proven(key, caller, key.issued.expires_at)

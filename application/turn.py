@@ -111,7 +111,7 @@ class Turn:
             self._refusal = Rejected("precondition.failed", {"version": loaded.version}, audited=True)
             return
         try:
-            self._facts = asked.command.decide_as(self.caller.actor.id, loaded.state)
+            self._facts = asked.command.decide_as(self.caller.who, loaded.state)
         except Refused as refused:
             self._refusal = Rejected(refused.code, refused.details, audited=True)
             return

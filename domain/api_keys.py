@@ -1,4 +1,4 @@
-"""An API key: a secret that speaks for one role in one tenant until it expires or is revoked."""
+"""An API key: a secret that speaks for one role, or for one member, in one tenant until it expires or is revoked."""
 
 from base64 import b32decode, b32encode
 from binascii import Error
@@ -22,9 +22,12 @@ class Issued(Fact, frozen=True, tag="api_keys.issued"):
     hash: bytes
     """SHA-256 of the secret's 32 random bytes, which are kept nowhere."""
     role: str
+    """Empty where it is a member's."""
     scopes: tuple[str, ...] | None = None
     """The permissions that the role is cut down to; None cuts nothing."""
     expires_at: datetime | None = None
+    member: UUID | None = None
+    """Whose it is: it may do what they may, in the role that the organisation gives them at the time."""
 
 
 class Revoked(Fact, frozen=True, tag="api_keys.revoked"):

@@ -79,5 +79,5 @@ class Leaving:
             whole=self._whole,
         )
         # The program says what left: also where the caller's key was revoked meanwhile.
-        caller = replace(self._caller, actor=_PROGRAM, scopes=None, on_behalf_of=self._caller.actor)
+        caller = replace(self._caller, actor=_PROGRAM, scopes=None, member=None, on_behalf_of=self._caller.actor)
         await self._pipeline.run(caller, Asked(ended, self.id))

@@ -3,13 +3,14 @@
 What each role holds is this release's: roles cannot be changed by facts yet.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.access import KINDS, READS, ROLES, Way, ways
 from domain.api_keys import Issued, Revoked
@@ -38,6 +39,7 @@ class Holder(Struct, frozen=True, kw_only=True):
     id: UUID | None
     """None of kinds that no request can claim to be: the program, who runs it, and its models."""
     role: str | None
+    """Of a member's key, the member's."""
     rule: str
     """The first rule of `by`."""
     granted_at: datetime | None
@@ -49,6 +51,8 @@ class Holder(Struct, frozen=True, kw_only=True):
     """Whether what identifies persons was shown as well, in one of these ways."""
     by: list[WayIn]
     """Every way in which they could see it."""
+    member: UUID | None = None
+    """Whose key it is, where it is a member's."""
 
 
 class Could(Struct, frozen=True, kw_only=True):
@@ -87,11 +91,12 @@ def holders(
 ) -> Iterator[Holder]:
     """Members, then keys, then kinds; histories up to the moment."""
     known = ways(capability)
-    for member, (role, recorded) in _roles(org).items():
+    members = roles(org)
+    for member, (role, recorded) in members.items():
         if by := _by(known, ROLES.get(role, frozenset()), f"role:{role}"):
             yield _holder("user", member, role, recorded, by)
     for history in keys:
-        if history and (holder := _key(history, known, at)):
+        if history and (holder := _key(history, members, known, at)):
             yield holder
     for kind, held in KINDS.items():
         if by := _by(known, held, f"kind:{kind}"):
@@ -121,7 +126,7 @@ def _by(known: Iterable[Way], held: AbstractSet[str], whose: str) -> list[WayIn]
     ]
 
 
-def _roles(org: Iterable[Recorded]) -> dict[UUID, tuple[str, Recorded]]:
+def roles(org: Iterable[Recorded]) -> dict[UUID, tuple[str, Recorded]]:
     """Each member's role, and the fact by which it was given."""
     given: dict[UUID, tuple[str, Recorded]] = {}
     for recorded in org:
@@ -133,17 +138,21 @@ def _roles(org: Iterable[Recorded]) -> dict[UUID, tuple[str, Recorded]]:
     return given
 
 
-def _key(history: Sequence[Recorded], known: Iterable[Way], at: datetime) -> Holder | None:
+def _key(
+    history: Sequence[Recorded], members: Mapping[UUID, tuple[str, Recorded]], known: Iterable[Way], at: datetime
+) -> Holder | None:
     issued = history[0].fact
     if not isinstance(issued, Issued) or any(isinstance(each.fact, Revoked) for each in history):
         return None
     if issued.expires_at and issued.expires_at <= at:
         return None
-    held = ROLES.get(issued.role, frozenset[str]())
+    # Who is no member any more has no role.
+    role = members[issued.member][0] if issued.member and issued.member in members else issued.role
+    held = ROLES.get(role, frozenset[str]())
     if issued.scopes is not None:
         held = held.intersection(issued.scopes)
-    by = _by(known, held, f"role:{issued.role}")
-    return _holder("key", history[0].id, issued.role, history[0], by) if by else None
+    by = _by(known, held, f"role:{role}")
+    return replace(_holder("key", history[0].id, role, history[0], by), member=issued.member) if by else None
 
 
 def _holder(kind: Literal["user", "key"], id: UUID, role: str, recorded: Recorded, by: list[WayIn]) -> Holder:

@@ -5,9 +5,14 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.api_keys import Issued, Revoked, api_keys
+from domain.kernel import Recorded
 from domain.orgs import orgs
+from projections.audit.access import roles
 from projections.reports.changes import changed
 from projections.reports.content import MOST, Row, Section, Sources, text
+
+Members = dict[UUID, tuple[str, Recorded]]
+"""Each member's role, and the fact by which it was given."""
 
 
 async def access(sources: Sources) -> list[Section]:
@@ -16,12 +21,15 @@ async def access(sources: Sources) -> list[Section]:
 
 async def _keys(sources: Sources) -> Section:
     found, all_of_them = await sources.entries(type=Issued.__struct_config__.tag, whole=True)
+    members = await _roles(sources)
     return Section(
         title="API keys",
-        note="Every key that was ever issued, as it stood at the end of the period, and what it was last used for.",
+        note="Every key that was ever issued, as it stood at the end of the period, and what it was last used for. "
+        "A member's key has the role that they had then.",
         columns=(
             "Key",
             "Name",
+            "Member",
             "Role",
             "Cut down to",
             "State",
@@ -31,23 +39,25 @@ async def _keys(sources: Sources) -> Section:
             "Last act",
             "Its kind",
         ),
-        rows=[await _key(sources, each.resource) for each in found],
+        rows=[await _key(sources, each.resource, members) for each in found],
         whole=all_of_them,
     )
 
 
-async def _key(sources: Sources, id: UUID) -> Row:
+async def _key(sources: Sources, id: UUID, members: Members) -> Row:
     history = await sources.history(f"{api_keys.name}/{id}")
     issued = history[0].fact
     if not isinstance(issued, Issued):
-        return (str(id), *[None] * 9)
+        return (str(id), *[None] * 10)
     last = await sources.last(id)
+    role = members[issued.member][0] if issued.member and issued.member in members else issued.role
     return (
         str(id),
         issued.name,
-        issued.role,
+        str(issued.member) if issued.member else None,
+        role,
         None if issued.scopes is None else text(issued.scopes),
-        _state([type(each.fact) for each in history], issued.expires_at, sources.until),
+        _state([type(each.fact) for each in history], issued.expires_at, role, sources.until),
         history[0].at,
         str(history[0].meta.actor),
         issued.expires_at,
@@ -56,25 +66,30 @@ async def _key(sources: Sources, id: UUID) -> Row:
     )
 
 
-def _state(facts: list[type], expires: datetime | None, until: datetime) -> str:
+def _state(facts: list[type], expires: datetime | None, role: str, until: datetime) -> str:
     if Revoked in facts:
         return "revoked"
-    return "expired" if expires and expires <= until else "in force"
+    if expires and expires <= until:
+        return "expired"
+    return "in force" if role else "its member is gone"
 
 
 async def _members(sources: Sources) -> Section:
-    founded, all_of_them = await sources.entries(type="orgs.founded", whole=True)
-    rows: list[Row] = []
-    for entry in founded:
-        state = orgs.fold(each.fact for each in await sources.history(f"{orgs.name}/{entry.resource}"))
-        rows += [(str(member), role) for member, role in sorted(state.roles.items(), key=str)]
+    rows = [
+        (str(member), role, given.at, str(given.meta.actor))
+        for member, (role, given) in sorted((await _roles(sources)).items(), key=str)
+    ]
     return Section(
         title="Members",
         note="The organisation's members and their roles at the end of the period.",
-        columns=("Member", "Role"),
+        columns=("Member", "Role", "Since", "Given by"),
         rows=rows[:MOST],
-        whole=all_of_them and len(rows) <= MOST,
+        whole=len(rows) <= MOST,
     )
+
+
+async def _roles(sources: Sources) -> Members:
+    return roles(await sources.history(f"{orgs.name}/{sources.tenant}"))
 
 
 async def _changes(sources: Sources) -> Section:

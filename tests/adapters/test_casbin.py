@@ -11,7 +11,7 @@ from adapters.casbin import MODEL, NOBODY, SCOPES, Casbin, Policy
 from application.api_keys import Keyring, Revoke, mint
 from application.fresh import Fresh
 from application.kernel import Caller
-from application.orgs import ChangeRole, Found, Join, Remove
+from application.orgs import ChangeRole, Found, Join, RemoveMember
 from application.turn import Asked
 from domain.access import KINDS, PERMISSIONS, ROLES, Role
 from domain.kernel import Actor, Meta
@@ -101,6 +101,16 @@ def test_a_key_may_what_its_role_holds_and_its_scopes_leave(logs, access):
     assert answers["prospects.win"].rule == SCOPES
 
 
+def test_a_member_s_key_may_what_the_member_may_and_its_scopes_leave(logs, access):
+    narrow = mint(TENANT, "hers", None, scopes=("prospects.read", "audit.read"), member=MEMBERS["Member"])
+    did(logs, narrow.issue, narrow.id)
+    caller = asyncio.run(Keyring(logs).caller(narrow.text))
+    assert caller.who == MEMBERS["Member"]
+    answers = {p: decide(access, caller, p) for p in ("prospects.read", "audit.read", "prospects.win")}
+    assert {p for p, answer in answers.items() if answer.allowed} == {"prospects.read"}
+    assert answers["prospects.read"].rule == "p, role:Member, prospects.read"
+
+
 class Time:
     now = 0.0
 
@@ -122,9 +132,44 @@ def test_a_change_of_role_counts_within_a_second(logs, access, time):
     did(logs, ChangeRole(member=MEMBERS["Viewer"], role="Member"), TENANT)
     time.now = 1.0
     assert decide(access, viewer, "prospects.win").allowed
-    did(logs, Remove(member=MEMBERS["Viewer"]), TENANT)
+    did(logs, RemoveMember(member=MEMBERS["Viewer"]), TENANT)
     time.now = 2.0
     assert not decide(access, viewer, "prospects.read").allowed
+
+
+def test_what_becomes_of_a_member_counts_for_their_keys_within_a_second(logs, access, time):
+    """The control is a key of the same role that is nobody's."""
+    assert followed(logs, access, time) == [[True, False], [True, True], [False, False], [True, False]]
+
+
+def test_a_key_that_kept_its_member_s_role_would_be_noticed(logs, access, time, monkeypatch):
+    monkeypatch.setattr("adapters.casbin._subject", lambda _: "role:Viewer")
+    assert followed(logs, access, time) == [[True, False]] * 4
+
+
+def followed(logs, access, time):
+    """What a Viewer's key may before and after they become Member, are removed, and come back."""
+    member = MEMBERS["Viewer"]
+    hers, control = mint(TENANT, "hers", None, member=member), mint(TENANT, "ci", "Viewer")
+    for minted in (hers, control):
+        did(logs, minted.issue, minted.id)
+
+    def may(minted):
+        caller = asyncio.run(access._keyring.caller(minted.text))
+        return [decide(access, caller, permission).allowed for permission in ("prospects.read", "prospects.win")]
+
+    seen = [may(hers)]
+    for command in (
+        ChangeRole(member=member, role="Member"),
+        RemoveMember(member=member),
+        Join(member=member, role="Viewer"),
+    ):
+        did(logs, command, TENANT)
+        assert may(hers) == seen[-1], "what is at hand is used for less than a second"
+        time.now += 1.0
+        seen.append(may(hers))
+        assert may(control) == [True, False]
+    return seen
 
 
 def test_a_revoked_key_is_denied_within_a_second(logs, access, time):

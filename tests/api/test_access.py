@@ -7,7 +7,7 @@ import pytest
 
 from application.api_keys import Revoke
 from application.kernel import Caller
-from application.orgs import ChangeRole, Join, Remove
+from application.orgs import ChangeRole, Join, RemoveMember
 from domain.access import ways
 from domain.kernel import Actor
 from tests.api.test_audit import position
@@ -45,7 +45,7 @@ def test_members_are_told_in_the_role_that_they_had_then(world, tenant, captured
         ChangeRole(member=member, role="Manager"),
         ChangeRole(member=member, role="Auditor"),
         ChangeRole(member=member, role="Member"),
-        Remove(member=member),
+        RemoveMember(member=member),
     )
     last = [world.do(tenant.id, command, tenant.id).position for command in commands]
     told = [who(could(world, tenant, id, at=at)).get(str(member)) for at in (position(captured), *last)]
@@ -79,11 +79,28 @@ def test_a_key_that_had_expired_then_is_left_out(world, tenant, captured):
         assert (str(key) in who(could(world, tenant, id, at=at), "key")) == known
 
 
+def test_a_member_s_key_is_told_in_the_role_that_the_member_had_then(world, tenant, captured):
+    id, member = captured.json()["id"], uuid4()
+    first = world.do(tenant.id, Join(member=member, role="Viewer"), tenant.id).position
+    world.key(tenant, None, "hers", member=member)
+    issued = world.logs.of(tenant.id).head()[1]
+    later = [
+        world.do(tenant.id, command, tenant.id).position
+        for command in (ChangeRole(member=member, role="Member"), RemoveMember(member=member))
+    ]
+    key = str(tenant.ids["hers"])
+    told = [who(could(world, tenant, id, at=at), "key").get(key) for at in (first, issued, *later)]
+    assert told == [None, ("Viewer", False), ("Member", True), None]
+    [holder] = [each for each in could(world, tenant, id, at=later[0])["holders"] if each["id"] == key]
+    assert (holder["rule"], holder["member"]) == ("p, role:Member, prospects.read", str(member))
+
+
 def test_what_is_told_of_now_is_what_access_decides_now(world, tenant, captured):
     """Held against the enforcer itself, for every member and key."""
     members = [uuid4() for _ in ROLES]
     for member, role in zip(members, ROLES, strict=True):
         world.do(tenant.id, Join(member=member, role=role), tenant.id)
+        world.key(tenant, None, f"of {role}", member=member)
     told = could(world, tenant, captured.json()["id"])
     asked = [("user", member) for member in members] + [("key", id) for id in tenant.ids.values()]
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from application.api_keys import Revoke
-from application.orgs import ChangeRole, Join, Remove
+from application.orgs import ChangeRole, Join, RemoveMember
 
 CALLERS = 16
 
@@ -117,6 +117,6 @@ def test_a_changed_role_counts_a_second_later(world, acme):
         world.do(acme.id, command, acme.id)
         time.sleep(1)
         assert may(permission)
-    world.do(acme.id, Remove(member=member), acme.id)
+    world.do(acme.id, RemoveMember(member=member), acme.id)
     time.sleep(1)
     assert not may("prospects.read")

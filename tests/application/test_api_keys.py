@@ -111,6 +111,15 @@ def test_a_revoked_key_says_so_to_its_holder_alone():
     assert code(Keyring(logs), wrong) == "auth.invalid"
 
 
+@pytest.mark.parametrize("whose", [{"role": None}, {"member": uuid4()}])
+def test_a_key_has_a_role_of_its_own_or_is_a_member_s(whose):
+    issue = mint(TENANT, "ci", "Member").issue
+    assert issue.decide(ApiKey())
+    assert mint(TENANT, "hers", None, member=uuid4()).issue.decide(ApiKey())
+    with pytest.raises(Refused, match=r"api_keys\.whose"):
+        replace(issue, **whose).decide(ApiKey())
+
+
 def test_a_scope_that_does_not_exist_is_refused():
     issue = mint(TENANT, "ci", "Member").issue
     with pytest.raises(Refused, match=r"api_keys\.scope-unknown"):
