@@ -126,7 +126,7 @@ def _serving(
         expected = call.expected
         asked = Asked(
             await (made(edge, call, id, given) if made else _as_given(of, edge, call, given, tell)),
-            id,
+            call.caller.tenant if of.own else id,
             expected=expected[1] if expected else None,
             generation=expected[0] if expected else None,
             once=call.once(call.key, _canonical([known_as(of), None if of.opens else id, expected, given])),

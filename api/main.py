@@ -25,6 +25,7 @@ app = App(
 
 GROUPS = {
     "tenants": "Create organisations, and move them to other installations. Each has a log, keys and walls of its own.",
+    "members": "Say who belongs to an organisation, and in which role.",
     "api-keys": "Issue and revoke API keys. A key names its organisation; its text is shown once.",
     "keys": "Rotate organisations' keys, and take them to key services of their own and back.",
     "predictions": "Compute past predictions again from the log.",

@@ -18,6 +18,7 @@ TAGS = {
     "audit": "Who did or was refused what, and what it changed.",
     "reports": "Compliance reports: made from the log as it stood when they were asked for.",
     "deliveries": "Where the trail is delivered to, such as a SIEM.",
+    "orgs": "Who belongs to the organisation, and in which role.",
     "keys": "The keys that everything about persons lies under.",
     "searches": "Questions to the trail that are kept, for oneself or shared.",
     "privacy": "Erasures and legal holds: who asked, who agreed, what was destroyed.",

@@ -210,11 +210,13 @@ PROBLEMS: Final[dict[str, Kind]] = {
     "orgs.member-exists": Kind(409, "The member has another role", "Change the role."),
     "orgs.member-unknown": Kind(404, "There is no such member", "Check the identifier."),
     "orgs.last-admin": Kind(409, "An organisation is never without an Admin", "Make somebody else Admin first."),
+    "orgs.role-unknown": Kind(422, "There is no such role", "`details` names those that there are."),
     "api_keys.unknown": Kind(404, "There is no such API key", "Check the identifier."),
     "api_keys.exists": Kind(409, "Another API key has this identifier", "Mint a new one."),
     "api_keys.scope-unknown": Kind(
         422, "There is no such permission", "`details` names what is none; see the reference for those that are."
     ),
+    "api_keys.whose": Kind(422, "A key has a role of its own or is a member's", "Name one of the two."),
     "tenancy.exists": Kind(409, "Another tenant has this identifier", "Choose another."),
 }
 """Every code that a response may carry."""

@@ -168,7 +168,7 @@ class Way(Struct, frozen=True):
     """False where it takes something else besides, such as a report that somebody has asked for."""
 
 
-FOLLOWED: Final = frozenset({"orgs", "api_keys", "tenancy"})
+FOLLOWED: Final = frozenset({"api_keys", "tenancy"})
 """Capabilities without a list of their own: their permission to read shows nothing but what is followed live."""
 
 WAYS: Final[tuple[Way, ...]] = (

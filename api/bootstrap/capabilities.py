@@ -20,6 +20,7 @@ from projections.audit import activity
 from projections.audit import audit as trail
 from projections.deliveries import deliveries as destinations
 from projections.funnel import funnel
+from projections.orgs import members
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
 from projections.privacy import consents, erasures, holds
@@ -51,4 +52,5 @@ MODELS = (
     schedules,
     destinations,
     list_of_searches,
+    members,
 )

@@ -8,6 +8,7 @@ from api.bootstrap import Product
 from api.settings import Unset
 from api.shell import OPERATOR, Json, Name, ask, say
 from api.shell.api_keys import issue
+from application.api_keys import mint
 from application.tenancy import provision
 from domain.kernel import Recorded
 from domain.tenancy import Created
@@ -41,7 +42,7 @@ def found(name: str, region: str = "") -> dict[str, str]:
             raise Unset(f"This installation is {f'the cell of {here}' if here else 'of no region'}, not of {region}.")
         tenant = uuid4()
         await provision(product.pipeline, product.logs, OPERATOR, tenant, name, OPERATOR.id, here)
-        return {"tenant": str(tenant), "name": name, **await issue(product, tenant, "first key", "Admin", None)}
+        return {"tenant": str(tenant), "name": name, **await issue(product, tenant, mint(tenant, "first key", "Admin"))}
 
     return ask(work)
 

@@ -14,6 +14,7 @@ from adapters.proofs.signer import Signer
 from projections.audit import activity, audit
 from projections.deliveries import deliveries
 from projections.funnel import funnel
+from projections.orgs import members
 from projections.predictions.book import book, scores
 from projections.predictions.milestones import milestones
 from projections.privacy import consents, erasures, holds
@@ -24,7 +25,7 @@ from tenants.context import SYSTEM
 from tests.api.world import DECIDERS, World
 
 KEPT = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, consents)
-MODELS = (*KEPT, reports, schedules, deliveries, searches)
+MODELS = (*KEPT, reports, schedules, deliveries, searches, members)
 
 
 @pytest.fixture(scope="session")

@@ -180,7 +180,10 @@ def foreign(asking, tenant, owner, theirs):
     for method, path, operation in asking.operations():
         if "{id}" not in path and "requestBody" not in operation:
             continue
-        if operation["operationId"] in {"captureProspect", "findProspects", "makeReport", "saveSearch"} | TRAIL:
+        if (
+            operation["operationId"]
+            in {"addMember", "captureProspect", "findProspects", "makeReport", "saveSearch"} | TRAIL
+        ):
             continue
         # Whatever is asked about a subject stands in the caller's own log from then on: each is asked about one once.
         alone = operation["tags"][0] in {"privacy", "reports"}

@@ -1,4 +1,4 @@
-"""The compliance officer's tutorial and their twelve questions, run as written on what the demo streams."""
+"""The compliance officer's tutorial, their twelve questions, and members: run as written on what the demo streams."""
 
 import re
 import subprocess
@@ -10,6 +10,7 @@ from tests.adapters.supervising import ROOT
 
 PAGE = ROOT / "docs" / "tutorial" / "compliance-officer.md"
 QUESTIONS = ROOT / "docs" / "how-to" / "twelve-questions.md"
+MEMBERS = ROOT / "docs" / "how-to" / "members.md"
 BLOCK = re.compile(r"^```(?P<kind>sh|text)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
 END = "---- end of block ----"
 
@@ -29,7 +30,7 @@ def kept(promised, shown):
     return bool(re.search(".*".join(patterns), shown, re.DOTALL))
 
 
-@pytest.fixture(params=[PAGE, QUESTIONS], ids=lambda page: page.stem)
+@pytest.fixture(params=[PAGE, QUESTIONS, MEMBERS], ids=lambda page: page.stem)
 def played(request, tmp_path, house, lived):
     """A page, and what each block of it printed, in a folder that has what it reaches for."""
     commands = tmp_path / ".venv" / "bin"
