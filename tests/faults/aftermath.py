@@ -22,6 +22,7 @@ from api.bootstrap import MODELS, Product
 from api.settings import Settings
 from domain.kernel import Recorded
 from projections.builds import Build, builds
+from projections.proofs.found import Findings
 from projections.runner import Runner
 
 WITHIN = 30.0
@@ -30,27 +31,32 @@ CALM = 120.0
 """Seconds to wait for it all the same, so that the rest can be judged."""
 
 
+_HEAD = """
+    select h.position, (select coalesce(max(s.size), 0) from everlog.seals s
+        where s.tenant_id = h.tenant_id and s.generation = h.generation)
+    from everlog.heads h where h.tenant_id = %s"""
+
 Carried = list[tuple[int, str]]
 """(position, digest) of each message that JetStream holds of a tenant, in its order, repeats among them."""
 
 
 def settled(
-    settings: Settings, tenant: UUID, captures: int, since: float | None = None, upto: int | None = None
+    settings: Settings, tenant: UUID, captures: int, since: float, upto: int | None = None, *, sealed: bool = False
 ) -> float:
     """Seconds until everything is predicted, no view is behind and JetStream holds the whole log.
 
     They count from `since`, by the monotonic clock: when the last fault was over and the last command acknowledged.
-    Where clients go on, `upto` is the position that is to be reached: the log is never at rest then.
+    Of several tenants it is the same for all, since they are waited for one after another. Where clients go on, `upto`
+    is the position that is to be reached: the log is never at rest then. `sealed`: a checkpoint covers it too.
     """
-    began = time.monotonic() if since is None else since
     while True:
         try:
-            behind = _behind(settings, tenant, captures, upto)
+            behind = _behind(settings, tenant, captures, upto, sealed=sealed)
         except (psycopg.OperationalError, nats.errors.Error, OSError, Away) as problem:
             behind = f"{problem!r}"
         if not behind:
-            return time.monotonic() - began
-        assert time.monotonic() - began < CALM, behind
+            return time.monotonic() - since
+        assert time.monotonic() - since < CALM, behind
         time.sleep(0.2)
 
 
@@ -59,10 +65,10 @@ def late(seconds: float) -> list[str]:
     return [f"all was well again only after {seconds:.1f} s"] if seconds > WITHIN else []
 
 
-def _behind(settings: Settings, tenant: UUID, captures: int, upto: int | None) -> str:
+def _behind(settings: Settings, tenant: UUID, captures: int, upto: int | None, *, sealed: bool) -> str:
     with psycopg.connect(settings.worker) as connection:
         connection.execute("select set_config('app.tenant', %s, false)", [str(tenant)])
-        [(head,)] = connection.execute("select position from everlog.heads where tenant_id = %s", [tenant])
+        [(head, size)] = connection.execute(_HEAD, [tenant])
         of_tenant = "from everlog.{} where tenant_id = %s".format
         made = "select count(*) " + of_tenant("events") + " and type = 'predictions.made'"
         [(made,)] = connection.execute(made, [tenant])
@@ -70,10 +76,18 @@ def _behind(settings: Settings, tenant: UUID, captures: int, upto: int | None) -
             connection.execute("select view, position " + of_tenant("checkpoints"), [tenant]).fetchall()
         )
     carried = asyncio.run(last(settings.nats, tenant))
-    places = {*views.values(), carried}
+    places = {*views.values(), carried, *([size] if sealed else [])}
     if made >= captures and (places == {head} if upto is None else min(places) >= upto):
         return ""
-    return f"{made} of {captures} predicted, head {head}, views {views}, carried {carried}"
+    return f"{made} of {captures} predicted, head {head}, views {views}, carried {carried}, sealed {size}"
+
+
+def unproven(settings: Settings, tenant: UUID) -> list[str]:
+    """What is wrong with the checkpoints of a log, read anew with it as `audit verify` does; all of it is sealed."""
+    findings = Findings()
+    read, _ = bootstrap.reread(settings, tenant, findings)
+    wrong = [f"{each.kind} at {each.position}: {each.why}" for each in findings.kept]
+    return wrong + ([f"only {read.sealed} of {read.events} events are sealed"] if read.sealed < read.events else [])
 
 
 async def last(url: str, tenant: UUID) -> int:

@@ -94,7 +94,8 @@ def endure(trial: Trial, jumps: Sequence[int], least: int) -> tuple[Found, float
                 jump(clocks, product, feeds, seconds, dice)
             for feed in feeds:
                 feed.enough()
-            lags = [settled(product.settings, feed.client.tenant, feed.captures) for feed in feeds]
+            since = time.monotonic()
+            lags = [settled(product.settings, feed.client.tenant, feed.captures, since) for feed in feeds]
             eyes.arrive(product.settings.nats)
         tenant, control = backwards(clocks, product)
         alarmed = ALARM in product.told()

@@ -153,8 +153,9 @@ def endure(trial: Trial, kinds: Sequence[str], least: int) -> tuple[Found, list[
             alone = unattended(station, feeds)
             for feed in feeds:
                 feed.enough()
+            since = time.monotonic()
             known = [(feed.client.tenant, feed.captures) for feed in feeds] + [(probe.client.tenant, probe.captures)]
-            lag = max(aftermath.settled(product.settings, tenant, captures) for tenant, captures in known)
+            lag = max(aftermath.settled(product.settings, tenant, captures, since) for tenant, captures in known)
             eyes.arrive(product.settings.nats)
         product.stop()
         settings = configuration.read(product.environment)

@@ -55,7 +55,8 @@ def once(home: Path, trial: Trial, least: int) -> Found:
             back = time.monotonic() - began
             for feed in feeds:
                 feed.enough()
-            lags = [settled(two.product.settings, feed.client.tenant, feed.captures) for feed in feeds]
+            since = time.monotonic()
+            lags = [settled(two.product.settings, feed.client.tenant, feed.captures, since) for feed in feeds]
             eyes.arrive(two.product.settings.nats)
         two.product.stop()
         settings = configuration.read(two.product.environment)

@@ -233,10 +233,11 @@ class Witnesses:
         # The first request of all: erasures are replayed before anybody is served.
         back = not self.client.get(f"/v1/prospects/{erased}")["erased"]
         self.send(first, last, self.ledger)
+        since = time.monotonic()
         wrong = stale(self.client, given, self.url)
         if back:
             wrong.append("who was erased in the lost tail is back")
-        lag = settled(self.product.settings, self.tenant, captures)
+        lag = settled(self.product.settings, self.tenant, captures, since)
         self.calm(captures)
         # What is read now is recorded in its turn, behind what is judged.
         self.until = head(self.product.settings, self.tenant)
@@ -250,7 +251,7 @@ class Witnesses:
         while any(settings.journal.glob(f"*{SUFFIX}")) or self._marked():
             assert time.monotonic() - began < CALM
             time.sleep(0.2)
-        settled(settings, self.tenant, captures)
+        settled(settings, self.tenant, captures, time.monotonic())
 
     def _marked(self) -> int:
         sql = "select count(*) from everlog.subject_keys where tenant_id = %s and epoch = -1"

@@ -85,7 +85,7 @@ def endure(trial: Trial, harms: Sequence[Harm], scale: Scale = _FULL) -> Found:
             with calling(callers):
                 _until_done(callers, time.monotonic())
                 measured = {f"{n} {harm}": _suffer(ground, callers, harm, scale) for n, harm in enumerate(harms, 1)}
-            settled(ground.direct, of.tenant, signalled(ground.direct, of.tenant))
+            settled(ground.direct, of.tenant, signalled(ground.direct, of.tenant), time.monotonic())
             eyes.arrive(ground.servers.addresses.nats)
         found.control_red = waits_for_ever(ground, scale.control)
         settings = ground.direct
@@ -107,7 +107,7 @@ def _suffer(ground: Wired, callers: Sequence[Caller], harm: Harm, scale: Scale) 
         ended = time.monotonic()
     _until_done(callers, time.monotonic())
     tenant = callers[0].tenant
-    lag = settled(ground.direct, tenant, 0, upto=head(ground.direct, tenant))
+    lag = settled(ground.direct, tenant, 0, time.monotonic(), head(ground.direct, tenant))
     after = time.monotonic() - ended
     found = [each for caller in callers for each in tuple(caller.answers)]
     within = [each for each in found if began < each.began < ended]

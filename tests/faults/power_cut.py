@@ -55,7 +55,8 @@ def endure(trial: Trial, least: int) -> tuple[Found, float]:
             seconds = [blackout(station, feeds, dice) for _ in range(trial.cycles)]
             for feed in feeds:
                 feed.enough()
-            lags = [settled(product.settings, feed.client.tenant, feed.captures) for feed in feeds]
+            since = time.monotonic()
+            lags = [settled(product.settings, feed.client.tenant, feed.captures, since) for feed in feeds]
             # The relay may still have to find what a cut took out of the midst of JetStream.
             eyes.arrive(product.settings.nats, SOON)
         product.stop()

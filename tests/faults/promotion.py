@@ -1,5 +1,6 @@
 """A replica that was behind is promoted: what it lacks never happened, and whoever saw that finds back to the log."""
 
+import time
 from pathlib import Path
 
 from api.demo.applications import prospect
@@ -27,12 +28,12 @@ def once(home: Path) -> Found:
     with replicated(home) as two:
         them = Witnesses(two.product)
         them.send(0, KEPT, them.ledger)
-        settled(two.product.settings, them.tenant, KEPT)
+        settled(two.product.settings, them.tenant, KEPT, time.monotonic())
         caught_up(two.primary, two.replica)
         cut_off(two.replica)
         # What is sent now is acknowledged and will be gone: nobody is promised more of a replica that nobody waits for.
         them.send(KEPT, LOST, Ledger())
-        settled(two.product.settings, them.tenant, LOST)
+        settled(two.product.settings, them.tenant, LOST, time.monotonic())
         given, erased = tokens(them.client, prospect(them.tenant, 0)), prospect(them.tenant, 1)
         them.read()
         them.erase(erased)
