@@ -7,11 +7,13 @@ touches rows that earlier batches wrote.
 import time
 from collections.abc import Iterator, Sequence
 from random import Random
+from typing import Protocol
 from uuid import UUID, uuid4
 
-from application.ports import Log
+from application.pending import Pending
+from application.ports import Appended
 from benchmarks import load
-from domain.kernel import Fact
+from domain.kernel import Fact, Meta
 from domain.predictions import Features, Made, Reason, stream
 from domain.prospects import Captured, Lost, SignalObserved, StageMoved, Won
 
@@ -26,10 +28,16 @@ Step = tuple[str, int, list[Fact]]
 """A stream, the version it stands at, and what is appended."""
 
 
+class Appends(Protocol):
+    """The part of a tenant's log that is written to."""
+
+    def submit(self, stream: str, expected: int, facts: Sequence[Fact], meta: Meta) -> Pending[Appended]: ...
+
+
 class Past:
     """Grows a log to a number of events; the same seed gives the same facts."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Appends) -> None:
         self.log = log
         self.events = 0
         self._random = Random(1815)

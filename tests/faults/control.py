@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from uuid import UUID
 
+import psycopg
 from msgspec.structs import replace
 
 from adapters.postgres.tables import tables
@@ -11,32 +12,35 @@ from adapters.postgres.views import Views
 from api import bootstrap
 from api.settings import Settings
 from domain.kernel import Recorded
-from tests.faults.aftermath import WITHIN, Aftermath, Carried, late, live, rebuilt
+from tests.faults.aftermath import WITHIN, Aftermath, Carried, late, live, rebuilt, unproven
+from tests.faults.disk.plant import superuser
 from tests.faults.evidence import Ledger, torn, wrong
 from tests.faults.subscriber import Place, misled
 from tests.faults.watch import Marks
 
 
-def unseen(ledger: Ledger, log: Sequence[Recorded]) -> list[str]:
+def unseen(ledger: Ledger, log: Sequence[Recorded], *, learned: bool = True) -> list[str]:
     """What of it the account does not see; nothing, where the account is to be trusted."""
     which = next(number for number, each in enumerate(log) if each.type == "prospects.signal-observed")
-    made = next(number for number, each in enumerate(log) if each.type == "predictions.made")
     signal, last = log[which], log[-1]
     after = last.position + 1
     lacking = [*log[:which], *log[which + 1 :]]
     stranger = replace(signal, stream=f"prospects/{UUID(int=0)}", version=1, position=after, at=last.at)
     again = replace(signal, version=signal.version + 1, position=after, at=last.at)
-    more = replace(log[made], stream=f"predictions/{UUID(int=0)}", position=after, at=last.at)
     done = {
         "positions": lacking,
         "acknowledged at": [replace(each, position=number) for number, each in enumerate(lacking, 1)],
         "never attempted": [*log, stranger],
         "repeated": [*log, again],
-        "predictions of": [*log, more],
         "positions ": [*log[:which], log[which + 1], signal, *log[which + 2 :]],
     }
-    missed = [what for what, changed in done.items() if not any(what in each for each in wrong(ledger, changed))]
-    if not wrong(Ledger(ledger.attempted, [(after, *ledger.attempted[0])]), log):
+    if learned:
+        made = next(each for each in log if each.type == "predictions.made")
+        more = replace(made, stream=f"predictions/{UUID(int=0)}", position=after, at=last.at)
+        done["predictions of"] = [*log, more]
+    judged = {what: wrong(ledger, changed, learned=learned) for what, changed in done.items()}
+    missed = [what for what, found in judged.items() if not any(what in each for each in found)]
+    if not wrong(Ledger(ledger.attempted, [(after, *ledger.attempted[0])]), log, learned=learned):
         missed.append("acknowledged beyond the end")
     return missed
 
@@ -74,3 +78,17 @@ def planted(settings: Settings, tenant: UUID) -> bool:
         [(gone,)] = product.database.query(tenant, sql, [tenant])
         differing, _ = rebuilt(product, tenant)
     return any(each.key == gone for each in differing.get("prospects", []))
+
+
+def unsealed(settings: Settings, tenant: UUID) -> bool:
+    """Take the last checkpoint of a log away, by hand, and say whether reading it anew finds that out."""
+    with ExitStack() as stack:
+        where, _ = bootstrap.embedded(settings, stack)
+        url = superuser(settings.home).removesuffix("postgres") + "everlog"
+        with psycopg.connect(url, autocommit=True) as connection:
+            # No trigger holds who is set so.
+            connection.execute("set session_replication_role = replica")
+            last = "(select max(size) from everlog.seals where tenant_id = %(tenant)s)"
+            sql = f"delete from everlog.seals where tenant_id = %(tenant)s and size = {last}"
+            assert connection.execute(sql.encode(), {"tenant": tenant}).rowcount == 1
+        return any("its checkpoint is gone" in each for each in unproven(where, tenant))

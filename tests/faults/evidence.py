@@ -36,12 +36,15 @@ class Ledger(Struct):
             self.acknowledged.append((outcome["position"], *what))
 
 
-def wrong(ledger: Ledger, log: Sequence[Recorded]) -> list[str]:
-    """What is wrong with a tenant's log, given what was asked of it; nothing, where all is well."""
-    return [*_numbered(log), *_kept(ledger, log), *_predicted(log)]
+def wrong(ledger: Ledger, log: Sequence[Recorded], *, learned: bool = True) -> list[str]:
+    """What is wrong with a tenant's log, given what was asked of it; nothing, where all is well.
+
+    `learned`: a model predicts each prospect that has a signal.
+    """
+    return [*_numbered(log), *_kept(ledger, log), *(_predicted(log) if learned else ())]
 
 
-def counted(ledger: Ledger, log: Sequence[Recorded]) -> Found:
+def counted(ledger: Ledger, log: Sequence[Recorded], *, learned: bool = True) -> Found:
     """The same as counts: what was attempted and acknowledged, lost and repeated."""
     facts = Counter((each.stream, each.type) for each in log if each.capability == "prospects")
     stands = {each.position: (each.stream, each.type) for each in log}
@@ -50,7 +53,7 @@ def counted(ledger: Ledger, log: Sequence[Recorded]) -> Found:
         acknowledged=len(ledger.acknowledged),
         lost=sum(stands.get(position) != tuple(what) for position, *what in ledger.acknowledged),
         duplicated=sum(times - 1 for times in facts.values()),
-        violations=wrong(ledger, log),
+        violations=wrong(ledger, log, learned=learned),
     )
 
 

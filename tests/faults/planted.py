@@ -5,11 +5,15 @@ from uuid import UUID
 
 import psycopg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from adapters.postgres.tables import sums, table
 from api.bootstrap import MODELS
+from domain.kernel import NOBODY, Fact, Recorded
 from projections.kernel import View
 from projections.runner import Runner
+from tests.faults.control import unseen
+from tests.faults.evidence import counted
 from tests.faults.stage import CYCLE, Stage, staged
 from tests.faults.trial import Found, Trial
 
@@ -41,20 +45,28 @@ class Standing(Struct, frozen=True):
 def run(trial: Trial) -> Found:
     found = Found()
     with staged(trial.home) as stage:
-        tenant, other = stage.grown(trial.cycles * CYCLE), stage.grown(BESIDE)
+        (tenant, ledger), (other, account) = stage.grown(trial.cycles * CYCLE), stage.grown(BESIDE)
         runner, beside = stage.runner(tenant), stage.runner(other)
-        found.attempted = found.acknowledged = runner.catch_up()
+        found.notes["rows of the view"] = rows = runner.catch_up()
         beside.catch_up()
-        found.notes["rows of the view"] = found.attempted
         before, own = standing(stage, other), standing(stage, tenant, VIEW)
         for kind in PLANTED:
-            position = trial.dice(kind).randrange(1, found.attempted)
+            position = trial.dice(kind).randrange(1, rows)
             found.violations += [f"{kind}: {each}" for each in repaired(stage, runner, tenant, kind, position, found)]
         found.violations += judge(stage, runner, other, beside, before)
         if standing(stage, tenant, VIEW) != own:
             found.violations.append("the tenant's other views were touched")
         found.control_red = control(stage, runner, other, beside, before)
+        for who, asked in ((tenant, ledger), (other, account)):
+            log = bare(stage, who)
+            found.add(counted(asked, log, learned=False))
+            found.control_red &= not unseen(asked, log, learned=False)
     return found
+
+
+def bare(stage: Stage, tenant: UUID) -> list[Recorded]:
+    """A log as its account is held against it, without what the facts say: it may be a million of them."""
+    return [replace(each, told=replace(NOBODY, event=each.meta.event), fact=Fact()) for each in stage.log(tenant)]
 
 
 def repaired(stage: Stage, runner: Runner, tenant: UUID, kind: str, position: int, found: Found) -> list[str]:

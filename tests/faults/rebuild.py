@@ -86,7 +86,7 @@ class Reads:
 def run(trial: Trial) -> Found:
     found = Found()
     with staged(trial.home) as stage:
-        tenant = stage.grown(trial.cycles * CYCLE)
+        tenant, _ = stage.grown(trial.cycles * CYCLE)
         runner = stage.runner(tenant)
         began = time.monotonic()
         head = runner.catch_up()

@@ -18,6 +18,8 @@ from benchmarks.history import Past
 from benchmarks.product import Product, opened
 from domain.kernel import Recorded
 from projections.runner import Runner
+from tests.faults.account import Account
+from tests.faults.evidence import Ledger
 from tests.faults.trial import Found
 
 CYCLE = 1000
@@ -32,11 +34,12 @@ class Stage(Struct, frozen=True):
     def runner(self, tenant: UUID) -> Runner:
         return self.product.runner(tenant, self.threads)
 
-    def grown(self, events: int) -> UUID:
-        """A tenant whose log has at least so many events."""
+    def grown(self, events: int) -> tuple[UUID, Ledger]:
+        """A tenant whose log has at least so many events, and the account of what was asked of it."""
         tenant = self.product.tenant()
-        Past(self.product.logs.of(tenant)).grow(events, until=time.monotonic() + 3600)
-        return tenant
+        account = Account(self.product.logs.of(tenant))
+        Past(account).grow(events, until=time.monotonic() + 3600)
+        return tenant, account.ledger
 
     def log(self, tenant: UUID, after: int = 0) -> Iterator[Recorded]:
         while page := self.product.logs.of(tenant).read(after, PAGE):

@@ -8,4 +8,5 @@ def test_a_planted_row_is_found_and_repaired_for_its_tenant_alone(tmp_path, seed
     monkeypatch.setattr(planted, "BESIDE", 100)
     found = planted.run(Trial(tmp_path, 1, seed))
     assert found.violations == []
+    assert found.acknowledged == found.attempted > 0
     assert found.control_red
