@@ -71,7 +71,7 @@ class Served:
             self._process = None
 
     def children(self) -> dict[str, int]:
-        """Processes by what they are: `api`, `worker views relay`, `worker learning`, `postgres`, `nats`."""
+        """Processes by what they are: `postgres`, `nats`, or the words of `everlog`, such as `worker learning`."""
         found = {}
         for pid in processes():
             if parent(pid) == self.pid:
@@ -172,7 +172,10 @@ def free_port() -> int:
         return int(trial.getsockname()[1])
 
 
-def end(pid: int) -> None:
-    """Kill a process without a word; it may be gone already."""
-    with suppress(ProcessLookupError):
+def end(pid: int) -> bool:
+    """Kill a process without a word; whether it was there still."""
+    try:
         os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True

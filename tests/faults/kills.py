@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -11,23 +12,25 @@ from uuid import UUID
 from api import settings as configuration
 from api.demo.applications import applications, commands
 from api.demo.client import Client
-from tests.faults.aftermath import aftermath, late, settled
-from tests.faults.control import planted
+from tests.adapters.supervising import alive, gone
+from tests.faults.aftermath import aftermath, late, settled, unproven
+from tests.faults.control import planted, unsealed
 from tests.faults.evidence import Ledger
 from tests.faults.onlookers import Onlookers, onlookers
 from tests.faults.trial import Found, Trial
-from tests.served import Served, answered, end, served
+from tests.served import READY, Served, answered, end, served
+from tests.waiting import until
 
 BULK = 45
 """Commands a request: fifteen applications."""
-ALL = ("api", "views", "postgres", "learning", "nats", "backend", "serve")
+ALL = ("api", "views", "postgres", "learning", "nats", "backend", "serve", "seal")
 PATIENCE = 600.0
 """Seconds for which a client repeats what failed: the API may be killed many times in a row."""
 LEAST = 300
 """Applications that each client streams at least."""
 ROUNDS = 20
 """How often the demo's applications come, each time as other prospects, so that no fault outlasts them."""
-PARTS = {"views": "worker views relay", "learning": "worker learning"}
+PARTS = {"views": "worker views relay", "learning": "worker learning", "seal": "worker seal check deliver"}
 
 
 class Feed:
@@ -87,20 +90,34 @@ class Feed:
             yield self.ledger.attempt(command)
 
 
-def kill(product: Served, target: str, dice: random.Random) -> None:
-    """Kill -9 the API, the worker of views and relay, that of learning, a server, one of its backends, serve itself."""
+def kill(product: Served, target: str, dice: random.Random) -> int:
+    """Kill -9 the API, the worker of views and relay, that of learning, that of seals, a server, a backend, or serve.
+
+    Answers with the process that was hit, once it has gone. One that is down just now is waited for.
+    """
     if target == "serve":
+        hit = product.pid
         product.kill()
         product.start()
-    elif target == "backend":
-        if found := product.backends():
-            end(dice.choice(found))
-    elif pid := product.children().get(PARTS.get(target, target)):
-        end(pid)
+        return hit
+    struck: int = until(lambda: strike(product, target, dice), READY)
+    assert gone([struck], READY)
+    return struck
 
 
-def spree(product: Served, feeds: Sequence[Feed], targets: Sequence[str], dice: random.Random) -> list[str]:
-    """Kill all targets, in a random order at random moments; what was killed, with the seconds waited before."""
+def strike(product: Served, target: str, dice: random.Random) -> int:
+    """Kill it if it stands: the process that was hit, 0 where there is none just now."""
+    if target == "backend":
+        found = product.backends()
+    else:
+        found = [pid for name, pid in product.children().items() if name == PARTS.get(target, target)]
+    standing = alive(found)
+    hit = dice.choice(standing) if standing else 0
+    return hit if hit and end(hit) else 0
+
+
+def spree(product: Served, feeds: Sequence[Feed], targets: Sequence[str], dice: random.Random) -> list[tuple[str, str]]:
+    """Kill all targets, in a random order at random moments; what was hit, with the seconds waited before."""
     order = dice.sample(targets, len(targets))
     killed = []
     for target in order:
@@ -110,8 +127,8 @@ def spree(product: Served, feeds: Sequence[Feed], targets: Sequence[str], dice: 
                 feed.progress()
         pause = dice.uniform(0, 1.5)
         time.sleep(pause)
-        kill(product, target, dice)
-        killed.append(f"{target} after {pause:.2f} s")
+        hit = kill(product, target, dice)
+        killed.append((target, f"{hit} after {pause:.2f} s"))
     return killed
 
 
@@ -135,17 +152,20 @@ def endure(trial: Trial, targets: Sequence[str], least: int) -> Found:
             for feed in feeds:
                 feed.enough()
             since = time.monotonic()
-            lags = [settled(product.settings, feed.client.tenant, feed.captures, since) for feed in feeds]
+            lags = [settled(product.settings, each.client.tenant, each.captures, since, sealed=True) for each in feeds]
             eyes.arrive(product.settings.nats)
+            unsound = [each for tenant in tenants for each in unproven(product.settings, tenant)]
         product.stop()
         settings = configuration.read(product.environment)
         stands = [aftermath(settings, tenant) for tenant in tenants]
         found = eyes.judge([feed.ledger for feed in feeds], stands)
         missed = eyes.missed(feeds[0].ledger, stands[0])
-        found.control_red = not missed and planted(settings, tenants[0])
+        found.control_red = not missed and planted(settings, tenants[0]) and unsealed(settings, tenants[1])
     found.late = late(max(lags))
+    found.violations += unsound
     found.notes |= {
-        "killed": "; ".join(killed),
+        "killed": "; ".join(f"{target} {how}" for target, how in killed),
+        "kills by target": ", ".join(f"{many} {what}" for what, many in Counter(what for what, _ in killed).items()),
         "all was well again after, s": round(max(lags), 1),
         "overlooked by the control": ", ".join(missed),
     }

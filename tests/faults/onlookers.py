@@ -15,6 +15,9 @@ from tests.faults.trial import Found
 from tests.faults.watch import Marks, watching
 from tests.waiting import until
 
+UNLIKE = "differs from its rebuild"
+"""The violation where a view is other than what the log folds to."""
+
 
 class Onlookers:
     """Of some organisations, in their order."""
@@ -65,7 +68,7 @@ def onlookers(settings: Callable[[], Settings], organisations: Sequence[tuple[st
 def views_and_stream(ledger: Ledger, after: Aftermath, stream: Carried, arrived: Sequence[Place]) -> Found:
     """The log by the client's account, views beside a rebuild, JetStream and a subscriber beside the log."""
     found = counted(ledger, after.log)
-    found.violations += [f"{view} differs from its rebuild: {rows[:2]}" for view, rows in after.differing.items()]
+    found.violations += [f"{view} {UNLIKE}: {rows[:2]}" for view, rows in after.differing.items()]
     if after.parked:
         found.violations.append(f"{after.parked} events are parked")
     found.skipped += len(set(after.digests) - set(stream)) + len(passed_over(arrived, after.log))

@@ -1,11 +1,23 @@
-"""The fault that `make faults` does fifty times, three times at each commit."""
+"""The fault that `make faults` does fifty times, four times at each commit."""
 
-from tests.faults.kills import endure
+from random import Random
+
+from tests.faults.kills import endure, kill, strike
 from tests.faults.trial import Trial
+from tests.served import served
 
 
-def test_three_kills_lose_and_repeat_nothing(tmp_path, seed):
-    found = endure(Trial(tmp_path, 3, seed), ["api", "views", "postgres"], 120)
+def test_four_kills_lose_and_repeat_nothing(tmp_path, seed):
+    found = endure(Trial(tmp_path, 4, seed), ["api", "views", "seal", "postgres"], 120)
     assert found.violations == []
     assert found.acknowledged == found.attempted > 0
+    assert sorted(str(found.notes["kills by target"]).split(", ")) == ["1 api", "1 postgres", "1 seal", "1 views"]
     assert found.control_red
+
+
+def test_a_target_that_is_down_is_waited_for(tmp_path, seed):
+    with served(tmp_path / "home") as product:
+        first = kill(product, "seal", Random(seed))
+        # The control: who does not wait hits nothing, since the supervisor looks after its children ten times a second.
+        assert strike(product, "seal", Random(seed)) == 0
+        assert kill(product, "seal", Random(seed)) != first
