@@ -25,6 +25,9 @@ from adapters.nats import publish, relay
 from adapters.postgres import definitions
 from adapters.postgres.link import Broken, Link
 from adapters.postgres.views import Transaction, Views
+from adapters.proofs.grove import Grove
+from adapters.proofs.sealer import Sealer
+from adapters.proofs.signer import Held
 from projections import builds
 from projections.fold import Fold
 
@@ -213,6 +216,16 @@ def uncompared(_: Trap) -> None:
     setattr(Views, "write", lambda self, _, *given: write(self, (), *given))  # noqa: B010 - the same of this one
 
 
+def anew(_: Trap) -> None:
+    """The same: what was signed before and not published is not published now, but something else is signed."""
+    inner = Sealer._signed
+
+    def forgetful(self: Sealer, grove: Grove, held: Held, size: int, _: int) -> str:
+        return inner(self, grove, held, size, 0)
+
+    setattr(Sealer, "_signed", forgetful)  # noqa: B010 - mypy refuses to have a method assigned
+
+
 POINTS: dict[str, Place] = {
     "append: before it is sent": before(Link, "send"),
     "append: sent and not answered": unanswered,
@@ -231,6 +244,10 @@ POINTS: dict[str, Place] = {
     "view: refused": refused,
     # A connection that was silent for too long is given up when it wakes, with whatever was under way on it.
     "relay: refused": refusing(relay.Relay, "_publish", publish.Stale, Error, TimeoutError, asyncio.CancelledError),
+    "seal: signed and not published": after(Held, "sign"),
+    "seal: before the commit": after(Grove, "seal"),
+    "seal: refused": refusing(Sealer, "seal", psycopg.Error),
+    "seal: signed anew": anew,
     "view: checkpoints not compared": uncompared,
     "view: rows and checkpoint apart": two_commits,
     "walls: triggers not compared": overlooked,

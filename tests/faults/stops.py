@@ -1,19 +1,22 @@
-"""SIGSTOP of a worker and a relay in the midst of their work, and storms of ended sessions: zombies change nothing."""
+"""SIGSTOP of workers and a relay in the midst of their work, and storms of ended sessions: zombies change nothing."""
 
 import asyncio
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from random import Random
-from subprocess import Popen
 from typing import cast
 from uuid import UUID
 
 from tests.faults.aftermath import last
 from tests.faults.failing import Trap
 from tests.faults.house import House, housed, lines
+from tests.faults.onlookers import UNLIKE
+from tests.faults.sealing import POINTS as SEALS
+from tests.faults.sealing import SEALER, SECOND, Signed, drowsy, halted
+from tests.faults.sealing import WRONG as FORGETFUL
 from tests.faults.stream import Streaming, streaming
 from tests.faults.trial import Found, Trial
 from tests.waiting import until
@@ -38,42 +41,57 @@ _END = """
 
 def run(trial: Trial) -> Found:
     found = endure(trial, STOPPED)
-    control = stopped_once(Trial(trial.home / "control", 1, trial.seed), 0.0, Trap(WRONG, "wrong", ""))
-    found.notes["found out by the control"] = "; ".join(control.violations[:3])
-    found.control_red = found.control_red and bool(control.violations)
+    told = control(Trial(trial.home / "control", 1, trial.seed))
+    found.notes["found out by the control"] = "; ".join(each[:100] for each in told)
+    found.control_red &= any(UNLIKE in each for each in told) and any(SECOND in each for each in told)
     return found
 
 
 def endure(trial: Trial, stopped: float) -> Found:
     """Each cycle: a worker and a relay stop in their tracks, others take over, they wake up; then a storm."""
-    dice, told, wrong = trial.dice(), list[str](), list[str]()
+    dice, told, wrong, signed = trial.dice(), list[str](), list[str](), Signed()
     with housed(trial.home / "home") as house:
         with streaming(house) as stream, house.kept("api"):
             for number in range(trial.cycles):
-                points = VIEWS[number % len(VIEWS)], RELAYS[number % len(RELAYS)]
-                with zombies(house, stream, points, dice) as (words, seconds):
+                points, seal = (VIEWS[number % len(VIEWS)], RELAYS[number % len(RELAYS)]), SEALS[number % len(SEALS)]
+                with (
+                    zombies(house, stream, points, dice) as (words, seconds),
+                    drowsy(house, signed, stream.tenants, seal, dice),
+                ):
                     time.sleep(max(0.0, stopped - seconds))
-                told.append(f"at {' and '.join(points)}, taken over after {seconds:.1f} s")
+                told.append(f"at {' and '.join(points)}, taken over after {seconds:.1f} s; {seal}")
                 wrong += [
                     f"no write of a stopped {kind} was refused" for kind, word in words.items() if not lines(word)
                 ]
                 with house.kept("worker views relay"):
                     storm(house, dice)
-            stream.calm("worker views", "worker relay")
+            stream.calm("worker views", "worker relay", SEALER)
         found = stream.judged()
-    found.violations += wrong
+        found.violations += wrong + signed.judged(house, stream.tenants)
     found.notes |= {"stopped": "; ".join(told), "sessions ended": STORM * trial.cycles}
     return found
 
 
-def stopped_once(trial: Trial, stopped: float, *more: Trap) -> Found:
-    """One zombie, before its rows are loaded, with these traps besides."""
+def stopped_once(trial: Trial, wrong: Sequence[Trap] = (), forgetful: Sequence[Trap] = ()) -> Found:
+    """One zombie, before its rows are loaded, with `wrong`; and one sealer, with `forgetful` at who seals meanwhile."""
+    dice, signed = trial.dice(), Signed()
     with housed(trial.home) as house:
         with streaming(house, least=30) as stream, house.kept("api"):
-            with zombies(house, stream, (VIEWS[0], RELAYS[0]), trial.dice(), *more) as (_, seconds):
-                time.sleep(max(0.0, stopped - seconds))
-            stream.calm("worker views", "worker relay")
-        return stream.judged()
+            with (
+                zombies(house, stream, (VIEWS[0], RELAYS[0]), dice, *wrong),
+                drowsy(house, signed, stream.tenants, SEALS[0], dice, *forgetful),
+            ):
+                pass
+            stream.calm("worker views", "worker relay", SEALER)
+        found = stream.judged()
+        found.violations += signed.judged(house, stream.tenants)
+    return found
+
+
+def control(trial: Trial) -> list[str]:
+    """What the two wrong things cause: views' checkpoints that are not compared, and the log's that are forgotten."""
+    found = stopped_once(trial, [Trap(WRONG, "wrong", "")], [Trap(FORGETFUL, "wrong", "")])
+    return [each for each in found.violations if UNLIKE in each or SECOND in each]
 
 
 @contextmanager
@@ -94,7 +112,7 @@ def zombies(
             process = stack.enter_context(house.part(f"worker {kind.replace('view', 'views')}", *traps))
             stop.append((process, Path(trap.word)))
         for process, word in stop:
-            until(lambda process=process, word=word: lines(word) and _halted(process), LONG)
+            until(lambda process=process, word=word: lines(word) and halted(process), LONG)
         began, at = time.monotonic(), places(house, stream.tenants)
         stack.enter_context(house.kept("worker views relay"))
         until(lambda: all(now > then for now, then in zip(places(house, stream.tenants), at, strict=True)), TAKEN)
@@ -122,7 +140,3 @@ def storm(house: House, dice: Random) -> None:
     for _ in range(STORM):
         house.by_hand(_END)
         time.sleep(dice.uniform(0, 0.2))
-
-
-def _halted(process: Popen[bytes]) -> bool:
-    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

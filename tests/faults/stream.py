@@ -8,6 +8,7 @@ from tests.faults.aftermath import late, settled, standing
 from tests.faults.house import House
 from tests.faults.kills import Feed
 from tests.faults.onlookers import Onlookers, onlookers
+from tests.faults.sealing import SEALER
 from tests.faults.trial import Found
 
 BULK = 9
@@ -31,8 +32,10 @@ class Streaming:
             for feed in self.feeds:
                 feed.enough()
             since = time.monotonic()
-            settings = self._house.settings
-            self.lags = [settled(settings, feed.client.tenant, feed.captures, since) for feed in self.feeds]
+            settings, sealed = self._house.settings, SEALER in parts
+            self.lags = [
+                settled(settings, feed.client.tenant, feed.captures, since, sealed=sealed) for feed in self.feeds
+            ]
             self._eyes.arrive(settings.nats)
 
     def judged(self) -> Found:
