@@ -152,7 +152,9 @@ class Edge:
         behalf = _behalf(inbound)
         caller = await self._entered(text, inbound, now)
         await self.must_be_granted(caller.tenant)
-        return msgspec.structs.replace(caller, on_behalf_of=behalf, correlation=id, trace=self._trace())
+        caller = msgspec.structs.replace(caller, on_behalf_of=behalf, correlation=id, trace=self._trace())
+        await self._entry.seen(caller)
+        return caller
 
     async def _entered(self, text: str, inbound: Inbound, now: float) -> Caller:
         """Whoever has a key comes in, however many wrong ones came from the same address: others may share it.

@@ -1,7 +1,11 @@
-"""Who comes in: a credential becomes a caller, and who is turned away is noted where they wanted to go."""
+"""Who comes in: a credential becomes a caller, and that is noted, as is who is turned away where they wanted to go."""
 
+import asyncio
 import logging
+from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -12,19 +16,32 @@ from application.fresh import Fresh
 from application.kernel import Caller
 from application.ports import Closed, Logs
 from domain.api_keys import api_keys
-from domain.audit import Denial
+from domain.audit import Denial, SignedIn
 from domain.kernel import Circumstances
 from domain.orgs import orgs
 from tenants.context import SYSTEM
 
+PERIOD = 12 * 3600.0
+"""Seconds for which a key that came in from a place is not told of again from there.
+
+Half a day: of who works by day it is told every day, and of a program that never rests twice a day, however long.
+"""
+PLACES = 10_000
+"""That are remembered; the one not seen for longest is forgotten first, and told of again when it is seen again."""
+
 _log = logging.getLogger(__name__)
+_Place = tuple[UUID, UUID, str, str, str]
+"""Tenant, key, session, address and user agent."""
 
 
 class Entry:
-    def __init__(self, keyring: Keyring, logs: Logs, trail: Trail) -> None:
+    def __init__(self, keyring: Keyring, logs: Logs, trail: Trail, clock: Callable[[], float] = monotonic) -> None:
         self._keyring = keyring
         self._logs = logs
         self._trail = trail
+        self._clock = clock
+        self._places: OrderedDict[_Place, tuple[float, asyncio.Task[None]]] = OrderedDict()
+        """From where keys came in: until when it is not told of again, and what tells of it."""
         self._founded: Fresh[UUID, bool] = Fresh(self._look, limit=60.0)
         self._here: set[UUID] = set()
         """Tenants that somebody came in to, or was turned away from once they were found to be there."""
@@ -38,6 +55,28 @@ class Entry:
             raise
         self._here.add(caller.tenant)
         return replace(caller, circumstances=circumstances)
+
+    async def seen(self, caller: Caller) -> None:
+        """Whoever is about to be answered. Where their key was not seen lately from there, return once that is told.
+
+        Not what the same place asks meanwhile is answered before either: a crash forgets nobody who was.
+        """
+        where = caller.circumstances
+        place = caller.tenant, caller.actor.id, where.session, where.ip, where.agent
+        now = self._clock()
+        until, telling = self._places.get(place, (now, None))
+        if telling is None or until <= now:
+            # The reason is that of what is asked, and stands with it.
+            bare = replace(caller, circumstances=replace(where, reason=""))
+            fact = SignedIn(f"{api_keys.name}/{caller.actor.id}")
+            telling = asyncio.create_task(self._trail.signed_in(bare, fact))
+            self._places[place] = now + PERIOD, telling
+            if len(self._places) > PLACES:
+                self._places.popitem(last=False)
+        self._places.move_to_end(place)
+        if not telling.done():
+            # Whoever gives up waiting takes the record along from nobody else.
+            await asyncio.shield(telling)
 
     def known(self, text: str) -> bool:
         """Whether somebody came in with this key before, as far as this process remembers; nothing is looked up."""

@@ -1,4 +1,4 @@
-"""What was refused and what was read: facts in streams of their own, beside the facts of what was done."""
+"""Who came in, what was refused and what was read: facts in streams of their own, beside those of what was done."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -29,6 +29,17 @@ class Denial(Fact, frozen=True, tag="audit.refused"):
     more: int = 0
     """How many refusals it stands for besides itself, which were counted without recording each: of the same actor and
     code or, where the actor is `system`, of several. In older events: all of the tenant since its last recorded one.
+    """
+
+
+class SignedIn(Fact, frozen=True, tag="audit.signed-in"):
+    """A credential was used from where it was not seen lately: the event's session, address and user agent."""
+
+    credential: str
+    """`<capability>/<uuid>`, as an authentication that was refused names it as its resource."""
+    more: int = 0
+    """How many it stands for besides itself, which were counted without recording each: of the same credential or,
+    where the actor is `system`, of several.
     """
 
 
@@ -85,14 +96,14 @@ class Refusal(Struct, frozen=True):
     denial: Denial | None = None
 
 
-Facts = Denial | Read | Damaged | Operated
+Facts = Denial | SignedIn | Read | Damaged | Operated
 
 
 def evolve(refusal: Refusal, fact: Facts) -> Refusal:
     match fact:
         case Denial():
             return replace(refusal, denial=fact)
-        case Read() | Damaged() | Operated():
+        case SignedIn() | Read() | Damaged() | Operated():
             return refusal
 
 

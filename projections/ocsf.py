@@ -24,7 +24,7 @@ class Kind(NamedTuple):
 
 
 API_ACTIVITY = Kind(6, 6003, "API Activity", {})
-AUTHENTICATION = Kind(3, 3002, "Authentication", {"authenticate": 1})
+AUTHENTICATION = Kind(3, 3002, "Authentication", {"authenticate": 1, "signed-in": 1})
 ACCOUNT_CHANGE = Kind(3, 3001, "Account Change", {"issued": 1, "joined": 1, "revoked": 5, "removed": 6})
 ENTITY_MANAGEMENT = Kind(3, 3004, "Entity Management", {"founded": 1, "created": 1, "resumed": 3})
 DATASTORE_ACTIVITY = Kind(
@@ -36,6 +36,7 @@ DATASTORE_ACTIVITY = Kind(
 
 KINDS: Final = {
     "api_keys": ACCOUNT_CHANGE,
+    "audit.signed-in": AUTHENTICATION,
     "orgs": ACCOUNT_CHANGE,
     "orgs.founded": ENTITY_MANAGEMENT,
     "tenancy": ENTITY_MANAGEMENT,

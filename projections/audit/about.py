@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from domain.audit import Denial
+from domain.audit import Denial, SignedIn
 from domain.kernel import Recorded
 
 _ABOUT_ONE = ("prospects", "privacy")
@@ -11,13 +11,14 @@ _ABOUT_ONE = ("prospects", "privacy")
 
 def resource(recorded: Recorded) -> tuple[str, UUID]:
     """Capability and identifier; a refusal that names nothing is about the capability whose permission was missing."""
-    refused = recorded.fact
-    if not isinstance(refused, Denial):
+    fact = recorded.fact
+    if not isinstance(fact, Denial | SignedIn):
         return recorded.capability, recorded.id
+    named = fact.resource if isinstance(fact, Denial) else fact.credential
     try:
-        return refused.resource[:-37], UUID(refused.resource[-36:])
+        return named[:-37], UUID(named[-36:])
     except ValueError:
-        return refused.permission.partition(".")[0], recorded.id
+        return fact.permission.partition(".")[0] if isinstance(fact, Denial) else recorded.capability, recorded.id
 
 
 def subjects(recorded: Recorded) -> tuple[UUID, ...]:

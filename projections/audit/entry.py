@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from domain.audit import Denial
+from domain.audit import Denial, SignedIn
 from domain.kernel import Circumstances, Personal, Recorded
 from domain.predictions import Made, Promoted, Refitted
 from projections.audit.about import resource, subjects
@@ -25,9 +25,9 @@ class Entry(Struct, frozen=True, gc=False):
     type: str
     capability: str
     resource: UUID
-    """With `capability`, the stream: of what was done, or of what somebody was refused to do."""
+    """With `capability`, the stream: of what was done, of what somebody was refused to do, or of who signed in."""
     version: int
-    """The stream's after the event; 0 where it was refused."""
+    """The stream's after the event; 0 where it was refused, or somebody signed in: the stream has no such event."""
     permission: str
     rule: str
     """The rule that granted the permission, or denied it."""
@@ -72,7 +72,7 @@ def evolve(_: list[Entry], recorded: Recorded) -> list[Entry]:
             type=recorded.type,
             capability=capability,
             resource=id,
-            version=0 if refused else recorded.version,
+            version=0 if isinstance(fact, Denial | SignedIn) else recorded.version,
             permission=meta.permission,
             rule=meta.rule,
             outcome="refused" if refused else "accepted",
@@ -92,9 +92,9 @@ def evolve(_: list[Entry], recorded: Recorded) -> list[Entry]:
     ]
 
 
-def _home(outcome: str, event: UUID, capability: str, resource: UUID, version: int) -> str:
-    # A refusal has a stream of its own, named like its event.
-    return f"audit/{event}@" if outcome == "refused" else f"{capability}/{resource}@{version}#"
+def _home(event: UUID, capability: str, resource: UUID, version: int) -> str:
+    # A refusal or a sign-in has a stream of its own, named like its event.
+    return f"{capability}/{resource}@{version}#" if version else f"audit/{event}@"
 
 
 audit = View(
@@ -130,6 +130,6 @@ audit = View(
         *((column,) for column in ("event", "causation", "correlation", "trace", "model_version")),
     ),
     unreadable=True,
-    home=Home(("outcome", "event", "capability", "resource", "version"), _home),
+    home=Home(("event", "capability", "resource", "version"), _home),
     words=said,
 )

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from domain.audit import Denial
+from domain.audit import Denial, SignedIn
 from domain.kernel import Actor, Meta, Recorded, Sealed
 from domain.orgs import Founded, Joined, Removed, RoleChanged, orgs
 from domain.predictions import Promoted, Refitted
@@ -37,6 +37,11 @@ def test_a_refusal_stands_with_what_was_refused():
 def test_a_refusal_of_nothing_in_particular_is_about_the_permissions_capability():
     [entry] = audit.fold([], [recorded(Denial("audit.Trail", "audit.read", "access.denied"))])
     assert (entry.capability, entry.resource) == ("audit", ONE)
+
+
+def test_a_sign_in_stands_with_the_credential():
+    [entry] = audit.fold([], [recorded(SignedIn(f"api_keys/{TWO}"))])
+    assert (entry.outcome, entry.capability, entry.resource, entry.version) == ("accepted", "api_keys", TWO, 0)
 
 
 def test_what_was_done_stands_with_its_stream():

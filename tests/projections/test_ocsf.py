@@ -101,6 +101,7 @@ def test_control_what_is_missing_would_be_seen():
     ("each", "uid"),
     [
         (refused("authenticate"), 300201),
+        (entry("audit.signed-in", capability="api_keys"), 300201),
         (entry("api_keys.issued"), 300101),
         (entry("api_keys.revoked"), 300105),
         (entry("orgs.role-changed"), 300199),
@@ -117,6 +118,18 @@ def test_entries_are_of_the_class_that_tells_most(each, uid):
 def test_a_refusal_is_a_failure_with_its_code():
     made = event(refused(), ANCHOR)
     assert (made["status_id"], made["status_code"], made["severity_id"]) == (2, "access.denied", 3)
+
+
+def test_a_sign_in_is_the_success_of_what_fails_as_an_authentication():
+    came, stranger = (
+        event(each, ANCHOR, circumstances=True)
+        for each in (entry("audit.signed-in", capability="api_keys"), refused("authenticate"))
+    )
+    assert [(each["class_name"], each["activity_id"], each["status"]) for each in (came, stranger)] == [
+        ("Authentication", 1, "Success"),
+        ("Authentication", 1, "Failure"),
+    ]
+    assert (came["src_endpoint"]["ip"], came["actor"]["session"]["uid"]) == (KNOWN.ip, KNOWN.session)
 
 
 def test_each_event_carries_what_verifies_it():

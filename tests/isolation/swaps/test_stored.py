@@ -22,7 +22,7 @@ from adapters.postgres.database import Database, found
 from adapters.postgres.reads import ReadModels
 from adapters.postgres.tables import table
 from adapters.postgres.views import Views
-from domain.audit import Denial
+from domain.audit import Denial, SignedIn
 from domain.kernel import Actor, Circumstances, Fact, Meta
 from domain.predictions import Features, Made, Reason
 from domain.privacy import ErasureRequested
@@ -77,6 +77,8 @@ class Ground:
             meta = told()
             denial = Denial("prospects.Move", "prospects.move", "access.denied", f"prospects/{id}")
             log.submit(f"audit/{meta.event}", 0, [denial], meta).result(30)
+            meta = told()
+            log.submit(f"audit/{meta.event}", 0, [SignedIn(f"api_keys/{id}")], meta).result(30)
 
     def close(self):
         self.logs.close()
