@@ -17,7 +17,7 @@ from application.kernel import Caller
 from application.ports import Closed, Logs
 from domain.api_keys import api_keys
 from domain.audit import Denial, SignedIn
-from domain.kernel import Circumstances
+from domain.kernel import Actor, Circumstances
 from domain.orgs import orgs
 from tenants.context import SYSTEM
 
@@ -30,8 +30,8 @@ PLACES = 10_000
 """That are remembered; the one not seen for longest is forgotten first, and told of again when it is seen again."""
 
 _log = logging.getLogger(__name__)
-_Place = tuple[UUID, UUID, str, str, str]
-"""Tenant, key, session, address and user agent."""
+_Place = tuple[UUID, UUID, Actor | None, str, str, str]
+"""Tenant, key, for whom it is claimed to be used, session, address and user agent."""
 
 
 class Entry:
@@ -62,7 +62,7 @@ class Entry:
         Not what the same place asks meanwhile is answered before either: a crash forgets nobody who was.
         """
         where = caller.circumstances
-        place = caller.tenant, caller.actor.id, where.session, where.ip, where.agent
+        place = caller.tenant, caller.actor.id, caller.on_behalf_of, where.session, where.ip, where.agent
         now = self._clock()
         until, telling = self._places.get(place, (now, None))
         if telling is None or until <= now:

@@ -33,7 +33,7 @@ class Denial(Fact, frozen=True, tag="audit.refused"):
 
 
 class SignedIn(Fact, frozen=True, tag="audit.signed-in"):
-    """A credential was used from where it was not seen lately: the event's session, address and user agent."""
+    """A credential was used from where, or for whom, it was not seen lately, as the event's metadata have it."""
 
     credential: str
     """`<capability>/<uuid>`, as an authentication that was refused names it as its resource."""

@@ -83,7 +83,8 @@ def test_who_is_erased_and_has_a_key_that_stands_is_refused_in_words_and_in_the_
     assert [each["problem"]["code"] for each in bulk.json()["results"]] == ["subject.erased"] * 2
     denied = world.ask("POST", f"/v1/privacy/holds/{house.id}", key, json={"matter": "suit"})
     assert code(denied) == (403, "access.denied")
-    told = [each for each in world.logs.of(house.id).read(0) if each.meta.actor.id == id]
+    signed, *told = [each for each in world.logs.of(house.id).read(0) if each.meta.actor.id == id]
+    assert (signed.type, signed.meta.circumstances) == ("audit.signed-in", None)
     assert [each.fact.code for each in told] == ["subject.erased"] * 3 + ["access.denied"]
     assert [each.meta.circumstances for each in told] == [None] * 4
     assert one.headers["Everlog-Position"] == f"1:{told[0].position}"

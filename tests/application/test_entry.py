@@ -122,10 +122,11 @@ def test_the_same_place_is_not_told_of_again_within_the_period():
         at(ip="192.0.2.8"),
         at(session="desk-8"),
         at(agent="curl"),
+        replace(CALLER, on_behalf_of=Actor("user", UUID(int=8))),
         replace(CALLER, actor=Actor("key", UUID(int=9))),
         replace(CALLER, tenant=OTHER),
     ],
-    ids=["address", "session", "agent", "key", "tenant"],
+    ids=["address", "session", "agent", "for whom", "key", "tenant"],
 )
 def test_another_place_or_key_is_told_of(other):
     logs = MemoryLogs()

@@ -32,7 +32,7 @@ def test_a_read_of_a_person_is_in_the_trail_with_reader_fields_and_subject(world
     assert (circumstances.reason, circumstances.session) == ("a call", "s-1")
     found = {"Everlog-Min-Position": f"1:{read.position}"}
     asked = world.ask("POST", "/v1/audit/find", tenant.keys["Admin"], found, json={"session": "s-1"})
-    assert {each["type"] for each in asked.json()["items"]} == {"audit.read"}
+    assert {each["type"] for each in asked.json()["items"]} == {"audit.read", "audit.signed-in"}
     assert all(id not in look.subjects for each in reads(world, other) for look in each.fact.looks)
 
 

@@ -108,6 +108,16 @@ def test_a_refused_follower_is_audited(house):
 
 
 @both
+def test_whoever_follows_has_signed_in(kind, house):
+    key = house.key()
+    for _ in range(2):
+        with follow(kind, house, key.text) as messages:
+            next(messages)
+    [signed] = house.entered.of(house.tenant).facts
+    assert (signed.type, signed.meta.actor.id) == ("audit.signed-in", key.id)
+
+
+@both
 def test_one_key_holds_so_many_streams_and_no_more(kind):
     with answering(House(most=2)) as house:
         key = house.key()
