@@ -30,8 +30,8 @@ PLACES = 10_000
 """That are remembered; the one not seen for longest is forgotten first, and told of again when it is seen again."""
 
 _log = logging.getLogger(__name__)
-_Place = tuple[UUID, UUID, Actor | None, str, str, str]
-"""Tenant, key, for whom it is claimed to be used, session, address and user agent."""
+_Place = tuple[int, int, Actor | None, str, str, str]
+"""Tenant, key, for whom it is claimed to be used, session, address and user agent; integers hash faster than UUIDs."""
 
 
 class Entry:
@@ -62,13 +62,14 @@ class Entry:
         Not what the same place asks meanwhile is answered before either: a crash forgets nobody who was.
         """
         where = caller.circumstances
-        place = caller.tenant, caller.actor.id, caller.on_behalf_of, where.session, where.ip, where.agent
+        key = caller.actor.id
+        place = caller.tenant.int, key.int, caller.on_behalf_of, where.session, where.ip, where.agent
         now = self._clock()
         until, telling = self._places.get(place, (now, None))
         if telling is None or until <= now:
             # The reason is that of what is asked, and stands with it.
             bare = replace(caller, circumstances=replace(where, reason=""))
-            fact = SignedIn(f"{api_keys.name}/{caller.actor.id}")
+            fact = SignedIn(f"{api_keys.name}/{key}")
             telling = asyncio.create_task(self._trail.signed_in(bare, fact))
             self._places[place] = now + PERIOD, telling
             if len(self._places) > PLACES:
