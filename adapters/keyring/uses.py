@@ -22,15 +22,17 @@ _NOTE = """
     insert into everlog.key_uses as k (tenant_id, process, program, own, opened, refused)
     values (%s, %s, %s, %s, %s, %s)
     on conflict (tenant_id, batch, process, own) do update
-    set until = clock_timestamp(), opened = k.opened + excluded.opened, refused = k.refused + excluded.refused"""
+    set until = greatest(k.since, clock_timestamp()),
+        opened = k.opened + excluded.opened, refused = k.refused + excluded.refused"""
 _UNCLAIMED = UUID(int=0)
 _BEGUN = "select batch from everlog.key_uses where tenant_id = %s and batch <> %s limit 1"
+# What begins later than it is now was written before the clock went back, and would wait until it is there again.
 _CLAIM = """
     update everlog.key_uses set batch = %(batch)s
     where tenant_id = %(tenant)s and batch = %(unclaimed)s and (process, own) in (
         select process, own from everlog.key_uses
         where tenant_id = %(tenant)s and batch = %(unclaimed)s
-            and since < clock_timestamp() - make_interval(secs => %(age)s)
+            and not (since between clock_timestamp() - make_interval(secs => %(age)s) and clock_timestamp())
         order by since limit %(most)s)
     returning 1"""
 _CLAIMED = """

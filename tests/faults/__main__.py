@@ -33,7 +33,7 @@ FAULTS = {
     "model": Fault("broken:run", cycles=200, long=20_000),
     "nats-cluster": Fault("nats_cluster:run", cycles=5, long=50),
     "neighbour": Fault("neighbour:run", cycles=3, long=20),
-    "network": Fault("network:run", cycles=12, long=120),
+    "network": Fault("network:run", cycles=15, long=150),
     "overload": Fault("overload:run", cycles=2, long=10),
     "planted": Fault("planted:run", cycles=20, long=1000),
     "poison": Fault("poison:run", cycles=3, long=30),

@@ -1,4 +1,4 @@
-"""What stands when everything has been killed: the log, the views beside a rebuild, and JetStream."""
+"""What stands when everything has been killed: the log, what commits with it, views beside a rebuild, and JetStream."""
 
 import asyncio
 import time
@@ -10,6 +10,7 @@ import nats
 import psycopg
 from msgspec import Struct
 
+from adapters.ledger import Ledger
 from adapters.nats import message, subjects
 from adapters.nats.consume import Order
 from adapters.nats.link import Away
@@ -24,6 +25,7 @@ from domain.kernel import Recorded
 from projections.builds import Build, builds
 from projections.proofs.found import Findings
 from projections.runner import Runner
+from tests.faults.sidelines import Beside, beside
 
 WITHIN = 30.0
 """Seconds after the last fault and the last append in which nothing may be behind any more."""
@@ -144,6 +146,8 @@ class Aftermath(Struct):
     differing: dict[str, list[Any]]
     """By view: the rows in which the live copy and the rebuilt one differ; `sums` where an aggregate does."""
     parked: int
+    beside: Beside
+    """What was committed together with the log's events."""
 
 
 def aftermath(settings: Settings, tenant: UUID) -> Aftermath:
@@ -160,7 +164,8 @@ def standing(where: Settings, tenant: UUID) -> Aftermath:
         whole = [each for start in range(0, log.head()[1], 1000) for each in log.read(start, 1000)]
         raws = Recorder(tenant, product.database, product.committer).rows(0, len(whole) + 1)
         digests = [(raw[0], message.digest(message.Event(*raw))) for raw in raws]
-        return Aftermath(whole, digests, *rebuilt(product, tenant))
+        committed = beside(product.logs, product.database, tenant, whole, Ledger(where.keys))
+        return Aftermath(whole, digests, *rebuilt(product, tenant), committed)
 
 
 def rebuilt(product: Product, tenant: UUID) -> tuple[dict[str, list[Any]], int]:

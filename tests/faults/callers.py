@@ -1,9 +1,10 @@
-"""Callers of one organisation that never repeat a request: what each was answered, and after how long."""
+"""Callers of one organisation: what each was answered, and after how long. But for one kind they repeat no request."""
 
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import cycle
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -47,7 +48,7 @@ class Answer(Struct, frozen=True):
 class Caller:
     """A thread that writes about prospects, or lists them, one request after another with a `pause` in seconds.
 
-    Without `signals` it only captures, and nothing is predicted.
+    Without `signals` it only captures, and nothing is predicted. Each of its writes has an idempotency key.
     """
 
     def __init__(self, of: Organisation, *, writes: bool, pause: float = 0.05, signals: bool = True) -> None:
@@ -78,30 +79,31 @@ class Caller:
 
     def _write(self) -> Answer:
         """A prospect, and once that is acknowledged a signal about it, from which it is predicted."""
-        if self._captured:
-            id, self._captured = self._captured, ""
-            asked, path = {"command": "prospects.observe", "id": id}, f"/v1/prospects/{id}/signals"
-            content: dict[str, Any] = {"kind": "visit", "strength": 0.5}
-        else:
-            id, path = str(uuid4()), "/v1/prospects"
-            asked = {"command": "prospects.capture", "id": id}
+        captures = not self._captured
+        id, self._captured = self._captured or str(uuid4()), ""
+        what, path = ("capture", "/v1/prospects") if captures else ("observe", f"/v1/prospects/{id}/signals")
+        content: dict[str, Any] = {"kind": "visit", "strength": 0.5}
+        if captures:
             content = {"id": id, "name": "Ada Lovelace", "email": f"{id}@example.org", "industry": "engines"}
-        self.ledger.attempt(asked)
-        answer, position = self._ask("POST", path, json=content)
+        asked = self.ledger.attempt({"command": f"prospects.{what}", "id": id, "key": str(uuid4())})
+        answer, told = self._send(path, content, asked["key"])
         if answer.done:
-            self.ledger.acknowledge([asked], [{"position": position}])
-            self._captured = id if self._signals and path == "/v1/prospects" else ""
+            self.ledger.acknowledge([asked], [told])
+            self._captured = id if self._signals and captures else ""
         return answer
+
+    def _send(self, path: str, content: dict[str, Any], key: str) -> tuple[Answer, dict[str, Any]]:
+        return self._ask("POST", path, json=content, headers={"Idempotency-Key": key})
 
     def _list(self) -> Answer:
         return self._ask("GET", "/v1/prospects?limit=10")[0]
 
-    def _ask(self, method: str, path: str, **named: Any) -> tuple[Answer, int]:
+    def _ask(self, method: str, path: str, **named: Any) -> tuple[Answer, dict[str, Any]]:
         began = time.monotonic()
         try:
             found = self._http.request(method, path, **named)
         except httpx2.TransportError as problem:
-            return Answer(began, time.monotonic() - began, self._writes, 0, type(problem).__name__), 0
+            return Answer(began, time.monotonic() - began, self._writes, 0, type(problem).__name__), {}
         seconds = time.monotonic() - began
         told = found.json() if found.content else {}
         answer = Answer(
@@ -113,7 +115,45 @@ class Caller:
             found.headers.get("Content-Type", "").partition(";")[0],
             found.headers.get("Retry-After", ""),
         )
-        return answer, told.get("position", 0)
+        return answer, told
+
+
+class Everywhere(Caller):
+    """It writes through several API processes, and sends each request again through the next one, under the same key.
+
+    What was not done is sent until it is, and what was done once more. `forgetful`: each time under another key.
+    """
+
+    def __init__(self, of: Organisation, urls: Sequence[str], *, forgetful: bool = False, **named: Any) -> None:
+        super().__init__(of, writes=True, **named)
+        self.wrong: list[str] = []
+        self.again = 0
+        """How many requests that were done had been sent before, were not answered then, and were done by that."""
+        self._urls = cycle(urls)
+        self._forgetful = forgetful
+        self._turn()
+
+    def _send(self, path: str, content: dict[str, Any], key: str) -> tuple[Answer, dict[str, Any]]:
+        until = time.monotonic() + PATIENCE
+        answer, told = super()._send(path, content, key)
+        while not answer.done and time.monotonic() < until:
+            self._turn()
+            self._stop.wait(self._pause)
+            answer, told = super()._send(path, content, self._key(key))
+            self.again += told.get("repeated", False)
+        if answer.done:
+            self._turn()
+            once_more, same = super()._send(path, content, self._key(key))
+            if once_more.done and (same["position"], same["repeated"]) != (told["position"], True):
+                self.wrong.append(f"done at {told['position']}, and when it was repeated at {same['position']}")
+        return answer, told
+
+    def _key(self, key: str) -> str:
+        return str(uuid4()) if self._forgetful else key
+
+    def _turn(self) -> None:
+        """What is sent next goes to the next process."""
+        self._http.base_url = next(self._urls)
 
 
 @contextmanager
@@ -129,6 +169,5 @@ def together(callers: Sequence[Caller]) -> Ledger:
     """The accounts of all of them as one."""
     whole = Ledger()
     for caller in callers:
-        whole.attempted += caller.ledger.attempted
-        whole.acknowledged += caller.ledger.acknowledged
+        whole.take(caller.ledger)
     return whole

@@ -28,8 +28,9 @@ LEAST = 300
 """Applications that each client streams at least."""
 PAUSE = 0.25
 """Seconds that each rests after a request, so that a machine of two cores is not kept busy by what is asked alone."""
-JUMPS = (-86_400, 3, -3, 86_400, -3600, 3600)
-"""Seconds by which the clock is moved, from where it is."""
+JUMPS = (86_400, 3, -172_800, -3, 90_000, -3600)
+"""Seconds by which the clock is moved, from where it is: a day ahead of the machine's, a day behind it, which is two
+days behind what was recorded, an hour ahead, and back. The log is in the next day from the first of them on."""
 SOON = 30.0
 """Seconds within which nothing is behind the log after the last jump."""
 ALARM = "The database's clock"

@@ -4,6 +4,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import cycle, islice
 from pathlib import Path
 from uuid import UUID
 
@@ -67,10 +68,10 @@ class Crew:
                 process.kill()
                 process.wait()
 
-    def url(self, number: int) -> str:
-        """Of one API process, or of the next one after the last."""
-        ports = list(self.ports.values())
-        return f"http://127.0.0.1:{ports[number % len(ports)]}"
+    @property
+    def urls(self) -> list[str]:
+        """Of each API process."""
+        return [f"http://127.0.0.1:{port}" for port in self.ports.values()]
 
     def _ready(self, name: str) -> None:
         until = time.monotonic() + READY
@@ -90,10 +91,9 @@ class Manned(Struct, frozen=True):
     direct: Settings
 
     def organisations(self, count: int) -> list[Organisation]:
-        """One after another served by each API process."""
-        return [
-            ground.organisation(self.crew.url(number), self.crew.named, f"Acme {number}") for number in range(count)
-        ]
+        """Each API process serves one after another; any of them would serve any."""
+        urls = islice(cycle(self.crew.urls), count)
+        return [ground.organisation(url, self.crew.named, f"Acme {number}") for number, url in enumerate(urls)]
 
 
 @contextmanager

@@ -24,11 +24,11 @@ import psycopg
 from api import settings as configuration
 from api.demo.applications import applications, commands
 from api.demo.client import Client
-from domain.kernel import Recorded
 from tests.faults import aftermath
 from tests.faults.disk.plant import Plant, plant, superuser
-from tests.faults.evidence import Ledger, counted
+from tests.faults.evidence import Ledger
 from tests.faults.kills import Feed, organisation, watched
+from tests.faults.onlookers import held
 from tests.faults.trial import Found, Trial
 from tests.served import end
 from tests.waiting import until
@@ -81,8 +81,8 @@ class Probe:
             if bulk[0] in self._refused and outcomes[0].get("repeated"):
                 self.wrong.append(f"recorded, though answered that there is no room: {bulk[0]['key']}")
 
-    def judge(self, log: Sequence[Recorded]) -> Found:
-        found = counted(self.ledger, log)
+    def judge(self, after: aftermath.Aftermath) -> Found:
+        found = held(self.ledger, after)
         found.violations += [f"answered: {each}" for each in self.wrong]
         return found
 
@@ -161,7 +161,7 @@ def endure(trial: Trial, kinds: Sequence[str], least: int) -> tuple[Found, list[
         settings = configuration.read(product.environment)
         *stands, last = [aftermath.aftermath(settings, tenant) for tenant, _ in known]
     found = eyes.judge([feed.ledger for feed in feeds], stands)
-    found.add(probe.judge(last.log))
+    found.add(probe.judge(last))
     found.late = aftermath.late(lag)
     answers = ", ".join(f"{what} {status} {code}: {count}" for (what, status, code), count in probe.answers.items())
     found.notes |= {"went on after, s": round(max(each for _, each in seconds), 1), "lag 0 after, s": round(lag, 1)}

@@ -19,21 +19,32 @@ FACTS = {
 
 
 class Ledger(Struct):
-    """One client's own account. Each command makes one fact, at most once for a prospect."""
+    """One client's own account. Each command makes one fact, at most once for a prospect; `key` makes it idempotent."""
 
     attempted: list[tuple[str, str]] = field(default_factory=list)
     """(stream, type) of the fact that each command asks for."""
     acknowledged: list[tuple[int, str, str]] = field(default_factory=list)
     """(position, stream, type) as each outcome tells."""
+    keyed: set[tuple[str, str]] = field(default_factory=set)
+    """Which of them were asked for under an idempotency key."""
 
     def attempt(self, command: dict[str, Any]) -> dict[str, Any]:
-        self.attempted.append((f"prospects/{command['id']}", FACTS[command["command"]]))
+        what = f"prospects/{command['id']}", FACTS[command["command"]]
+        self.attempted.append(what)
+        if command.get("key"):
+            self.keyed.add(what)
         return command
 
     def acknowledge(self, bulk: Sequence[dict[str, Any]], outcomes: Sequence[dict[str, Any]]) -> None:
         for command, outcome in zip(bulk, outcomes, strict=True):
             what = f"prospects/{command['id']}", FACTS[command["command"]]
             self.acknowledged.append((outcome["position"], *what))
+
+    def take(self, other: "Ledger") -> None:
+        """Another client's account of the same log, to be one with this."""
+        self.attempted += other.attempted
+        self.acknowledged += other.acknowledged
+        self.keyed |= other.keyed
 
 
 def wrong(ledger: Ledger, log: Sequence[Recorded], *, learned: bool = True) -> list[str]:

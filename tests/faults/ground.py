@@ -34,11 +34,11 @@ class Wired(Struct, frozen=True):
 
 
 @contextmanager
-def wired(home: Path, **more: str) -> Iterator[Wired]:
+def wired(home: Path, seed: int = 0, **more: str) -> Iterator[Wired]:
     with ExitStack() as stack:
         servers = stack.enter_context(existing(home / "servers"))
-        database = stack.enter_context(Proxy(port_of(servers.addresses.app)))
-        broker = stack.enter_context(Proxy(port_of(servers.addresses.nats)))
+        database = stack.enter_context(Proxy(port_of(servers.addresses.app), seed))
+        broker = stack.enter_context(Proxy(port_of(servers.addresses.nats), seed + 1))
         product = Served(home / "home", **named(servers, database, broker), **more)
         stack.callback(_wipe, home / "home")
         stack.callback(product.stop)

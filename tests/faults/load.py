@@ -22,7 +22,7 @@ from tests.adapters.supervising import ROOT
 from tests.faults.callers import Organisation
 from tests.faults.evidence import Ledger
 
-CREATED = 201
+OK, CREATED = 200, 201
 GOOD = 5.0
 """Seconds after which an answer is no use any more."""
 
@@ -35,6 +35,8 @@ class Load(Struct, frozen=True):
     rate: float
     """Requests a second; 0: each connection asks as fast as it is answered."""
     connections: int
+    lists: bool = False
+    """Each second request asks for a list of prospects, and does not capture one."""
 
 
 class Met(Struct, frozen=True):
@@ -42,15 +44,22 @@ class Met(Struct, frozen=True):
     """(when it was due, seconds until the answer, status; 0 where there was none), from the beginning on."""
     captured: list[tuple[int, str, int]] = []
     """(whose key, the prospect, the position that was acknowledged; 0 where none was)."""
+    waiting: list[float] = []
+    """Of each request that was given up on at the end: the seconds for which it had waited since it was sent."""
+
+    @property
+    def unanswered(self) -> int:
+        """How many never were, though an answer would have been no use any more."""
+        return sum(seconds > GOOD for seconds in self.waiting)
 
     def good(self, since: float, until: float) -> float:
         """Useful answers a second of what came in that time."""
-        came = [due + seconds for due, seconds, status in self.answers if status in (200, 201) and seconds <= GOOD]
+        came = [due + seconds for due, seconds, status in self.answers if status in (OK, CREATED) and seconds <= GOOD]
         return sum(since <= each < until for each in came) / (until - since)
 
-    def slowest(self, share: float) -> float:
-        """The seconds that this share of the useful answers took at most."""
-        taken = sorted(seconds for _, seconds, status in self.answers if status in (200, 201))
+    def slowest(self, share: float, *kinds: int) -> float:
+        """The seconds that this share of the useful answers, or of those of one status, took at most."""
+        taken = sorted(seconds for _, seconds, status in self.answers if status in (kinds or (OK, CREATED)))
         return taken[min(int(len(taken) * share), len(taken) - 1)] if taken else float("inf")
 
 
@@ -84,7 +93,7 @@ def accounts(mets: Sequence[Met], organisations: int) -> list[Ledger]:
     """What so many organisations' clients asked for and were acknowledged, by the accounts of all these loads."""
     found = [Ledger() for _ in range(organisations)]
     for whose, id, position in (each for met in mets for each in met.captured):
-        asked = {"command": "prospects.capture", "id": id}
+        asked = {"command": "prospects.capture", "id": id, "key": id}
         found[whose].attempt(asked)
         if position:
             found[whose].acknowledge([asked], [{"position": position}])
@@ -97,20 +106,22 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 async def meet(load: Load) -> Met:
-    answers: list[tuple[float, float, int]] = []
-    captured: list[tuple[int, str, int]] = []
-    numbers, began = count(), time.monotonic()
+    told = Met([], [], [])
+    turns, began = count(), time.monotonic()
 
     async def ask() -> None:
         reader = writer = None
-        while (due := _due(load, next(numbers), began)) < load.seconds:
+        while (due := _due(load, number := next(turns), began)) < load.seconds:
             await asyncio.sleep(max(0.0, began + due - time.monotonic()))
-            status, position, whose, id = 0, 0, next(turns) % len(load.keys), str(uuid4())
+            status, position, (whose, id, request), sent = 0, 0, _request(load, number), time.monotonic()
             try:
                 if writer is None:
                     reader, writer = await asyncio.open_connection("127.0.0.1", load.port)
-                writer.write(_request(load.keys[whose], id))
+                writer.write(request)
                 status, position = await _answer(reader)
+            except asyncio.CancelledError:
+                told.waiting.append(time.monotonic() - sent)
+                raise
             except (OSError, EOFError, ValueError):
                 if writer:
                     writer.close()
@@ -118,32 +129,34 @@ async def meet(load: Load) -> Met:
                 await asyncio.sleep(0.05)
             finally:
                 # Also of whoever is given up on: what was asked for may be recorded.
-                captured.append((whose, id, position))
-            answers.append((due, time.monotonic() - began - due, status))
+                told.captured.extend([(whose, id, position)] if id else [])
+            told.answers.append((due, time.monotonic() - began - due, status))
         if writer:
             writer.close()
 
-    turns = count()
     tasks = [asyncio.create_task(ask()) for _ in range(load.connections)]
     # Whoever is not answered long after the end never will be.
     with suppress(TimeoutError):
         async with asyncio.timeout(load.seconds + 2 * GOOD):
             await asyncio.gather(*tasks)
-    return Met(answers, captured)
+    return told
 
 
 def _due(load: Load, number: int, began: float) -> float:
     return number / load.rate if load.rate else time.monotonic() - began
 
 
-def _request(key: str, id: str) -> bytes:
-    person = {"id": id, "name": "Ada Lovelace", "email": f"{id}@example.org", "industry": "engines"}
-    body = msgspec.json.encode(person)
-    head = (
-        f"POST /v1/prospects HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+def _request(load: Load, number: int) -> tuple[int, str, bytes]:
+    """Whose key it bears, the prospect that it captures, if it does, and its bytes."""
+    number, lists = divmod(number, 2) if load.lists else (number, 0)
+    whose = number % len(load.keys)
+    head = f"HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {load.keys[whose]}\r\n"
+    if lists:
+        return whose, "", f"GET /v1/prospects?limit=10 {head}\r\n".encode()
+    id = str(uuid4())
+    body = msgspec.json.encode({"id": id, "name": "Ada Lovelace", "email": f"{id}@example.org", "industry": "engines"})
+    head += f"Idempotency-Key: {id}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return whose, id, f"POST /v1/prospects {head}\r\n".encode() + body
 
 
 async def _answer(reader: asyncio.StreamReader | None) -> tuple[int, int]:

@@ -28,8 +28,9 @@ from api import settings as configuration
 from api.demo.applications import applications, commands
 from api.demo.client import Client
 from domain.kernel import Recorded
+from tests.faults import onlookers
 from tests.faults.aftermath import CALM, Aftermath, aftermath, head, settled
-from tests.faults.evidence import Ledger, counted
+from tests.faults.evidence import Ledger
 from tests.faults.kills import organisation
 from tests.faults.trial import Found
 from tests.served import Served
@@ -262,9 +263,8 @@ class Witnesses:
     def judged(self) -> Found:
         """Everything beside the log that there is, the product being stopped."""
         after = aftermath(configuration.read(self.product.environment), self.tenant)
-        found = counted(self.ledger, after.log)
+        found = onlookers.held(self.ledger, after)
         followed = compared(self.stream, self.consumer, after, self.until)
         found.add(followed)
         found.control_red = followed.control_red
-        found.violations += [f"{view} differs from its rebuild: {rows[:2]}" for view, rows in after.differing.items()]
         return found

@@ -1,4 +1,4 @@
-"""The wires to the database and to NATS are cut, swallow what is sent, or are slow, while callers go on asking."""
+"""The wires to the database and to NATS are cut, swallow what is sent one way or both, or are slow; callers go on."""
 
 import threading
 import time
@@ -59,6 +59,9 @@ HARMS = (
     Harm(("database",), "deaf"),
     Harm(("broker",), "deaf"),
     Harm(("database", "broker"), "hole", lost=True),
+    Harm(("database",), "mute"),
+    Harm(("broker",), "mute"),
+    Harm(("database",), "jitter"),
 )
 
 
@@ -67,7 +70,9 @@ class Measured(Struct):
 
     violations: list[str]
     slowest: float
-    """Seconds of the answer that took longest while it lasted."""
+    """Seconds of the answer that took longest while it lasted, from when it was asked for or the harm began."""
+    under_way: int
+    """Requests that had been sent when the harm began, and were judged with the others."""
     after: float
     """Seconds until all was well again."""
 
@@ -78,7 +83,7 @@ def run(trial: Trial) -> Found:
 
 def endure(trial: Trial, harms: Sequence[Harm], scale: Scale = _FULL) -> Found:
     found = Found()
-    with wired(trial.home, EVERLOG_REQUESTS_PER_MINUTE="60000") as ground:
+    with wired(trial.home, trial.seed, EVERLOG_REQUESTS_PER_MINUTE="60000") as ground:
         of = ground.organisation()
         callers = [Caller(of, writes=number < 2) for number in range(3)]
         with onlookers(lambda: ground.direct, [(of.url, of.tenant, of.key)]) as eyes:
@@ -96,7 +101,9 @@ def endure(trial: Trial, harms: Sequence[Harm], scale: Scale = _FULL) -> Found:
     found.control_red &= not eyes.missed(ledger, stands)
     for name, each in measured.items():
         found.violations += [f"{name}: {what}" for what in each.violations]
-        found.notes[name] = f"slowest answer {each.slowest:.1f} s, well again after {each.after:.1f} s"
+        found.notes[name] = (
+            f"slowest answer {each.slowest:.1f} s, {each.under_way} under way, well again after {each.after:.1f} s"
+        )
     return found
 
 
@@ -110,11 +117,12 @@ def _suffer(ground: Wired, callers: Sequence[Caller], harm: Harm, scale: Scale) 
     lag = settled(ground.direct, tenant, 0, time.monotonic(), head(ground.direct, tenant))
     after = time.monotonic() - ended
     found = [each for caller in callers for each in tuple(caller.answers)]
-    within = [each for each in found if began < each.began < ended]
-    violations = wrong(within, harm, ended, scale.limit)
+    within = touched(found, (began, ended))
+    violations = wrong(within, harm, (began, ended), scale.limit)
     if after > WELL:
         violations.append(f"all was well only after {after:.1f} s, {lag:.1f} of them for views and stream")
-    return Measured(violations, max((each.seconds for each in within), default=0), after)
+    slowest = max((waited(each, began) for each in within), default=0)
+    return Measured(violations, slowest, sum(each.began < began for each in within), after)
 
 
 @contextmanager
@@ -129,13 +137,15 @@ def broken(ground: Wired, harm: Harm) -> Iterator[None]:
             wire.turn("open", lost=harm.lost)
 
 
-def wrong(answers: Sequence[Answer], harm: Harm, ended: float, limit: float) -> list[str]:
-    """What is wrong with the answers to what was asked during a harm that ended then; nothing, where all is well."""
-    away = "database" in harm.wires and harm.mode != "slow"
-    late = [each for each in answers if each.seconds > limit]
-    found = [f"answered after {each.seconds:.1f} s: {each.code or each.status}" for each in late]
+def wrong(answers: Sequence[Answer], harm: Harm, lasted: tuple[float, float], limit: float) -> list[str]:
+    """What is wrong with the answers to what was asked or under way while a harm lasted; nothing, where all is well."""
+    began, ended = lasted
+    away = "database" in harm.wires and harm.mode not in ("slow", "jitter")
+    late = [(waited(each, began), each.code or each.status) for each in answers]
+    found = [f"answered after {seconds:.1f} s: {what}" for seconds, what in late if seconds > limit]
     for each in answers:
-        if each.done and not (away and each.ended < ended):
+        # What the database had answered already when it went away is done, and told.
+        if each.done and not (away and began < each.began and each.ended < ended):
             continue
         if away and (each.status, each.code) == (503, "service.unavailable"):
             if each.media != "application/problem+json" or not each.retry.isdecimal() or int(each.retry) < 1:
@@ -147,6 +157,17 @@ def wrong(answers: Sequence[Answer], harm: Harm, ended: float, limit: float) -> 
     if not away and not any(each.done and each.writes and each.ended < ended for each in answers):
         found.append("nothing was appended meanwhile")
     return list(dict.fromkeys(found))
+
+
+def touched(answers: Sequence[Answer], lasted: tuple[float, float]) -> list[Answer]:
+    """Those to what was asked while a harm lasted, and to what was under way when it began."""
+    began, ended = lasted
+    return [each for each in answers if each.ended > began and each.began < ended]
+
+
+def waited(answer: Answer, began: float) -> float:
+    """Seconds for which its caller had to wait since the harm began: what was under way by then is not its doing."""
+    return answer.ended - max(answer.began, began)
 
 
 def _until_done(callers: Sequence[Caller], since: float) -> None:
@@ -175,7 +196,7 @@ def waits_for_ever(ground: Wired, limit: float) -> bool:
             thread.start()
             time.sleep(limit + 0.5)
         thread.join()
-    return any("answered after" in each for each in wrong(answers, harm, answers[0].began, limit))
+    return any("answered after" in each for each in wrong(answers, harm, (answers[0].began,) * 2, limit))
 
 
 def _wire(ground: Wired, name: str) -> Proxy:

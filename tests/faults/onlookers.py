@@ -7,9 +7,11 @@ from uuid import UUID
 
 from adapters.nats.consume import Gap
 from api.settings import Settings
+from tests.faults import sidelines
 from tests.faults.aftermath import Aftermath, Carried, carried
 from tests.faults.control import overlooked, unseen
 from tests.faults.evidence import Ledger, counted, torn
+from tests.faults.sidelines import astray, unstamped
 from tests.faults.subscriber import Place, Subscriber, misled, passed_over, subscribed
 from tests.faults.trial import Found
 from tests.faults.watch import Marks, watching
@@ -53,7 +55,8 @@ class Onlookers:
 
     def missed(self, ledger: Ledger, after: Aftermath) -> list[str]:
         """The control: what of everything that may go wrong is not seen in what was found right of the first."""
-        return unseen(ledger, after.log) + overlooked(after, self.streams[0], self._followers[0].arrived)
+        missed = unseen(ledger, after.log) + overlooked(after, self.streams[0], self._followers[0].arrived)
+        return missed + sidelines.unseen(ledger, after.beside, after.log)
 
 
 @contextmanager
@@ -65,12 +68,19 @@ def onlookers(settings: Callable[[], Settings], organisations: Sequence[tuple[st
         yield Onlookers(tenants, stack.enter_context(watching(settings, tenants)), followers)
 
 
-def views_and_stream(ledger: Ledger, after: Aftermath, stream: Carried, arrived: Sequence[Place]) -> Found:
-    """The log by the client's account, views beside a rebuild, JetStream and a subscriber beside the log."""
+def held(ledger: Ledger, after: Aftermath) -> Found:
+    """The log by the client's account, what commits with it, and views beside a rebuild."""
     found = counted(ledger, after.log)
     found.violations += [f"{view} {UNLIKE}: {rows[:2]}" for view, rows in after.differing.items()]
     if after.parked:
         found.violations.append(f"{after.parked} events are parked")
+    found.violations += astray(after.beside, after.log) + unstamped(ledger, after.beside, after.log)
+    return found
+
+
+def views_and_stream(ledger: Ledger, after: Aftermath, stream: Carried, arrived: Sequence[Place]) -> Found:
+    """The same, and JetStream and a subscriber beside the log."""
+    found = held(ledger, after)
     found.skipped += len(set(after.digests) - set(stream)) + len(passed_over(arrived, after.log))
     found.duplicated += len(stream) - len(set(stream)) + len(arrived) - len(set(arrived))
     found.violations += torn(stream, after.digests) + misled(arrived, after.log)

@@ -6,14 +6,19 @@ import struct
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from random import Random
 from typing import Any, Literal, Self
 
-Mode = Literal["open", "cut", "hole", "deaf", "slow"]
+Mode = Literal["open", "cut", "hole", "deaf", "mute", "slow", "jitter"]
 """`cut`: connections are reset, new ones too. `hole`: packets vanish, nobody is told. `deaf`: those of the server do.
-`slow`: each way takes longer."""
+`mute`: those of the client do. `slow`: each way takes longer. `jitter`: it does so by as much as is drawn anew."""
 
 DELAY = 0.1
 """Seconds that `slow` adds to each way."""
+DELAYS = 0.02, 0.2
+"""Seconds between which lies what `jitter` adds."""
+CLOSED: dict[Mode, tuple[bool, bool]] = {"hole": (True, True), "deaf": (False, True), "mute": (True, False)}
+"""Whether nothing passes from client to server, and nothing back."""
 SILENCE = 11.0
 """Seconds after which a server has found out that nobody is at the other end of a dead connection: its own probes go
 unanswered (`adapters.postgres.silence`). This proxy would answer them for ever, so that sessions would pile up."""
@@ -22,8 +27,9 @@ unanswered (`adapters.postgres.silence`). This proxy would answer them for ever,
 class Proxy:
     """`with Proxy(port)`: whoever connects to `.port` reaches the server at `port`, as `mode` has it."""
 
-    def __init__(self, target: int) -> None:
+    def __init__(self, target: int, seed: int = 0) -> None:
         self.port = 0
+        self._dice = Random(seed)
         self._target = target
         self._mode: Mode = "open"
         self._loop = asyncio.new_event_loop()
@@ -60,7 +66,7 @@ class Proxy:
                 self._loop.call_later(SILENCE, pair.orphan)
             if mode == "cut":
                 pair.reset()
-        for way, closed in ((self._there, mode == "hole"), (self._back, mode in ("hole", "deaf"))):
+        for way, closed in zip((self._there, self._back), CLOSED.get(mode, (False, False)), strict=True):
             if closed:
                 way.clear()
             else:
@@ -103,8 +109,8 @@ class Proxy:
     ) -> None:
         """Bytes one way, until its end; the other end is then told."""
         while data := await reader.read(65536):
-            if self._mode == "slow":
-                await asyncio.sleep(DELAY)
+            if self._mode in ("slow", "jitter"):
+                await asyncio.sleep(DELAY if self._mode == "slow" else self._dice.uniform(*DELAYS))
             await _passed(pair, way)
             writer.write(data)
             await writer.drain()

@@ -1,4 +1,7 @@
-"""Several API and worker processes over one database: one after another is killed, and others take over its work."""
+"""Several API and worker processes over one database: one after another is killed, and others take over its work.
+
+The callers of one organisation write through all API processes, and repeat each request through another than the last.
+"""
 
 import asyncio
 import time
@@ -8,15 +11,20 @@ from uuid import UUID
 
 import psycopg
 
+from api import bootstrap
 from api.settings import Settings
 from tests.faults.aftermath import aftermath, last, late, settled, signalled
-from tests.faults.callers import Caller, calling, together
+from tests.faults.callers import Caller, Everywhere, calling, together
 from tests.faults.crew import API, LEARNING, VIEWS, Manned, manned, shares
+from tests.faults.evidence import counted
 from tests.faults.onlookers import onlookers
 from tests.faults.trial import Found, Trial
+from tests.waiting import until
 
 FAIR = 30.0
 """Seconds within which those who work share the tenants evenly."""
+ENOUGH = 6
+"""Requests of the control: prospects, and signals about them."""
 NAMES = (f"{API} 1", f"{API} 2", f"{VIEWS} 1", f"{VIEWS} 2", f"{LEARNING} 1", f"{LEARNING} 2")
 
 
@@ -42,11 +50,14 @@ def endure(trial: Trial, names: Sequence[str], killed: Sequence[str], scale: Sca
     found = Found()
     learns = any(name.startswith(LEARNING) for name in names)
     with manned(trial.home, names) as all_of_it:
-        organisations = all_of_it.organisations(scale.organisations)
+        *organisations, shared = all_of_it.organisations(scale.organisations + 1)
         callers = [Caller(each, writes=True, pause=0.1, signals=learns) for each in organisations]
-        tenants = [each.tenant for each in organisations]
-        with onlookers(lambda: all_of_it.direct, [(each.url, each.tenant, each.key) for each in organisations]) as eyes:
-            with calling(callers):
+        urls = all_of_it.crew.urls
+        twofold = [Everywhere(shared, each, pause=0.1, signals=learns) for each in (urls, urls[::-1])]
+        tenants = [each.tenant for each in (*organisations, shared)]
+        watched = [(each.url, each.tenant, each.key) for each in (*organisations, shared)]
+        with onlookers(lambda: all_of_it.direct, watched) as eyes:
+            with calling([*callers, *twofold]):
                 for number, name in enumerate(killed, 1):
                     found.violations += evenly(all_of_it.direct, names)
                     undone, seconds = _without(all_of_it, tenants, [name], scale.limit)
@@ -56,17 +67,33 @@ def endure(trial: Trial, names: Sequence[str], killed: Sequence[str], scale: Sca
             everybody = [name for name in names if name.startswith(VIEWS)]
             with calling([Caller(each, writes=True, signals=learns) for each in organisations[:1]]) as more:
                 missed, _ = _without(all_of_it, tenants[:1], everybody, scale.control)
-            found.control_red = bool(missed)
+            found.control_red = bool(missed) and forgets(all_of_it)
             since = time.monotonic()
             lags = [settled(all_of_it.direct, each, signalled(all_of_it.direct, each), since) for each in tenants]
             eyes.arrive(all_of_it.direct.nats)
         all_of_it.crew.stop()
-        accounts = [together([caller, *more][: 2 - bool(number)]) for number, caller in enumerate(callers)]
+        own = [together([caller, *more][: 2 - bool(number)]) for number, caller in enumerate(callers)]
+        accounts = [*own, together(twofold)]
         stands = [aftermath(all_of_it.direct, tenant) for tenant in tenants]
         found.control_red &= not learns or not eyes.missed(accounts[0], stands[0])
     found.late = late(max(lags))
     found.add(eyes.judge(accounts, stands, whole=False))
+    found.violations += [wrong for each in twofold for wrong in each.wrong]
+    if len(accounts[-1].acknowledged) != len(accounts[-1].attempted):
+        found.violations.append("not all that was repeated until it was done was done")
+    found.notes["repeated elsewhere and done already"] = sum(each.again for each in twofold)
     return found
+
+
+def forgets(all_of_it: Manned) -> bool:
+    """The second control: whoever repeats a request under another key has it done again, and is found out."""
+    [organisation] = all_of_it.organisations(1)
+    caller = Everywhere(organisation, all_of_it.crew.urls, forgetful=True)
+    with calling([caller]):
+        until(lambda: len(caller.ledger.acknowledged) > ENOUGH)
+    with bootstrap.product(all_of_it.direct, worker=True) as product:
+        log = product.logs.of(organisation.tenant).read(0)
+    return bool(caller.wrong) and counted(caller.ledger, log).duplicated > 0
 
 
 def evenly(settings: Settings, names: Sequence[str]) -> list[str]:

@@ -12,7 +12,8 @@ from adapters.postgres.link import Link
 from adapters.postgres.queue import Limits
 from adapters.postgres.silence import Silent
 from tests.adapters.postgres.atoms import atom, flaws, log, stream
-from tests.faults.network import HARMS, Scale, endure
+from tests.faults.callers import Answer
+from tests.faults.network import HARMS, Harm, Scale, endure, touched, wrong
 from tests.faults.proxy import Proxy, port_of, through
 from tests.faults.trial import Trial
 
@@ -23,6 +24,23 @@ def test_callers_without_a_database_are_told_and_nothing_is_lost(tmp_path, seed)
     assert found.violations == []
     assert found.acknowledged > 0
     assert found.control_red
+
+
+def told(began, ended, status=503, code="service.unavailable"):
+    problem = {"code": code, "media": "application/problem+json", "retry": "1"} if status >= 400 else {}
+    return Answer(began, ended - began, writes=True, status=status, **problem)
+
+
+def test_what_was_under_way_when_the_wire_broke_is_judged_as_well():
+    harm, lasted = Harm(("database",), "hole"), (10, 18)
+    before, after = told(1, 9.9, 500), told(18.1, 30, 500)
+    good = [told(9, 10.1, 201), told(9, 14.9), told(11, 15.9), told(17, 18.5, 201)]
+    assert touched([before, *good, after], lasted) == good
+    assert wrong(good, harm, lasted, 5) == []
+    assert wrong([*good, told(9, 15.5)], harm, lasted, 5) == ["answered after 5.5 s: service.unavailable"]
+    assert wrong([*good, told(9, 11, 500, "internal")], harm, lasted, 5) == ["answered with 500 internal"]
+    assert wrong([*good, told(11, 12, 201)], harm, lasted, 5) == ["answered with 201 "]
+    assert wrong(good[:1], harm, lasted, 5) == ["the harm did no harm"]
 
 
 @pytest.fixture

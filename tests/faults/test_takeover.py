@@ -11,8 +11,8 @@ from tests.faults.trial import Trial
 
 @pytest.mark.long
 def test_another_worker_takes_over(tmp_path, seed):
-    names = [f"{API} 1", f"{VIEWS} 1", f"{VIEWS} 2"]
-    found = endure(Trial(tmp_path, 1, seed), names, [f"{VIEWS} 1"], Scale(2, 120, 2))
+    names = [f"{API} 1", f"{API} 2", f"{VIEWS} 1", f"{VIEWS} 2"]
+    found = endure(Trial(tmp_path, 2, seed), names, [f"{VIEWS} 1", f"{API} 1"], Scale(2, 120, 2))
     assert found.violations == []
     assert found.acknowledged > 0
     assert found.control_red

@@ -111,6 +111,21 @@ def test_what_is_asked_again_and_again_is_counted(keeping, logs, worker, tenant)
     assert [use.opened for use in told(keeping, logs, tenant)] == [3, 300]
 
 
+def test_what_was_written_down_before_the_clock_went_back_is_told_of_now(worker, migrated, tenant):
+    now = [0.0]
+    uses = Uses(worker, "api", lambda: now[0])
+    uses.note(tenant, own=True, opened=3)
+    with psycopg.connect(migrated.addresses.superuser, autocommit=True) as connection:
+        ahead = "update everlog.key_uses set since = since + interval '1 day' where tenant_id = %s"
+        assert connection.execute(ahead, [tenant]).rowcount == 1
+    now[0] = EVERY
+    uses.note(tenant, own=True, opened=4)
+    claimed = Untold(tenant, worker).claim(EVERY)
+    assert claimed
+    [use] = claimed[1]
+    assert (use.opened, use.since <= use.until) == (7, True)
+
+
 def test_what_is_used_while_it_is_told_of_is_told_of_later(keeping, logs, worker, tenant):
     now = [0.0]
     uses, untold = Uses(worker, "api", lambda: now[0]), Soon(tenant, worker)
