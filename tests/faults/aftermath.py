@@ -10,6 +10,7 @@ import nats
 import psycopg
 from msgspec import Struct
 
+from adapters.journal.segment import SUFFIX
 from adapters.ledger import Ledger
 from adapters.nats import message, subjects
 from adapters.nats.consume import Order
@@ -26,6 +27,7 @@ from projections.builds import Build, builds
 from projections.proofs.found import Findings
 from projections.runner import Runner
 from tests.faults.sidelines import Beside, beside
+from tests.waiting import until
 
 WITHIN = 30.0
 """Seconds after the last fault and the last append in which nothing may be behind any more."""
@@ -110,6 +112,11 @@ def head(settings: Settings, tenant: UUID) -> int:
         connection.execute("select set_config('app.tenant', %s, false)", [str(tenant)])
         [(position,)] = connection.execute("select position from everlog.heads where tenant_id = %s", [tenant])
     return int(position)
+
+
+def recorded(settings: Settings) -> None:
+    """Return when all that was read stands in the logs: the journal brings it there a moment after it was answered."""
+    until(lambda: not any(settings.journal.glob(f"*{SUFFIX}")), CALM)
 
 
 def signalled(settings: Settings, tenant: UUID) -> int:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
@@ -13,6 +14,8 @@ from msgspec import Struct
 
 from tests.faults.evidence import Ledger
 
+LATER = 20
+"""Requests after which one is repeated that was done."""
 PATIENCE = 60.0
 """Seconds after which a caller gives up; whoever is told nothing for so long was told too late."""
 
@@ -119,33 +122,49 @@ class Caller:
 
 
 class Everywhere(Caller):
-    """It writes through several API processes, and sends each request again through the next one, under the same key.
+    """It writes through several API processes in turn, and sends each request again under the same key.
 
-    What was not done is sent until it is, and what was done once more. `forgetful`: each time under another key.
+    What was not done is sent to the next one until it is; what was done, once more when `LATER` others have been done,
+    so that the process that did it may have died since. `forgetful`: each time under another key.
     """
 
     def __init__(self, of: Organisation, urls: Sequence[str], *, forgetful: bool = False, **named: Any) -> None:
         super().__init__(of, writes=True, **named)
         self.wrong: list[str] = []
         self.again = 0
-        """How many requests that were done had been sent before, were not answered then, and were done by that."""
+        """How many requests were sent again because nobody had answered, and turned out to be done."""
         self._urls = cycle(urls)
         self._forgetful = forgetful
+        self._done: deque[tuple[str, dict[str, Any], str, int]] = deque()
         self._turn()
 
+    def _run(self) -> None:
+        super()._run()
+        while self._done:
+            self._repeat(*self._done.popleft())
+
     def _send(self, path: str, content: dict[str, Any], key: str) -> tuple[Answer, dict[str, Any]]:
+        if len(self._done) > LATER:
+            self._repeat(*self._done.popleft())
+        answer, told = self._until_done(path, content, key)
+        if answer.done:
+            self._done.append((path, content, key, told["position"]))
+        return answer, told
+
+    def _repeat(self, path: str, content: dict[str, Any], key: str, position: int) -> None:
+        answer, told = self._until_done(path, content, self._key(key))
+        if not answer.done or (told["position"], told["repeated"]) != (position, True):
+            self.wrong.append(f"done at {position}, and when it was repeated {answer.status} {told}")
+
+    def _until_done(self, path: str, content: dict[str, Any], key: str) -> tuple[Answer, dict[str, Any]]:
         until = time.monotonic() + PATIENCE
+        self._turn()
         answer, told = super()._send(path, content, key)
         while not answer.done and time.monotonic() < until:
             self._turn()
             self._stop.wait(self._pause)
             answer, told = super()._send(path, content, self._key(key))
             self.again += told.get("repeated", False)
-        if answer.done:
-            self._turn()
-            once_more, same = super()._send(path, content, self._key(key))
-            if once_more.done and (same["position"], same["repeated"]) != (told["position"], True):
-                self.wrong.append(f"done at {told['position']}, and when it was repeated at {same['position']}")
         return answer, told
 
     def _key(self, key: str) -> str:

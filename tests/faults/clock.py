@@ -8,6 +8,7 @@ own, so that the two are apart. Never the machine's.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -15,6 +16,7 @@ from uuid import UUID
 import psycopg
 
 from api import settings as configuration
+from domain.kernel import Recorded
 from tests.adapters.supervising import ROOT
 from tests.faults.aftermath import aftermath, settled
 from tests.faults.disk.plant import superuser
@@ -106,10 +108,18 @@ def endure(trial: Trial, jumps: Sequence[int], least: int) -> tuple[Found, float
         back = counted(control.ledger, aftermath(settings, tenant).log).violations
     found, missed = eyes.judge([feed.ledger for feed in feeds], stands), eyes.missed(feeds[0].ledger, stands[0])
     found.notes |= {"moved by, s": ", ".join(map(str, jumps)), "lag 0 after, s": round(max(lags), 1)}
+    found.notes["recorded in the next day"] = sum(tomorrow(each.log) for each in stands)
+    if not all(tomorrow(each.log) for each in stands):
+        found.violations.append("a log was never ahead of its clock")
     if not alarmed:
         found.violations.append("nobody was told that the clock had jumped")
     found.control_red = "time goes backwards" in back and not missed
     return found, max(lags)
+
+
+def tomorrow(log: Sequence[Recorded]) -> int:
+    """How many of its events are recorded later than it is, and than any jump but the first would make it."""
+    return sum(each.at > datetime.now(UTC) + timedelta(hours=12) for each in log)
 
 
 def jump(clocks: Clocks, product: Served, feeds: Sequence[Feed], seconds: int, dice: Random) -> None:

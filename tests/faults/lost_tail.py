@@ -1,7 +1,6 @@
 """Those who stand in a log's tail when it is lost, and whether each of them ends up with the log that there is."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -15,7 +14,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from adapters.erasures import Erasures
-from adapters.journal.segment import SUFFIX
 from adapters.ledger import Ledger as Remembered
 from adapters.nats import message, subjects, whole
 from adapters.nats.consume import Gap, Order
@@ -29,11 +27,12 @@ from api.demo.applications import applications, commands
 from api.demo.client import Client
 from domain.kernel import Recorded
 from tests.faults import onlookers
-from tests.faults.aftermath import CALM, Aftermath, aftermath, head, settled
+from tests.faults.aftermath import CALM, Aftermath, aftermath, head, recorded, settled
 from tests.faults.evidence import Ledger
 from tests.faults.kills import organisation
 from tests.faults.trial import Found
 from tests.served import Served
+from tests.waiting import until
 
 Fact = tuple[int, int, str]
 """Generation, position, type."""
@@ -248,11 +247,9 @@ class Witnesses:
 
     def calm(self, captures: int) -> None:
         """Wait until all that was read is in the log, and nothing of who was erased again is left to be cleared."""
-        settings, began = self.product.settings, time.monotonic()
-        while any(settings.journal.glob(f"*{SUFFIX}")) or self._marked():
-            assert time.monotonic() - began < CALM
-            time.sleep(0.2)
-        settled(settings, self.tenant, captures, time.monotonic())
+        recorded(self.product.settings)
+        until(lambda: not self._marked(), CALM)
+        settled(self.product.settings, self.tenant, captures, time.monotonic())
 
     def _marked(self) -> int:
         sql = "select count(*) from everlog.subject_keys where tenant_id = %s and epoch = -1"

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from adapters.postgres.database import Database
 from tenants.context import SYSTEM
-from tests.faults.aftermath import aftermath, head, settled, signalled
+from tests.faults.aftermath import aftermath, head, recorded, settled, signalled
 from tests.faults.callers import Answer, Caller, calling, together
 from tests.faults.ground import Wired, wired
 from tests.faults.onlookers import onlookers
@@ -90,6 +90,7 @@ def endure(trial: Trial, harms: Sequence[Harm], scale: Scale = _FULL) -> Found:
             with calling(callers):
                 _until_done(callers, time.monotonic())
                 measured = {f"{n} {harm}": _suffer(ground, callers, harm, scale) for n, harm in enumerate(harms, 1)}
+            recorded(ground.direct)
             settled(ground.direct, of.tenant, signalled(ground.direct, of.tenant), time.monotonic())
             eyes.arrive(ground.servers.addresses.nats)
         found.control_red = waits_for_ever(ground, scale.control)

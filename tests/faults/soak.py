@@ -11,7 +11,7 @@ from statistics import median
 import psycopg
 from msgspec import Struct
 
-from tests.faults.aftermath import aftermath, late, settled, signalled
+from tests.faults.aftermath import aftermath, late, recorded, settled, signalled
 from tests.faults.callers import Caller, Organisation, calling, together
 from tests.faults.crew import API, LEARNING, VIEWS, Manned, manned
 from tests.faults.onlookers import onlookers
@@ -85,6 +85,7 @@ def stood(
     with onlookers(lambda: all_of_it.direct, [(each.url, each.tenant, each.key) for each in organisations]) as eyes:
         yield
         began = time.monotonic()
+        recorded(all_of_it.direct)
         lags = [settled(all_of_it.direct, each, signalled(all_of_it.direct, each), began) for each in eyes.tenants]
         eyes.arrive(all_of_it.direct.nats)
     all_of_it.crew.stop()

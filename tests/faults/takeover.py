@@ -53,7 +53,7 @@ def endure(trial: Trial, names: Sequence[str], killed: Sequence[str], scale: Sca
         *organisations, shared = all_of_it.organisations(scale.organisations + 1)
         callers = [Caller(each, writes=True, pause=0.1, signals=learns) for each in organisations]
         urls = all_of_it.crew.urls
-        twofold = [Everywhere(shared, each, pause=0.1, signals=learns) for each in (urls, urls[::-1])]
+        twofold = [Everywhere(shared, each, signals=learns) for each in (urls, urls[::-1])]
         tenants = [each.tenant for each in (*organisations, shared)]
         watched = [(each.url, each.tenant, each.key) for each in (*organisations, shared)]
         with onlookers(lambda: all_of_it.direct, watched) as eyes:
