@@ -1,6 +1,7 @@
 """Those who stand in a log's tail when it is lost, and whether each of them ends up with the log that there is."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
