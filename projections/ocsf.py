@@ -46,6 +46,8 @@ KINDS: Final = {
 
 _USERS = {"user": 1, "system": 3, "operator": 2}
 """`type_id` of a user object."""
+INFORMATIONAL, MEDIUM, HIGH, CRITICAL = 1, 3, 4, 5
+"""`severity_id`: of the last two "action is required immediately", of the last with a scope that "is broad"."""
 
 
 class Anchor(Struct, frozen=True, kw_only=True):
@@ -62,13 +64,18 @@ class Anchor(Struct, frozen=True, kw_only=True):
 def event(entry: Entry, anchor: Anchor, told: Told, *, circumstances: bool = False) -> dict[str, Any]:
     """One event, ready for JSON; the same entry always gives the same one.
 
+    An alarm is told by `severity_id` and by `status_id`, as the base event defines them
+    (schema.ocsf.io/1.3.0/base_event): an attribute that marks alerts came with 1.4.0 (`is_alert`), and a finding's
+    `status_id` counts how far somebody is with it, so that it could not say Failure.
+
     Address, session, user agent and reason leave only with `circumstances`, and only where the entry's are open: they
     are about a person. Nothing else of an entry is, nor of what is told.
     """
     kind = _kind(entry)
     activity = kind.verbs.get(_verb(entry), _OTHER)
     known = entry.circumstances if circumstances and isinstance(entry.circumstances, Circumstances) else Circumstances()
-    refused = entry.outcome == "refused"
+    severity, wrong = alarm(entry, told)
+    failed = bool(wrong) or entry.outcome == "refused"
     made: dict[str, Any] = {
         "activity_id": activity,
         "activity_name": _verb(entry),
@@ -77,20 +84,34 @@ def event(entry: Entry, anchor: Anchor, told: Told, *, circumstances: bool = Fal
         "class_name": kind.name,
         "type_uid": kind.uid * 100 + activity,
         "time": _millis(entry),
-        "severity_id": 3 if refused else 1,
-        "status_id": 2 if refused else 1,
-        "status": "Failure" if refused else "Success",
-        "message": _message(entry),
+        "severity_id": severity,
+        "status_id": 2 if failed else 1,
+        "status": "Failure" if failed else "Success",
+        "message": wrong or _message(entry),
         "metadata": _metadata(entry, anchor),
         "actor": _actor(entry, known),
         "src_endpoint": {"ip": known.ip} if known.ip else {"name": "withheld"},
         "unmapped": _unmapped(entry, anchor, told, known),
     }
-    if refused:
-        made["status_code"] = entry.code
+    if failed:
+        made["status_code"] = entry.code or entry.type
     if known.agent:
         made["http_request"] = {"user_agent": known.agent}
     return made | _particulars(kind, entry, told)
+
+
+def alarm(entry: Entry, told: Told) -> tuple[int, str]:
+    """How grave it is, and what about, where somebody has to be woken; else how grave, and no words."""
+    match entry.type, told.fact:
+        case "proofs.checked", {"sound": False, "faults": faults}:
+            return CRITICAL, f"the record is not sound: {', '.join(each['kind'] for each in faults)}"
+        case "proofs.disputed", fact:
+            return CRITICAL, f"a witness disputes the record: {fact.get('why', '')}"
+        case "audit.damaged", _:
+            return HIGH, "reads that were answered may be missing"
+        case "deliveries.rejected", fact:
+            return HIGH, f"a destination refuses the trail: {fact.get('why', '')}"
+    return (MEDIUM if entry.outcome == "refused" else INFORMATIONAL), ""
 
 
 def _kind(entry: Entry) -> Kind:
@@ -157,7 +178,9 @@ def _particulars(kind: Kind, entry: Entry, told: Told) -> dict[str, Any]:
             return {"entity": resource}
         case DATASTORE_ACTIVITY.uid:
             return {"type_id": 1, "database": {"name": entry.capability, "uid": str(entry.resource), "type_id": 1}}
-    response = {"code": 403, "error": entry.code} if entry.outcome == "refused" else {"code": 200}
+    response: dict[str, Any] = {"code": 403, "error": entry.code} if entry.outcome == "refused" else {"code": 200}
+    if alarm(entry, told)[1]:
+        response = {"error": entry.type}
     operation = _verb(entry) if told.shown is None else told.fact["query"]
     shown = [{"uid": str(each), "type": "person"} for each in told.shown or ()]
     api = {"operation": operation, "service": {"name": "Everlog"}, "response": response}

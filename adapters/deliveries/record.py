@@ -16,7 +16,8 @@ class Record(Struct, frozen=True):
     position: int
     at: datetime
     type: str
-    refused: bool
+    severity: int
+    """As OCSF counts it."""
     body: bytes
     """JSON in ASCII, on one line without its end."""
 
@@ -45,4 +46,4 @@ def record(entry: Entry, anchor: Anchor, told: Told, *, circumstances: bool) -> 
     made = ocsf.event(entry, anchor, told, circumstances=circumstances)
     # ASCII alone: some readers take other characters than a newline for the end of a line.
     body = json.dumps(made, separators=(",", ":")).encode()
-    return Record(entry.position, entry.at, entry.type, entry.outcome == "refused", body)
+    return Record(entry.position, entry.at, entry.type, made["severity_id"], body)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from errno import EADDRINUSE
+from pathlib import Path
+from shutil import disk_usage
 from threading import Lock
 from typing import Any, Protocol
 from uuid import UUID
@@ -127,6 +129,15 @@ class Metrics:
     def pools(self, look: Callable[[], Mapping[str, float]]) -> None:
         """Connections to the database, as `Database.use` counts them."""
         self.watch("everlog_pool", "Connections of the pool, and who waits for one.", look, "state")
+
+    def disks(self, folders: Mapping[str, Path]) -> None:
+        """What this process writes to; of a database elsewhere, that machine tells."""
+
+        def free() -> dict[str, float]:
+            found = {name: disk_usage(folder) for name, folder in folders.items() if folder.exists()}
+            return {name: each.free / each.total for name, each in found.items()}
+
+        self.watch("everlog_disk_free_ratio", "Of the disk that a folder lies on.", free, "folder")
 
     def relay(self, behind: Callable[[], Mapping[UUID, int]], forked: Callable[[], Mapping[UUID, str]]) -> None:
         """How far the relay is behind, all tenants together and at worst, and what it cannot go on with."""

@@ -108,6 +108,7 @@ def product(settings: Settings, service: str = TERMINAL, *, worker: bool = False
         wakes = Wakes(link)
         database = stack.enter_context(Database(url, patience=WORK if worker else ANSWER))
         telemetry.metrics.pools(database.use)
+        telemetry.metrics.disks({name: getattr(settings, name) for name in ("home", "keys", "journal")})
         committer = stack.enter_context(Committer(url, wakes.committed, on_drain=telemetry.metrics.drained))
         logs = stack.enter_context(Logs(database, committer, services(settings), DECIDERS.values(), program=service))
         logs.provision(SYSTEM)

@@ -28,7 +28,10 @@ def house(tmp_path_factory, witness):
     _, port, key = witness
     asked = f"http://127.0.0.1:{port} {key}"
     with served(
-        tmp_path_factory.mktemp("house") / "home", EVERLOG_WITNESSES=asked, EVERLOG_OUTBOUND_HOSTS="localhost"
+        tmp_path_factory.mktemp("house") / "home",
+        EVERLOG_WITNESSES=asked,
+        EVERLOG_OUTBOUND_HOSTS="localhost",
+        EVERLOG_METRICS_PORT=str(free_port()),
     ) as product:
         yield product
 

@@ -132,6 +132,33 @@ def test_a_sign_in_is_the_success_of_what_fails_as_an_authentication():
     assert (came["src_endpoint"]["ip"], came["actor"]["session"]["uid"]) == (KNOWN.ip, KNOWN.session)
 
 
+EDITED = {"sound": False, "faults": [{"kind": "altered", "count": 1}, {"kind": "rows", "count": 2}]}
+FORKED = {"witness": "w.example", "why": "remembers another history of the first 9 events"}
+
+
+@pytest.mark.parametrize(
+    ("type", "fact", "severity", "message"),
+    [
+        ("proofs.checked", EDITED, 5, "the record is not sound: altered, rows"),
+        ("proofs.disputed", FORKED, 5, "a witness disputes the record: remembers another history of the first 9 events"),
+        ("audit.damaged", {"places": 1}, 4, "reads that were answered may be missing"),
+        ("deliveries.rejected", {"why": "It answers 403."}, 4, "a destination refuses the trail: It answers 403."),
+    ],
+)
+def test_what_somebody_is_to_be_woken_for_is_a_grave_failure(type, fact, severity, message):
+    made = event(entry(type), ANCHOR, Told(fact, ()))
+    assert (made["status_id"], made["status"], made["status_code"]) == (2, "Failure", type)
+    assert (made["severity_id"], made["message"]) == (severity, message)
+    assert made["api"]["response"] == {"error": type}
+    assert wanting(made) == set()
+
+
+@pytest.mark.parametrize(("type", "fact"), [("proofs.checked", {"sound": True, "faults": []}), ("proofs.agreed", {})])
+def test_control_a_record_that_is_sound_is_no_alarm(type, fact):
+    made = event(entry(type), ANCHOR, Told(fact, ()))
+    assert (made["status_id"], made["severity_id"], made["api"]["response"]) == (1, 1, {"code": 200})
+
+
 def test_each_event_carries_what_verifies_it():
     made = event(entry(), ANCHOR)
     assert made["metadata"]["uid"] == str(UUID(int=3))

@@ -142,6 +142,15 @@ def test_what_is_looked_up_later_is_looked_up_then():
     assert "everlog_relay_forked_tenants 0.0" in text
 
 
+def test_a_disk_that_fills_is_told_by_the_folders_that_lie_on_it(tmp_path):
+    metrics = Metrics(CollectorRegistry())
+    metrics.disks({"keys": tmp_path, "home": tmp_path / "none"})
+    [line] = [each for each in told(metrics).splitlines() if each.startswith("everlog_disk_free_ratio")]
+    name, _, free = line.partition(" ")
+    assert name == 'everlog_disk_free_ratio{folder="keys"}'
+    assert 0 < float(free) < 1
+
+
 def test_the_time_to_the_seal_and_refused_seals_are_told():
     metrics, refused = Metrics(CollectorRegistry()), ["why"]
     metrics.refused(lambda: len(refused))

@@ -3,10 +3,17 @@
 import json
 import re
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
+from application.proofs import Check, hear
+from domain.kernel import Actor, Meta
+from domain.proofs import Checked, Fault
+from tenants.context import SYSTEM
 from tests.api.deliveries.house import HOST, REASON, TOKEN, to
 from tests.certificates import Authority
 from tests.destinations.collector import Collector, Store, running
@@ -59,6 +66,28 @@ def test_syslog_gets_counted_messages_over_tls(house, authority):
         assert {(each.app, each.process) for each in receiver.got} == {("everlog", str(house.tenant.id))}
         assert {each.priority for each in receiver.got} == {108, 109}
         assert re.findall(r'sequenceId="(\d+)"', receiver.got[0].data) == ["1"]
+
+
+def test_a_record_that_is_not_sound_raises_the_receiver_s_alarm(house, authority):
+    log = house.world.logs.of(house.tenant.id)
+    fault = Fault("altered", 1, 2)
+    look = Checked(datetime.now(UTC), 1.0, True, 1, 9, 9, 1, ("prospects",), True, 0, ())
+    for version, found in enumerate((look, replace(look, sound=False, faults=(fault,)))):
+        meta = Meta(event=uuid4(), actor=Actor("system", SYSTEM), permission=Check.permission)
+        log.submit(f"proofs/{log.tenant}", version, [found], meta).result(30)
+    hear(log, "w.example", "remembers another history of the first 2 events")
+    with listening(house, authority) as (receiver, _):
+        house.deliver()
+        told = [(each.priority, json.loads(each.text)) for each in receiver.got if each.id.startswith("proofs.")]
+        assert [(priority, made["severity_id"], made["status"]) for priority, made in told] == [
+            (109, 1, "Success"),
+            (105, 5, "Failure"),
+            (105, 5, "Failure"),
+        ]
+        assert [made["message"] for _, made in told[1:]] == [
+            "the record is not sound: altered",
+            "a witness disputes the record: remembers another history of the first 2 events",
+        ]
 
 
 def test_a_receiver_that_does_not_confirm_has_not_got_it(house, authority):
