@@ -99,7 +99,7 @@ def _home(event: UUID, capability: str, resource: UUID, version: int) -> str:
 
 audit = View(
     "audit",
-    6,
+    7,
     Entry,
     select,
     evolve,

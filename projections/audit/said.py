@@ -21,11 +21,13 @@ BECAUSE: Final = "audit.because"
 """The scope of words in the reason that somebody gave."""
 REQUESTS: Final = ("correlation", "trace")
 """What names the request that an event was recorded for."""
-_MOST = 200
-"""Words of one event that it is found by: no fact can fill the table."""
 
 
 def said(recorded: Recorded) -> Words:
+    """All of its words: a search that found some of them alone would tell an officer that the others are not there.
+
+    How many a fact can have is bounded where it comes in, by the bounds of its fields and of a request.
+    """
     fact = recorded.fact
     personal = _texts(type(fact))
     texts: list[str] = [recorded.type]
@@ -38,7 +40,7 @@ def said(recorded: Recorded) -> Words:
             hidden.append(Hidden(ABOUT, value))
     if isinstance(recorded.meta.circumstances, Sealed):
         hidden.append(Hidden(BECAUSE, recorded.meta.circumstances, "reason"))
-    found = sorted(frozenset[str]().union(*map(words, texts)))[:_MOST]
+    found = frozenset[str]().union(*map(words, texts))
     requests = _requests(fact) if isinstance(fact, Read) else ()
     return Words(frozenset([*found, *map(named, subjects(recorded)), *requests]), tuple(hidden))
 

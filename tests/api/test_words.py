@@ -63,6 +63,20 @@ def test_an_identifier_is_a_word_wherever_it_stands(world, acme, ask, captured):
     ]
 
 
+def test_the_longest_text_that_is_taken_in_the_clear_is_found_by_each_of_its_words(ask):
+    """The first and the last, by the alphabet and as they stand."""
+    most = 20_000
+    said = [unique() for _ in range(most // (len(unique()) + 1))]
+    said[0], said[-1] = f"zz{said[0]}"[: len(said[0])], f"a{said[-1]}"[: len(said[-1])]
+    body = {"name": "SIEM", "kind": "http", "address": "https://siem.example/in", "authority": " ".join(said)}
+    done = ask("POST", "/v1/deliveries", json=body)
+    assert done.status_code == 201, done.json()
+    for word in (said[0], said[1], said[len(said) // 2], said[-1], min(said), max(said)):
+        assert positions(ask("GET", "/v1/audit", "Auditor", params={"q": word}, headers=after(done))) == [at(done)], word
+    over = ask("POST", "/v1/deliveries", json=body | {"authority": " ".join([*said, unique()])})
+    assert over.status_code == 422, "the control: nothing longer is taken"
+
+
 def test_words_about_a_person_are_in_no_url_and_need_the_right_to_see_them(ask, captured):
     done, name, _, reason = captured
 
