@@ -61,8 +61,9 @@ ROUTES = (
         Facets,
         "/v1/audit/facets",
         "AuditFacets",
-        "Count the trail by actor kind, type, capability, outcome, permission and model",
-        "For any filter of the trail. `whole` is false where more match than are counted: then the newest are.",
+        "Count the trail by actor, type, capability, outcome, permission, rule, code and model",
+        "For any filter of the trail, and by resource where `resources` is asked for. The 200 most frequent of each are "
+        "told. `whole` is false where more match than are counted: then the newest are.",
         Faceted,
     ),
     *_counted(

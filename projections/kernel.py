@@ -233,8 +233,12 @@ class Reads(Protocol):
         *,
         most: int,
         per: Per | None = None,
+        top: int | None = None,
     ) -> Tally:
-        """The newest `most` rows counted: by columns that hold texts or, with `per`, by one that holds a time."""
+        """The newest `most` rows counted: by columns, or with `per` by one that holds a time.
+
+        With `top`, so many values of each column, the most frequent; nothing at all counts as one and is left out.
+        """
         ...
 
     async def reached(

@@ -15,7 +15,7 @@ from adapters.postgres.committer import Committer
 from adapters.postgres.database import Database, found
 from adapters.postgres.migrate import migrate
 from adapters.postgres.tables import create
-from projections.audit import activity, audit
+from projections.audit import activity, actors, audit
 from projections.deliveries import deliveries
 from projections.funnel import funnel
 from projections.predictions.book import book, scores
@@ -24,7 +24,7 @@ from projections.privacy import consents, erasures, holds
 from projections.prospects import prospects
 from tests.deciders import DECIDERS
 
-MODELS = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, consents, deliveries)
+MODELS = (prospects, funnel, audit, activity, actors, book, scores, milestones, erasures, holds, consents, deliveries)
 
 # No test asserts on time, and a machine that does something else besides is slow.
 settings.register_profile("untimed", deadline=None)

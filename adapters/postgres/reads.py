@@ -192,11 +192,12 @@ class TenantReads:
         *,
         most: int,
         per: Per | None = None,
+        top: int | None = None,
     ) -> Tally:
         stored = table(view)
         asked = questions.asked(stored, where)
         order = view.key if asked.words or not view.sorts else view.sorts[0]
-        shape = tallies.Tallied(asked.conditions, tuple(asked.words), order, by, per)
+        shape = tallies.Tallied(asked.conditions, tuple(asked.words), order, by, per, top)
         made = tallies.timeline if per else tallies.tally
         values = asked.values | {"most": most} | await self._tokens(asked)
         rows, _ = await self._fetch(view, lambda slot: made(table(view, slot), slot, shape), values)

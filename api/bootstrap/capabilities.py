@@ -16,7 +16,7 @@ from domain.prospects import prospects
 from domain.reports import reports
 from domain.searches import searches
 from domain.tenancy import tenancy
-from projections.audit import activity
+from projections.audit import activity, actors
 from projections.audit import audit as trail
 from projections.deliveries import deliveries as destinations
 from projections.funnel import funnel
@@ -42,6 +42,7 @@ MODELS = (
     funnel,
     trail,
     activity,
+    actors,
     book,
     scores,
     milestones,

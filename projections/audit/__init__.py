@@ -1,7 +1,7 @@
 """The audit trail: one entry for every event, what was refused among them; and what an event changed."""
 
 from projections.audit.access import Could, WhoCould
-from projections.audit.activity import Faceted, Facets, Over, Timeline, activity
+from projections.audit.activity import Faceted, Facets, Over, Timeline, activity, actors
 from projections.audit.chain import Causes, Chain, Effects
 from projections.audit.change import Change, changes
 from projections.audit.entry import FOUND_BY, Entry, audit
@@ -28,6 +28,7 @@ __all__ = [
     "Trail",
     "WhoCould",
     "activity",
+    "actors",
     "audit",
     "changes",
     "told",

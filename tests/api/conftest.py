@@ -11,7 +11,7 @@ from adapters.postgres.database import Database
 from adapters.postgres.roles import Roles
 from adapters.postgres.tables import create
 from adapters.proofs.signer import Signer
-from projections.audit import activity, audit
+from projections.audit import activity, actors, audit
 from projections.deliveries import deliveries
 from projections.funnel import funnel
 from projections.orgs import members
@@ -24,7 +24,7 @@ from projections.searches import searches
 from tenants.context import SYSTEM
 from tests.api.world import DECIDERS, World
 
-KEPT = (prospects, funnel, audit, activity, book, scores, milestones, erasures, holds, consents)
+KEPT = (prospects, funnel, audit, activity, actors, book, scores, milestones, erasures, holds, consents)
 MODELS = (*KEPT, reports, schedules, deliveries, searches, members)
 
 

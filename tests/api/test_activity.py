@@ -1,5 +1,6 @@
 """The trail counted: the same figures as by counting entries one by one, for every way that they are come by."""
 
+import sys
 from collections import Counter
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -7,9 +8,12 @@ from uuid import uuid4
 import pytest
 
 from projections.audit import activity as kept
+from projections.audit import actors
 from projections.audit.activity import FACETS
 from tests.waiting import until
 
+COUNTS = sys.modules["projections.audit.activity"]
+"""The package has something else of that name."""
 LATER = timedelta(days=1)
 
 
@@ -42,13 +46,14 @@ def entries(ask, **asked):
     return ask("/v1/audit", params={**asked, "limit": 200})["items"]
 
 
-def counted(items):
-    counts = {name: Counter(each[name] for each in items if each[name]) for name in FACETS}
+def counted(items, *more):
+    counts = {name: Counter(each[name] for each in items if each[name]) for name in (*FACETS, "actor", *more)}
     return {name: sorted(values.items()) for name, values in counts.items()}
 
 
 def facets(answer):
     assert answer["whole"]
+    assert all(each["whole"] for each in answer["facets"])
     return {
         each["name"]: sorted((value["value"], value["count"]) for value in each["values"]) for each in answer["facets"]
     }
@@ -67,6 +72,8 @@ FILTERS = [
     {"asked_permission": "prospects.capture"},
     {"q": "looms"},
     {"code": "access.denied"},
+    {"rule": "p, role:Member, prospects.capture"},
+    {"code": "access.denied", "position_least": 4},
     {"position_least": 4, "capability": "prospects"},
 ]
 
@@ -81,6 +88,39 @@ def test_facets_are_what_counting_entries_gives(ask, asked):
         [each["count"] for each in facet["values"]] == sorted((each["count"] for each in facet["values"]), reverse=True)
         for facet in answer["facets"]
     )
+
+
+@pytest.mark.parametrize("asked", FILTERS, ids=str)
+def test_resources_are_counted_where_that_is_asked_for(ask, asked):
+    items = entries(ask, **asked)
+    answer = ask("/v1/audit/facets", params={**asked, "resources": "true"})
+    assert facets(answer) == counted(items, "resource")
+    assert answer["total"] == len(items)
+    assert "resource" not in facets(ask("/v1/audit/facets", params=asked))
+
+
+@pytest.mark.parametrize("more", [{}, {"outcome": "accepted"}, {"capability": "prospects"}], ids=str)
+def test_facets_of_an_actor_are_what_counting_their_entries_gives(world, busy, ask, more):
+    """Of who counts, nothing is recorded meanwhile: the others look."""
+    asked = {**more, "actor": str(busy[0].ids["Member"])}
+    items = entries(ask, **asked)
+    assert facets(ask("/v1/audit/facets", params=asked)) == counted(items)
+    assert counted(items)["actor"] == [(asked["actor"], len(items))]
+    assert len(items) > 1
+
+
+@pytest.mark.parametrize("asked", [{"outcome": "accepted"}, {"q": "prospects"}], ids=str)
+def test_a_facet_with_more_values_than_are_told_says_so(ask, monkeypatch, asked):
+    asked |= {"capability": "prospects", "resources": "true"}
+    before = {each["name"]: each for each in ask("/v1/audit/facets", params=asked)["facets"]}
+    assert all(each["whole"] for each in before.values())
+    monkeypatch.setattr(COUNTS, "TOP", 1)
+    answer = ask("/v1/audit/facets", params=asked)
+    assert answer["whole"]
+    for each in answer["facets"]:
+        values = before[each["name"]]["values"]
+        assert (each["values"], each["whole"]) == (values[:1], len(values) <= 1), each
+    assert {each["name"] for each in answer["facets"] if not each["whole"]} >= {"type", "resource"}
 
 
 @pytest.mark.parametrize("asked", FILTERS, ids=str)
@@ -140,3 +180,23 @@ def test_the_sums_are_kept_and_not_counted_anew(world, busy, ask):
         assert until(told)
     finally:
         world.keeper.query(tenant.id, f"update {table} set change = change - 100 {where}", [tenant.id])
+
+
+def test_actors_are_summed_up_too(world, busy, ask):
+    """The control, as above: where the filter is of what they are summed up by, and not elsewhere."""
+    tenant, _ = busy
+    id = tenant.ids["Manager"]
+    sql = f"update everlog.view_{actors.name}_{actors.of.version}_{actors.version} set change = change + %s"
+    where = " where tenant_id = %s and actor = %s and outcome = 'accepted'"
+
+    def told(**asked):
+        return dict(facets(ask("/v1/audit/facets", params=asked))["actor"])[str(id)]
+
+    before = told(outcome="accepted")
+    assert before == told(outcome="accepted", position_least=1) > 1
+    world.keeper.query(tenant.id, sql + where, [100, tenant.id, id])
+    try:
+        assert told(outcome="accepted") == before + 100
+        assert told(outcome="accepted", position_least=1) == before
+    finally:
+        world.keeper.query(tenant.id, sql + where, [-100, tenant.id, id])

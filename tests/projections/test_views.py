@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from domain.audit import Denial, Look, Read
 from domain.kernel import Erased, Unreadable
 from domain.prospects import Captured
-from projections.audit import activity, audit
+from projections.audit import activity, actors, audit
 from projections.builds import builds
 from projections.digest import digester
 from projections.fold import Fold
@@ -22,7 +22,7 @@ from projections.prospects import prospects
 from tests.story import START, story
 
 GOLDEN = Path(__file__).with_name("golden.json")
-MODELS = (prospects, funnel, audit, activity, book, scores, milestones)
+MODELS = (prospects, funnel, audit, activity, actors, book, scores, milestones)
 EVENTS = story(400, seed=20261122, predicted=0.2)
 EVENTS += [replace(EVENTS[-1], position=401, fact=Denial("prospects.Move", "prospects.move", "access.denied"))]
 LOOK = Look(START, 1, (UUID(int=1),), UUID(int=2), "00-a")

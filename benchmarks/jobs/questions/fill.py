@@ -23,7 +23,7 @@ from benchmarks.history import Past
 from benchmarks.jobs.questions.officers import Officers
 from benchmarks.kernel import Session
 from benchmarks.product import Product
-from projections.audit import activity, audit
+from projections.audit import activity, actors, audit
 from projections.builds import mark
 
 SEED = 20_000
@@ -31,7 +31,7 @@ SEED = 20_000
 DAYS = 90
 _VIEW = table(audit).name
 _WORDS = f"everlog.{spoken(audit, 'a').table.name}"
-_SUMS = f"everlog.{sums(activity, 'a').name}"
+_SUMS = (activity, actors)
 _OTHER = "md5({} || %(copy)s)::uuid"
 _MINED = frozenset({"resource", "event", "causation", "correlation", "subject"})
 """Columns of identifiers that are others in each copy."""
@@ -138,13 +138,14 @@ def _statements(connection: psycopg.Connection) -> Iterator[str]:
     yield f"""insert into {_WORDS} select tenant_id, case when substr(token, 1, 1) = '@'::bytea
         then {named} else token end, position + %(by)s::bigint, subject
         from {_WORDS} where tenant_id = %(tenant)s and position <= %(seed)s::bigint on conflict do nothing"""
-    groups = ", ".join(f'"{name}"' for name, _ in activity.columns)
-    numbers = ", ".join(map(str, range(1, 3 + len(activity.columns))))
-    kinds = ", ".join(f"coalesce(\"{name}\", '')" for name, _ in activity.columns)
-    yield f"""insert into {_SUMS} as stands select tenant_id, at::date, {kinds},
-        count(*) from everlog.{_VIEW} where tenant_id = %(tenant)s and position > %(by)s::bigint
-        and position <= %(by)s::bigint + %(seed)s::bigint group by {numbers}
-        on conflict (tenant_id, day, {groups}) do update set change = stands.change + excluded.change"""
+    for each in _SUMS:
+        groups = ", ".join(f'"{name}"' for name, _ in each.columns)
+        numbers = ", ".join(map(str, range(1, 3 + len(each.columns))))
+        kinds = ", ".join(f"coalesce(\"{name}\", '')" if kind is str else f'"{name}"' for name, kind in each.columns)
+        yield f"""insert into everlog.{sums(each, "a").name} as stands select tenant_id, at::date, {kinds},
+            count(*) from everlog.{_VIEW} where tenant_id = %(tenant)s and position > %(by)s::bigint
+            and position <= %(by)s::bigint + %(seed)s::bigint group by {numbers}
+            on conflict (tenant_id, day, {groups}) do update set change = stands.change + excluded.change"""
 
 
 def _beside(

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from adapters.postgres.database import Database
 from adapters.postgres.reads import ReadModels
 from domain.kernel import Refused
-from projections.audit import activity, audit
+from projections.audit import activity, actors, audit
 from projections.funnel import funnel
 from projections.prospects import prospects
 from tests.story import Clear, story
 
-MODELS = (prospects, funnel, audit, activity)
+MODELS = (prospects, funnel, audit, activity, actors)
 EVENTS = story(300, 21, prospects=60)
 ROWS = prospects.fold([], EVENTS)
 
