@@ -4,15 +4,22 @@ Plant words that share one unlikely part, and look for that part: `variants(MARK
 one that nobody hides as well, and see it found by the same search, or nothing was looked at.
 """
 
+import re
 import struct
 import subprocess
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from uuid import UUID
 
 from adapters.embedded import binaries
+from adapters.kept import WHOLE
+from projections.audit import audit
+from projections.prospects import prospects
 
 _CHUNK = 1 << 22
+NULL = r"\N"
+"""As `pg_dump` writes it."""
 
 
 def variants(word: str) -> dict[str, bytes]:
@@ -73,3 +80,30 @@ def _pieces(path: Path, overlap: int) -> Iterator[bytes]:
                 before = piece[-overlap:]
     except FileNotFoundError:
         return
+
+
+def rows(dump: str, table: str, tenant: UUID, columns: Sequence[str]) -> list[list[str]]:
+    """The rows of a tenant in a table and its partitions, as `pg_dump` wrote them."""
+    found: list[list[str]] = []
+    for block in re.finditer(
+        rf"^COPY everlog\.{table}\w* \((.*?)\) FROM stdin;\n(.*?)^\\\.$", dump, re.MULTILINE | re.DOTALL
+    ):
+        names = block[1].split(", ")
+        for line in block[2].splitlines():
+            row = dict(zip(names, line.split("\t"), strict=True))
+            if row["tenant_id"] == str(tenant):
+                found.append([row[name] for name in columns])
+    return found
+
+
+def made_of(dump: str, tenant: UUID) -> dict[str, list[list[str]]]:
+    """What stands in a dump that is made of what is about persons: without it, nothing would be found there anyway."""
+    notes = rows(dump, "model_notes", tenant, ("kind", "position"))
+    words = rows(dump, f"view_{audit.name}_words_{audit.version}", tenant, ("subject",))
+    tokens = rows(dump, f"view_{prospects.name}_{prospects.version}", tenant, ("id", "email_token"))
+    return {
+        "models": [each for each in notes if each[0] == WHOLE],
+        "words": [each for each in words if each != [NULL]],
+        "tokens": [each for each in tokens if each[1] != NULL],
+        "reservations": rows(dump, "reservations", tenant, ("scope", "token")),
+    }

@@ -4,6 +4,9 @@ Words are planted wherever the API takes something personal, and looked for in a
 disk. What is not personal is planted beside them and is found by the same search: that is the control.
 """
 
+import re
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -13,9 +16,10 @@ import pytest
 
 from adapters.codec.meta import PATH
 from api import bootstrap
+from api.bootstrap.learned import kept
 from domain.kernel import Sealed
 from tests.adapters.codec.facts import CODEC
-from tests.canary import dumped, files, found, numbered, search, variants
+from tests.canary import dumped, files, found, made_of, numbered, rows, search, variants
 from tests.faults.disk.plant import known, superuser
 from tests.waiting import until
 
@@ -48,6 +52,9 @@ def plant(url, key):
         told_anew = {"name": f"{SECRET} new", "email": f"{SECRET}.new@example.org", "attributes": {SECRET: NUMBER}}
         post(f"{person}/rectification", 200, reason=f"{SECRET} married", **told_anew)
         post(f"{person}/lose", 200, reason=f"{SECRET} too dear")
+        # Somebody whom a model goes on knowing: whose outcome it waits for.
+        waiting = {"name": f"{SECRET} other", "email": f"{SECRET}.other@example.org", "industry": OPEN}
+        post("/v1/prospects", 201, attributes={SECRET: NUMBER}, **waiting)
         erasure = f"/v1/privacy/erasures/{person[-36:]}"
         post(erasure, 200, basis="objection", reference=f"{OPEN} ticket", reason=f"{SECRET} asked for it")
         # What is refused goes into the trail, and what is looked for by a reader into the journal.
@@ -101,10 +108,39 @@ def test_every_personal_field_that_the_api_takes_was_planted(house, planted):
     until(lambda: told() >= fields - COMPUTED)
 
 
+def left(house, tenant):
+    """What a worker left of the model, as whoever has the keys reads it, once it holds what was planted; compressed."""
+    with bootstrap.product(house.settings, worker=True) as product:
+        fresh = bootstrap.learner()
+        keeping = kept(product, tenant).begin(fresh.name, fresh.build)
+
+        def told():
+            latest = keeping.left()
+            return latest.dumped if latest and SECRET.encode() in zlib.decompress(latest.dumped) else b""
+
+        return until(told)
+
+
+def inflated(raw):
+    """Whatever in it looks compressed, as it was before."""
+    told = b""
+    for begin in re.finditer(re.escape(zlib.compress(b"", zlib.Z_BEST_SPEED)[:2]), raw):
+        with suppress(zlib.error):
+            told += zlib.decompressobj().decompress(raw[begin.start() :])
+    return told
+
+
 def test_a_dump_of_the_database_shows_nothing_personal(house, planted):
+    """Where what models keep, words and tokens of those persons stand in it."""
+    model = left(house, planted)
     dump = dumped(superuser(house.home).removesuffix("postgres") + "everlog")
+    assert all(made_of(dump.decode(), planted).values())
     assert found(dump, NEEDLES) == set()
     assert {"plain", "hex"} & found(dump, variants(OPEN))
+    # A word that is compressed is no needle.
+    notes = [bytes.fromhex(body[3:]) for (body,) in rows(dump.decode(), "model_notes", planted, ("body",))]
+    assert not [each for each in notes if SECRET.encode() in inflated(each)]
+    assert SECRET.encode() in inflated(b"\0" + model), "the control"
 
 
 def test_nothing_that_the_product_leaves_on_disk_shows_anything_personal(house, planted):

@@ -18,6 +18,7 @@ import httpx2
 import psycopg
 import pytest
 
+from adapters.kept import WHOLE
 from adapters.keyring import Cache, Keys, Ring
 from adapters.kms import named
 from api import bootstrap
@@ -25,7 +26,7 @@ from domain.kernel import Erased
 from tenants.keys import Misplaced
 from tests.adapters.nats.stored import stored
 from tests.adapters.supervising import ROOT
-from tests.canary import dumped, files, found, search, variants
+from tests.canary import dumped, files, found, made_of, rows, search, variants
 from tests.faults.disk.plant import superuser
 from tests.served import command
 from tests.waiting import until
@@ -126,20 +127,6 @@ class Flock:
         return folder / f"{id}.json"
 
 
-def kept(dump, table, tenant, columns):
-    """The rows of a tenant in a table and its partitions, as `pg_dump` wrote them."""
-    rows = []
-    for block in re.finditer(
-        rf"^COPY everlog\.{table}\w* \((.*?)\) FROM stdin;\n(.*?)^\\\.$", dump, re.MULTILINE | re.DOTALL
-    ):
-        names = block[1].split(", ")
-        for line in block[2].splitlines():
-            row = dict(zip(names, line.split("\t"), strict=True))
-            if row["tenant_id"] == str(tenant):
-                rows.append([row[name] for name in columns])
-    return rows
-
-
 def raw(text):
     return None if text == r"\N" else bytes.fromhex(text.removeprefix(r"\\x"))
 
@@ -152,13 +139,13 @@ class Backup:
         self.kms = named(settings.kms, settings.keys)
         self.tenant_keys = [
             (purpose, int(epoch), kms_key, raw(wrapped), 0.0)
-            for purpose, epoch, kms_key, wrapped in kept(
+            for purpose, epoch, kms_key, wrapped in rows(
                 dump, "tenant_keys", tenant, ("purpose", "epoch", "kms_key", "wrapped")
             )
         ]
         self.held = {
             UUID(each): (UUID(each), int(epoch), raw(wrapped))
-            for each, epoch, wrapped in kept(dump, "subject_keys", tenant, ("subject", "epoch", "wrapped"))
+            for each, epoch, wrapped in rows(dump, "subject_keys", tenant, ("subject", "epoch", "wrapped"))
         }
 
     def query(self, _, sql, params):
@@ -190,7 +177,10 @@ def forgotten(house, ask, many, folder):
     other = Flock(house, ask, 0)
     proofs = [flock.proof(id, folder) for id in (flock.gone[0], flock.left[0])]
     url = superuser(house.home).removesuffix("postgres") + "everlog"
-    backup = Backup(dumped(url).decode(errors="replace"), house.settings, flock.tenant)
+    dump = standing(flock, url)
+    assert {id for id, _ in made_of(dump, flock.tenant)["tokens"]} >= {*flock.gone, *flock.left}
+    assert {id for (id,) in made_of(dump, flock.tenant)["words"]} >= {*flock.gone, *flock.left}
+    backup = Backup(dump, house.settings, flock.tenant)
     with bootstrap.product(house.settings, worker=True) as product:
         before = flock.opened(product)
         assert all(flock.word(f"gone{number}") in before for number in range(many))
@@ -219,12 +209,28 @@ def forgotten(house, ask, many, folder):
     assert about.isdisjoint(f"prospects/{id}" for id in flock.gone)
 
 
+def standing(flock, url):
+    """A dump in which what a model keeps, words and tokens of this organisation stand, or there would be nothing to find."""
+    told = "select 1 from everlog.model_notes where tenant_id = %s and kind = %s and position >= %s"
+    position = flock.client.position
+    assert flock.client.ask("GET", "/v1/audit", headers={"Everlog-Min-Position": position}).is_success
+    with psycopg.connect(url, autocommit=True) as connection:
+        until(lambda: connection.execute(told, [flock.tenant, WHOLE, int(position.partition(":")[2])]).fetchall())
+    dump = dumped(url).decode(errors="replace")
+    assert all(made_of(dump, flock.tenant).values())
+    return dump
+
+
 def looked_through(house, flock, url):
     """Nothing of anybody stands open anywhere, and what was never hidden is found in the same places."""
     needles, never_hidden = variants(flock.mark), variants(flock.open)
-    dump = dumped(url)
-    assert found(dump, needles) == set()
-    assert {"plain", "hex"} & found(dump, never_hidden)
+    dump = standing(flock, url)
+    assert found(dump.encode(), needles) == set()
+    assert {"plain", "hex"} & found(dump.encode(), never_hidden)
+    for people in ("tokens", "words"):
+        left = {each[0] for each in made_of(dump, flock.tenant)[people]}
+        assert left >= set(flock.left), people
+        assert left.isdisjoint(flock.gone), people
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("checkpoint")
     paths = files(store(house), house.home, house.log.parent)
