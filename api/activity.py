@@ -62,8 +62,8 @@ ROUTES = (
         "/v1/audit/facets",
         "AuditFacets",
         "Count the trail by actor, type, capability, outcome, permission, rule, code and model",
-        "For any filter of the trail, and by resource where `resources` is asked for. The 200 most frequent of each are "
-        "told. `whole` is false where more match than are counted: then the newest are.",
+        "For any filter of the trail, and by resource where `resources` is asked for; the 200 most frequent of each. "
+        "`whole` is false where more match than are counted: then the newest are.",
         Faceted,
     ),
     *_counted(

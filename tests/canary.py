@@ -88,7 +88,7 @@ def rows(dump: str, table: str, tenant: UUID, columns: Sequence[str]) -> list[li
     for block in re.finditer(
         rf"^COPY everlog\.{table}\w* \((.*?)\) FROM stdin;\n(.*?)^\\\.$", dump, re.MULTILINE | re.DOTALL
     ):
-        names = block[1].split(", ")
+        names = block[1].replace('"', "").split(", ")
         for line in block[2].splitlines():
             row = dict(zip(names, line.split("\t"), strict=True))
             if row["tenant_id"] == str(tenant):

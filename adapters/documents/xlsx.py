@@ -60,7 +60,10 @@ def _about(book: Any, report: Report, bold: Any) -> None:
         _write(sheet, row, 1, value)
 
 
-PARTIAL: Final = "There is more than this holds: these are the oldest. An export of the trail has them all."
+PARTIAL: Final = (
+    "There is more than this holds: these are the oldest. "
+    "A report of a shorter period holds more of it, an export of the trail all."
+)
 
 
 def _sheet(book: Any, section: Section, bold: Any) -> None:

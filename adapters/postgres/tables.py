@@ -5,6 +5,7 @@ from functools import cache
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from msgspec import Raw, Struct, defstruct
@@ -36,7 +37,7 @@ _TYPES: dict[Kind, sa.types.TypeEngine[Any]] = {
     arrays.BOOL: sa.Boolean(),
     arrays.BYTES: sa.LargeBinary(),
 }
-_PLAIN = {str: arrays.TEXT, int: arrays.BIGINT, bool: arrays.BOOL}
+_PLAIN = {str: arrays.TEXT, int: arrays.BIGINT, bool: arrays.BOOL, UUID: arrays.UUID}
 
 
 class Stored(Struct, frozen=True):

@@ -39,11 +39,11 @@ def tally(stored: Stored, slot: Slot, shape: Tallied) -> str:
     if shape.top is None:
         return compiled(sa.select(which, text, sa.func.count()).group_by(groups))
     # By bytes: any order will do that is the same each time, and a language's takes several times as long.
-    order = [sa.func.count().desc(), sa.collate(text, "C")]
+    order: list[sa.ColumnElement[Any]] = [sa.func.count().desc(), sa.collate(text, "C")]
     place = sa.func.row_number().over(partition_by=which, order_by=order)
     ranked = sa.select(which.label("which"), text.label("value"), sa.func.count().label("rows"), place.label("place"))
     made = ranked.group_by(groups).subquery()
-    return compiled(sa.select(made.c.which, made.c.value, made.c.rows).where(made.c.place <= shape.top))
+    return compiled(sa.select(made.c.which, made.c.value, made.c.rows).where(made.c.place <= sa.literal_column(f"{shape.top:d}")))
 
 
 @lru_cache(256)

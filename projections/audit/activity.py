@@ -30,7 +30,7 @@ actors = Aggregate(
     (("actor", UUID), ("actor_kind", str), ("outcome", str)),
     lambda row: (row.actor, row.actor_kind, row.outcome),
 )
-"""Apart, and with little else: with all that the others are summed up by, there would be a row for nearly each event."""
+"""Apart, and with little else: with all of the others there would be a row for nearly each event."""
 SUMS: tuple[tuple[Aggregate[Entry], tuple[str, ...]], ...] = ((activity, FACETS), (actors, ("actor",)))
 """Which facets each of them answers."""
 

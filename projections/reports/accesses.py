@@ -7,6 +7,9 @@ from projections.audit import Entry
 from projections.reports.content import MOST, Row, Section, Sources, text
 from projections.reports.recipients import delivered, taken
 
+_NAMED = 5
+"""Persons that one cell names: a list may have shown hundreds, and a workbook's cell holds 32,767 characters."""
+
 
 async def accesses(sources: Sources) -> list[Section]:
     found, all_of_them = await sources.entries(type=Read.__struct_config__.tag)
@@ -23,7 +26,8 @@ async def accesses(sources: Sources) -> list[Section]:
         ),
         Section(
             title="Answers that showed personal data",
-            note="Each as it was given, with the fields that were shown of each row and whose they were.",
+            note="Each as it was given, with the fields that were shown of each row and whose they were. "
+            f"{_NAMED} persons of an answer are named at most; the event at its position names all of them.",
             columns=("Position", "At", "Actor", "Query", "Rule", "Fields", "Rows", "Persons", "Who"),
             rows=looks[:MOST],
             whole=all_of_them and len(looks) <= MOST,
@@ -51,7 +55,3 @@ def _looks(entry: Entry, read: Read) -> list[Row]:
         for look in read.looks
         if look.subjects
     ]
-
-
-_NAMED = 5
-"""Persons that one cell names."""

@@ -6,7 +6,6 @@ erased is untouched, and what was proven stays proven. The controls: a word that
 search, the neighbours are opened by the same keys, and the backup opens before the epoch is over.
 """
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -210,7 +209,7 @@ def forgotten(house, ask, many, folder):
 
 
 def standing(flock, url):
-    """A dump in which what a model keeps, words and tokens of this organisation stand, or there would be nothing to find."""
+    """A dump in which what a model keeps, words and tokens stand: else there would be nothing to find."""
     told = "select 1 from everlog.model_notes where tenant_id = %s and kind = %s and position >= %s"
     position = flock.client.position
     assert flock.client.ask("GET", "/v1/audit", headers={"Everlog-Min-Position": position}).is_success

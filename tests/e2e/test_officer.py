@@ -58,7 +58,7 @@ def run(page, folder, known, url=None):
         check=False,
         timeout=600,
     )
-    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout.split(END + "\n")
 
 
@@ -78,20 +78,24 @@ def test_the_officers_pages_run_as_written(path, tmp_path, house, lived):
 
 @pytest.fixture
 def demo(tmp_path):
-    """`make demo` as the reader of the tutorial has it, and the key that it prints; at the address that it has by itself."""
+    """`make demo` as the tutorial has it, at the address that it has by itself; the key that it prints."""
     with socket.socket() as trial:
         if trial.connect_ex(("127.0.0.1", 8000)) == 0:
             pytest.skip("another program listens on port 8000")
     known = environment(EVERLOG_HOME=str(tmp_path / "home"))
     # What it would install is what the tests run with.
     words = ["make", "--old-file=.venv/run", "demo"]
-    with subprocess.Popen(
-        words, cwd=ROOT, env=known, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, process_group=0
-    ) as process:
+    log = tmp_path / "demo.log"
+    with (
+        log.open("wb") as said,
+        subprocess.Popen(
+            words, cwd=ROOT, env=known, stdout=subprocess.PIPE, stderr=said, text=True, process_group=0
+        ) as process,
+    ):
         try:
             assert process.stdout
             lines = iter(process.stdout.readline, "")
-            assert any(line.startswith("API key") for line in lines)
+            assert any(line.startswith("API key") for line in lines), log.read_text()[-4000:]
             yield known | {"EVERLOG_KEY": next(lines).strip()}
         finally:
             os.killpg(process.pid, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""`everlog serve` by an ordinary user: its database server can read the signing key, and whoever starts it is told so."""
+"""`everlog serve` by an ordinary user, whose database server can read the signing key: they are told so."""
 
 import shutil
 import subprocess

@@ -133,14 +133,14 @@ def test_a_sign_in_is_the_success_of_what_fails_as_an_authentication():
 
 
 EDITED = {"sound": False, "faults": [{"kind": "altered", "count": 1}, {"kind": "rows", "count": 2}]}
-FORKED = {"witness": "w.example", "why": "remembers another history of the first 9 events"}
+FORKED = {"witness": "w.example", "why": "remembers another history"}
 
 
 @pytest.mark.parametrize(
     ("type", "fact", "severity", "message"),
     [
         ("proofs.checked", EDITED, 5, "the record is not sound: altered, rows"),
-        ("proofs.disputed", FORKED, 5, "a witness disputes the record: remembers another history of the first 9 events"),
+        ("proofs.disputed", FORKED, 5, "a witness disputes the record: remembers another history"),
         ("audit.damaged", {"places": 1}, 4, "reads that were answered may be missing"),
         ("deliveries.rejected", {"why": "It answers 403."}, 4, "a destination refuses the trail: It answers 403."),
     ],
