@@ -43,7 +43,9 @@ def tally(stored: Stored, slot: Slot, shape: Tallied) -> str:
     place = sa.func.row_number().over(partition_by=which, order_by=order)
     ranked = sa.select(which.label("which"), text.label("value"), sa.func.count().label("rows"), place.label("place"))
     made = ranked.group_by(groups).subquery()
-    return compiled(sa.select(made.c.which, made.c.value, made.c.rows).where(made.c.place <= sa.literal_column(f"{shape.top:d}")))
+    return compiled(
+        sa.select(made.c.which, made.c.value, made.c.rows).where(made.c.place <= sa.literal_column(f"{shape.top:d}"))
+    )
 
 
 @lru_cache(256)
