@@ -35,7 +35,7 @@ class Cipher:
 
     def seal(self, plaintext: bytes, ad: bytes) -> bytes:
         nonce = urandom(_NONCE)
-        return b"%b%b%b" % (_FORMAT, nonce, self._aead.encrypt(nonce, plaintext, ad))
+        return _FORMAT + nonce + self._aead.encrypt(nonce, plaintext, ad)
 
     def open(self, box: bytes, ad: bytes) -> bytes:
         """Raises `Misplaced`."""

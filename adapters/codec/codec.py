@@ -19,6 +19,7 @@ Raw = tuple[int, str, int, str, datetime, bytes, bytes, int]
 KeyOf = Callable[[UUID], SubjectKey]
 
 _BLOCK = 16
+_PADS = [b" " * each for each in range(_BLOCK)]
 _HIDDEN = (Sealed, Erased)
 _encode = msgspec.json.Encoder().encode
 
@@ -152,7 +153,7 @@ def seal(value: Any, key: SubjectKey, binding: str) -> bytes:
     if isinstance(value, _HIDDEN):
         raise Illegal(f"{binding} is {type(value).__name__.lower()}: only what is in the clear can be recorded.")
     plain = _encode(value)
-    return key.seal(plain.ljust(-len(plain) % _BLOCK + len(plain)), binding)
+    return key.seal(plain + _PADS[-len(plain) % _BLOCK], binding)
 
 
 def _why(problem: Exception) -> str:
