@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from adapters.telemetry.checks import Checks
 from adapters.telemetry.requests import Requests
 
+LOCAL = "127.0.0.1"
 QUICK = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5, 10)
 LATE = (0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 30, 60, 300)
 MANY = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -160,7 +161,7 @@ class Metrics:
         words = "Age of the oldest erasure that is approved and not certified: alarm above an hour."
         self.watch("everlog_privacy_unfinished_seconds", words, age)
 
-    def serve(self, port: int, host: str = "127.0.0.1", more: int = 9) -> int:
+    def serve(self, port: int, host: str = LOCAL, more: int = 9) -> int:
         """Answer Prometheus from a process that has no HTTP API of its own, on this port or one of the next; which."""
         for each in range(port, port + more):
             try:

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from adapters.nats import message
 from adapters.telemetry import logs
 from adapters.telemetry.http import Http
-from adapters.telemetry.metrics import Metrics
+from adapters.telemetry.metrics import LOCAL, Metrics
 from adapters.telemetry.traces import Traces, sampled
 from adapters.telemetry.views import Seen, Tap
 from adapters.telemetry.watched import Asked, Known, Scored, Submitted
@@ -42,13 +42,15 @@ class Telemetry:
     ) -> "Telemetry":
         """Once in a process, before anything is logged: lines of this service from EVERLOG_LOG_LEVEL (INFO) on.
 
-        A worker answers Prometheus on EVERLOG_METRICS_PORT or, where several run on a machine, the next that is free.
+        A worker answers Prometheus on EVERLOG_METRICS_PORT or, where several run, the next that is free; on
+        EVERLOG_METRICS_HOST, else to its own machine alone. Raises `OSError` where it cannot.
         """
         traces = Traces.of(service, environment)
         logs.configure(service, traces, environment.get("EVERLOG_LOG_LEVEL", "INFO").upper())
         metrics = Metrics(registry)
         if service == WORKER and (port := environment.get("EVERLOG_METRICS_PORT")):
-            _log.info("Metrics are on port %d.", metrics.serve(int(port)))
+            host = environment.get("EVERLOG_METRICS_HOST") or LOCAL
+            _log.info("Metrics are on %s, port %d.", host, metrics.serve(int(port), host))
         return cls(traces, metrics)
 
     def http(self, app: Any) -> Http:

@@ -1,6 +1,7 @@
 """The command line as a page: from the help that it prints."""
 
 import re
+import sys
 
 HEAD = """# The command line
 
@@ -18,4 +19,9 @@ CONTENTS = re.compile(r"^## Table of Contents\n.*?(?=^\*\*Commands)", re.MULTILI
 def page() -> str:
     from api.main import app
 
-    return HEAD + CONTENTS.sub("", app.generate_docs(heading_level=2)).rstrip("\n") + "\n"
+    # A usage would name the program that runs: what writes this page, or tests it.
+    given, sys.argv[0] = sys.argv[0], "everlog"
+    try:
+        return HEAD + CONTENTS.sub("", app.generate_docs(heading_level=2)).rstrip("\n") + "\n"
+    finally:
+        sys.argv[0] = given

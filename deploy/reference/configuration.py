@@ -20,6 +20,10 @@ FURTHER: Final = {
         "",
         "Where a worker answers Prometheus; the next free port where several run. Without it, it does not.",
     ),
+    "EVERLOG_METRICS_HOST": (
+        "127.0.0.1",
+        "On which address; `0.0.0.0` where Prometheus comes over a network of its own: nothing is encrypted.",
+    ),
     "EVERLOG_STREAM_MAX_AGE_SECONDS": ("0", "How long JetStream keeps events; 0: for ever. The log keeps them anyway."),
     "EVERLOG_STREAM_MAX_BYTES": ("0", "How much it keeps, of all organisations together; 0: everything."),
     "EVERLOG_STREAM_REPLICAS": ("1", "On how many servers of a NATS cluster."),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from adapters.embedded import ports
 from adapters.postgres.lane import Drained
-from adapters.telemetry import Http, Metrics, Traces
+from adapters.telemetry import Http, Metrics, Telemetry, Traces
 from projections.kernel import Lag
 
 CANARY = "Ada Lovelace"
@@ -128,6 +129,18 @@ def test_workers_on_one_machine_answer_prometheus_side_by_side():
     assert one < other
     assert "everlog_events_total 5.0" in httpx2.get(f"http://127.0.0.1:{other}/metrics").text
     assert "everlog_events_total 0.0" in httpx2.get(f"http://127.0.0.1:{one}/metrics").text
+
+
+@pytest.mark.usefixtures("lines")
+@pytest.mark.parametrize(("named", "told"), [({"EVERLOG_METRICS_HOST": "127.0.0.2"}, "127.0.0.2"), ({}, "127.0.0.1")])
+def test_a_worker_answers_prometheus_where_it_is_told_to_and_nowhere_else(named, told):
+    port, answered = ports.choose(), []
+    Telemetry.of("worker", {"EVERLOG_METRICS_PORT": str(port), **named}, CollectorRegistry())
+    for host in ("127.0.0.1", "127.0.0.2"):
+        with suppress(httpx2.ConnectError):
+            assert "everlog_events_total" in httpx2.get(f"http://{host}:{port}/metrics").text
+            answered.append(host)
+    assert answered == [told]
 
 
 def test_what_is_looked_up_later_is_looked_up_then():
