@@ -59,14 +59,15 @@ def functions(connection: Connection) -> Iterator[Finding]:
 def triggers(connection: Connection) -> Iterator[Finding]:
     """Rights to update rest on triggers that see to what is updated; these must stand, be awake, and be all."""
     query = """
-        select c.relname::text, t.tgname::text, p.oid::regproc::text, t.tgtype, t.tgenabled in ('O', 'A'),
-            t.tgqual is null and t.tgattr::text = ''
+        select c.relname::text, t.tgname::text, p.proname::text,
+            p.pronamespace = c.relnamespace and t.tgtype = %s and t.tgenabled in ('O', 'A')
+                and t.tgqual is null and t.tgattr::text = ''
         from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
         where c.relnamespace = 'everlog'::regnamespace and not t.tgisinternal and t.tgparentid = 0"""
     left = dict(GUARDS)
-    for table, name, *found in connection.execute(query):
+    for table, name, function, awake in connection.execute(query, [_BEFORE_UPDATE_OF_A_ROW]):
         guard = GUARDS.get(table)
-        if found == [f"everlog.{guard}", _BEFORE_UPDATE_OF_A_ROW, True, True] and name == "guard":
+        if (name, function, awake) == ("guard", guard, True):
             del left[table]
         elif name != "guard" or guard is None:
             yield Finding(table, f"trigger {name} is none of this release")
