@@ -32,9 +32,9 @@ def steps(page):
 
 
 def kept(promised, shown):
-    """Whether each line is shown, in this order, from its first letter on; `…` stands for anything."""
-    patterns = (r"^\s*" + ".*".join(map(re.escape, line.strip().split("…"))) for line in promised)
-    return bool(re.search(".*".join(patterns), shown, re.DOTALL | re.MULTILINE))
+    """Whether each line is shown, in this order, and not denied; `…` stands for anything."""
+    patterns = ("(?<!NOT )" + ".*".join(map(re.escape, line.split("…"))) for line in promised)
+    return bool(re.search(".*".join(patterns), shown, re.DOTALL))
 
 
 def run(page, folder, known, url=None):
