@@ -1,7 +1,6 @@
 """Bring a database to this release: roles, the log's schema, the views' tables, the walls. Run as the owner role."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 Views = Callable[[Connection, Roles], None]
 """Makes the tables of the read models; the walls are put around them afterwards."""
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "migrations"
+FOLDER = FUNCTIONS.parent
 
 _PATIENCE = "-c timezone=UTC -c lock_timeout=20s"
 """A migration gives up rather than make everyone else wait behind it for a lock."""

@@ -3,7 +3,7 @@
 What each role holds is this release's: roles cannot be changed by facts yet.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -19,6 +19,10 @@ from domain.orgs import Joined, Removed, RoleChanged
 
 MOST = 1000
 """Keys that are looked at."""
+
+
+Members = dict[UUID, tuple[str, Recorded]]
+"""Each member's role, and the fact by which it was given."""
 
 
 class WayIn(Struct, frozen=True, kw_only=True):
@@ -126,9 +130,8 @@ def _by(known: Iterable[Way], held: AbstractSet[str], whose: str) -> list[WayIn]
     ]
 
 
-def roles(org: Iterable[Recorded]) -> dict[UUID, tuple[str, Recorded]]:
-    """Each member's role, and the fact by which it was given."""
-    given: dict[UUID, tuple[str, Recorded]] = {}
+def roles(org: Iterable[Recorded]) -> Members:
+    given = Members()
     for recorded in org:
         match recorded.fact:
             case Joined(member=member, role=role) | RoleChanged(member=member, taken=role):
@@ -138,16 +141,18 @@ def roles(org: Iterable[Recorded]) -> dict[UUID, tuple[str, Recorded]]:
     return given
 
 
-def _key(
-    history: Sequence[Recorded], members: Mapping[UUID, tuple[str, Recorded]], known: Iterable[Way], at: datetime
-) -> Holder | None:
+def role_of(issued: Issued, members: Members) -> str:
+    """A key's own, or its member's; empty where they are no member any more."""
+    return members[issued.member][0] if issued.member in members else issued.role
+
+
+def _key(history: Sequence[Recorded], members: Members, known: Iterable[Way], at: datetime) -> Holder | None:
     issued = history[0].fact
     if not isinstance(issued, Issued) or any(isinstance(each.fact, Revoked) for each in history):
         return None
     if issued.expires_at and issued.expires_at <= at:
         return None
-    # Who is no member any more has no role.
-    role = members[issued.member][0] if issued.member and issued.member in members else issued.role
+    role = role_of(issued, members)
     held = ROLES.get(role, frozenset[str]())
     if issued.scopes is not None:
         held = held.intersection(issued.scopes)

@@ -86,7 +86,8 @@ class Facets(Filter, frozen=True, kw_only=True):
                 total = sum(each.count for each in counts)
                 found |= _apart(names, counts)
         facets = [_facet(name, counts, whole=True) for name, counts in found.items()]
-        left = tuple(each for each in (*FACETS, "actor", *["resource"] * self.resources) if each not in found)
+        wanted = (*FACETS, "actor", "resource") if self.resources else (*FACETS, "actor")
+        left = tuple(each for each in wanted if each not in found)
         whole = True
         if left:
             # One more tells that there are more, and nothing at all may be among the values.

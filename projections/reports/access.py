@@ -5,23 +5,19 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.api_keys import Issued, Revoked, api_keys
-from domain.kernel import Recorded
 from domain.orgs import orgs
-from projections.audit.access import roles
+from projections.audit.access import Members, role_of, roles
 from projections.reports.changes import changed
 from projections.reports.content import MOST, Row, Section, Sources, text
 
-Members = dict[UUID, tuple[str, Recorded]]
-"""Each member's role, and the fact by which it was given."""
-
 
 async def access(sources: Sources) -> list[Section]:
-    return [await _keys(sources), await _members(sources), await _changes(sources), await _refused(sources)]
+    members = roles(await sources.history(f"{orgs.name}/{sources.tenant}"))
+    return [await _keys(sources, members), _members(members), await _changes(sources), await _refused(sources)]
 
 
-async def _keys(sources: Sources) -> Section:
+async def _keys(sources: Sources, members: Members) -> Section:
     found, all_of_them = await sources.entries(type=Issued.__struct_config__.tag, whole=True)
-    members = await _roles(sources)
     return Section(
         title="API keys",
         note="Every key that was ever issued, as it stood at the end of the period, and what it was last used for. "
@@ -50,7 +46,7 @@ async def _key(sources: Sources, id: UUID, members: Members) -> Row:
     if not isinstance(issued, Issued):
         return (str(id), *[None] * 10)
     last = await sources.last(id)
-    role = members[issued.member][0] if issued.member and issued.member in members else issued.role
+    role = role_of(issued, members)
     return (
         str(id),
         issued.name,
@@ -74,10 +70,10 @@ def _state(facts: list[type], expires: datetime | None, role: str, until: dateti
     return "in force" if role else "its member is gone"
 
 
-async def _members(sources: Sources) -> Section:
+def _members(members: Members) -> Section:
     rows = [
         (str(member), role, given.at, str(given.meta.actor))
-        for member, (role, given) in sorted((await _roles(sources)).items(), key=str)
+        for member, (role, given) in sorted(members.items(), key=str)
     ]
     return Section(
         title="Members",
@@ -86,10 +82,6 @@ async def _members(sources: Sources) -> Section:
         rows=rows[:MOST],
         whole=len(rows) <= MOST,
     )
-
-
-async def _roles(sources: Sources) -> Members:
-    return roles(await sources.history(f"{orgs.name}/{sources.tenant}"))
 
 
 async def _changes(sources: Sources) -> Section:
